@@ -1,0 +1,93 @@
+"""Audio files in and out, resampling and content hashes. T samples, C channels."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from xtts_lab.types import Audio
+
+
+class AudioError(ValueError):
+    """An audio file that cannot be used; the message is one line and names the file."""
+
+
+def load(path: Path, sample_rate: int | None = None) -> Audio:
+    """Read WAV, FLAC, Ogg (Vorbis, Opus) or MP3 as mono float32 [T], resampled to `sample_rate`.
+
+    Channels are averaged. Raises `AudioError` for what is absent, unreadable, empty or not finite.
+    """
+    import soundfile
+    import torch
+
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+    if samples.shape[0] == 0:
+        raise AudioError(f"{path.name}: holds no samples")
+    mono = torch.from_numpy(samples).mean(dim=1)
+    if not bool(torch.isfinite(mono).all()):
+        raise AudioError(f"{path.name}: holds samples that are not finite")
+    audio = Audio(mono, int(rate))
+    return audio if sample_rate is None else resample(audio, sample_rate)
+
+
+def resample(audio: Audio, sample_rate: int) -> Audio:
+    """Resample with torchaudio's windowed sinc, as the published models were trained with."""
+    from xtts_lab.torchaudio_cpu import import_torchaudio
+
+    if audio.sample_rate == sample_rate:
+        return audio
+    functional = import_torchaudio("functional")
+    return Audio(functional.resample(audio.samples, audio.sample_rate, sample_rate), sample_rate)
+
+
+def save(path: Path, audio: Audio, comment: str = "") -> None:
+    """Write 16-bit WAV atomically: the file is there whole or not at all.
+
+    Samples outside [-1, 1] are clipped. `comment` goes into the WAV's INFO chunk.
+    Raises `AudioError` for samples that are not a finite, non-empty [T].
+    """
+    import soundfile
+    import torch
+
+    samples = audio.samples.detach().to("cpu", torch.float32)
+    if samples.ndim != 1 or samples.numel() == 0 or not bool(torch.isfinite(samples).all()):
+        raise AudioError(
+            f"audio of shape {tuple(samples.shape)} is empty, not mono, or not finite: not written"
+        )
+    pcm = (samples.clamp(-1.0, 1.0) * 32767.0).round().to(torch.int16).numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with soundfile.SoundFile(
+            str(partial), "w", audio.sample_rate, 1, subtype="PCM_16", format="WAV"
+        ) as file:
+            if comment:
+                file.comment = comment
+            file.write(pcm)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def comment_of(path: Path) -> str:
+    """Return the comment in an audio file's metadata, empty where there is none."""
+    import soundfile
+
+    with soundfile.SoundFile(str(path)) as file:
+        return str(file.comment)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reason(error: BaseException) -> str:
+    # libsndfile's messages repeat the absolute path, which would differ from run to run.
+    text = str(error)
+    return text.rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__

@@ -1,0 +1,72 @@
+"""Names for everything that an experiment can swap, resolved lazily.
+
+A built-in is one line here (`name: "module:Class"`); a third-party package adds its own through
+the entry-point groups `xtts_lab.systems`, `.conditioners`, `.vocoders`, `.metrics`, `.instruments`,
+`.texts` and `.speakers`. Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from xtts_lab.errors import UsageError
+
+BUILTIN: Mapping[str, Mapping[str, str]] = {
+    "systems": {
+        "espeak": "xtts_lab.systems.espeak:EspeakSystem",
+        "null": "xtts_lab.systems.null:NullSystem",
+        "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
+    },
+    "metrics": {
+        "cer": "xtts_lab.metrics.error_rate:Cer",
+        "secs": "xtts_lab.metrics.secs:Secs",
+        "wer": "xtts_lab.metrics.error_rate:Wer",
+    },
+    "instruments": {
+        "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
+        "whisper": "xtts_lab.instruments.whisper:Whisper",
+    },
+    "texts": {
+        "builtin": "xtts_lab.data.builtin:BuiltinTexts",
+        "manifest": "xtts_lab.data.manifest:ManifestTexts",
+    },
+    "speakers": {
+        "manifest": "xtts_lab.data.manifest:ManifestSpeakers",
+        "synthetic": "xtts_lab.espeak.speakers:SyntheticSpeakers",
+    },
+}
+
+
+def kinds() -> tuple[str, ...]:
+    """The kinds of things that have names."""
+    return tuple(sorted(BUILTIN))
+
+
+def targets(kind: str) -> dict[str, str]:
+    """Return name -> "module:Class" of one kind, built-in and installed; built-ins win."""
+    if kind not in BUILTIN:
+        raise UsageError(unknown("kind", kind, BUILTIN))
+    installed = {e.name: e.value for e in entry_points(group=f"xtts_lab.{kind}")}
+    return dict(sorted({**installed, **BUILTIN[kind]}.items()))
+
+
+def lookup(kind: str, name: str) -> type[Any]:
+    """Import and return the class behind a name; an unknown name is a `UsageError`."""
+    known = targets(kind)
+    if name not in known:
+        raise UsageError(unknown(kind.removesuffix("s"), name, known))
+    module, _, attribute = known[name].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """Say in one line that `name` is not known, with the nearest name or all of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(str(name), choices, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices) or 'none'}"
+    return f"unknown {what} '{name}'; {hint}"

@@ -1,0 +1,208 @@
+"""The shared vocabulary in code.
+
+Dimensions: T samples, N prefix length, D model width, E embedding width.
+torch is imported for type checkers only, so that configuration, planning and reports stay light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Direction: TypeAlias = Literal["higher", "lower", "none"]
+Role: TypeAlias = Literal["enrolment", "references", "impostors", "target"]
+
+LANGUAGES: tuple[str, ...] = (
+    "en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja",
+)  # fmt: skip
+"""The 16 languages of the XTTS-v2 release notes, in their order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Mono audio: `samples` float32 [T] in [-1, 1] on the CPU; `sample_rate` in Hz."""
+
+    samples: Tensor
+    sample_rate: int
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.samples.shape[-1]) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A recording that tells a system how to sound; text and language where they are known."""
+
+    audio: Path
+    text: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A test item.
+
+    `enrolment` is held-out audio of the speaker, disjoint from `references`: what SECS compares
+    with. `target` is a natural recording of this very text. An empty `text` means that nobody
+    knows what is said (an untranscribed recording): error rates do not apply to it.
+    """
+
+    id: str
+    text: str
+    language: str
+    speaker: str
+    references: tuple[Reference, ...] = ()
+    enrolment: tuple[Path, ...] = ()
+    target: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """What a model knows of a speaker: `prefix` [N, D], or codes [N]; `embedding` [E]."""
+
+    prefix: Tensor
+    embedding: Tensor
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing to say. The audio depends on these fields alone, never on batch or order.
+
+    `target` is the natural recording of the text, where the test set has one; only the system
+    `recordings` reads it.
+    """
+
+    text: str
+    language: str
+    references: tuple[Reference, ...]
+    seed: int
+    target: Path | None = None
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Wall times in milliseconds; None where a system has no such stage."""
+
+    condition_ms: float | None = None
+    prefill_ms: float | None = None
+    first_audio_ms: float | None = None
+    total_ms: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """Synthesised audio; `stop` is `limit` where a length cap ended it; `codes` int64 [N]."""
+
+    audio: Audio
+    stop: Literal["end", "limit"] = "end"
+    timings: Timings = field(default_factory=Timings)
+    codes: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request or clip that could not be served; `error` is one line without paths of the run."""
+
+    error: str
+
+
+class System(Protocol):
+    """Anything that turns (text, language, references, seed) into audio.
+
+    Construction is cheap: weights load at the first use. `identity` is what determines the audio
+    beside the request and the configuration: weights' hashes, engine and library versions.
+    A system may also set `weights_random = True` (its speech means nothing) and
+    `encoders: frozenset[str]` (instruments that it uses itself, which may not judge it).
+    """
+
+    languages: frozenset[str]
+    sample_rate: int
+
+    @property
+    def identity(self) -> Mapping[str, Json]: ...
+
+    def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
+        """Yield one result per request, in order."""
+        ...
+
+
+@runtime_checkable
+class StreamingSystem(Protocol):
+    """A system that can also speak in chunks; joined, they equal `synthesise` of the request."""
+
+    languages: frozenset[str]
+    sample_rate: int
+
+    def prepare(self, references: Sequence[Reference]) -> Any:
+        """Return the voice, ready to speak."""
+        ...
+
+    def stream(self, request: Request, voice: Any) -> Iterator[Audio]: ...
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Audio for an instrument; `language` is there for those that are told it (`uses_language`)."""
+
+    path: Path
+    language: str | None = None
+
+
+class Instrument(Protocol):
+    """A pretrained judge. Construction is cheap; weights load at the first use.
+
+    `identity` (name, model, weights' SHA-256, options, version) enters every key of its output.
+    The output for a clip depends on that clip alone. `fetch`-ing weights happens at construction
+    only where a local cache lacks them, with an error that names the remedy.
+    """
+
+    uses_language: bool
+
+    @property
+    def identity(self) -> Mapping[str, Json]: ...
+
+    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
+        """Yield one JSON-like output per clip, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a metric may know of a trial.
+
+    `outputs` maps each entry of the metric's `needs` to an instrument's output: a plain name to
+    the output on the trial's audio, `name:role` (roles: enrolment, references, impostors, target)
+    to the list of outputs on that role's clips, empty where the utterance has none.
+    """
+
+    utterance: Utterance
+    duration_s: float
+    timings: Timings
+    outputs: Mapping[str, Any]
+    repeat: int = 0
+
+
+class Metric(Protocol):
+    """A pure function of evidence, on a trial or on the group of a trial's repeats.
+
+    `components` returns the summable parts of one unit (edits and length, say); an empty mapping
+    means that the metric does not apply to it. `values` turns summed components into quantities.
+    Optional: `ratios` (quantity -> numerator and denominator component) gives scores their
+    numerator and denominator columns; `detail(trials)` adds JSON for a reader (normalised texts);
+    `units` (quantity -> unit). A quantity's metric id is `family[.instrument].quantity`.
+    """
+
+    level: Literal["trial", "repeats"]
+    needs: tuple[str, ...]
+    directions: Mapping[str, Direction]
+
+    def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]: ...
+
+    def values(self, sums: Mapping[str, float]) -> Mapping[str, float]: ...
