@@ -74,11 +74,17 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
 
 
 def comment_of(path: Path) -> str:
-    """Return the comment in an audio file's metadata, empty where there is none."""
+    """Return the comment in an audio file's metadata, empty where there is none.
+
+    Raises `AudioError` for a file that cannot be read.
+    """
     import soundfile
 
-    with soundfile.SoundFile(str(path)) as file:
-        return str(file.comment)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return str(file.comment)
+    except (OSError, RuntimeError) as error:
+        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
 
 
 def sha256(path: Path) -> str:

@@ -23,6 +23,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",
+        "duration": "xtts_lab.metrics.duration:Duration",
         "secs": "xtts_lab.metrics.secs:Secs",
         "wer": "xtts_lab.metrics.error_rate:Wer",
     },
