@@ -17,18 +17,35 @@ from xtts_lab.errors import UsageError
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
+        "command": "xtts_lab.systems.command:CommandSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
+        "files": "xtts_lab.systems.files:FilesSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
     },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",
+        "consistency": "xtts_lab.metrics.consistency:Consistency",
         "duration": "xtts_lab.metrics.duration:Duration",
+        "identification": "xtts_lab.metrics.identification:Identification",
+        "latency": "xtts_lab.metrics.latency:Latency",
+        "naturalness": "xtts_lab.metrics.naturalness:Naturalness",
+        "prosody": "xtts_lab.metrics.prosody:Prosody",
+        "sanity": "xtts_lab.metrics.sanity:Sanity",
         "secs": "xtts_lab.metrics.secs:Secs",
+        "target_distance": "xtts_lab.metrics.target_distance:TargetDistance",
         "wer": "xtts_lab.metrics.error_rate:Wer",
     },
     "instruments": {
+        "contour": "xtts_lab.instruments.contour:Contour",
+        "distillmos": "xtts_lab.instruments.distillmos:DistillMos",
+        "dnsmos": "xtts_lab.instruments.dnsmos:Dnsmos",
+        "ecapa": "xtts_lab.instruments.ecapa:Ecapa",
+        "levels": "xtts_lab.instruments.levels:Levels",
+        "pitch": "xtts_lab.instruments.pitch:Pitch",
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
+        "utmos": "xtts_lab.instruments.utmos:Utmos",
+        "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
         "whisper": "xtts_lab.instruments.whisper:Whisper",
     },
     "texts": {

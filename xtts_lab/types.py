@@ -54,6 +54,7 @@ class Utterance:
     with. `target` is a natural recording of this very text. An empty `text` means that nobody
     knows what is said (an untranscribed recording): error rates do not apply to it. `spoken` is
     how the text is read aloud, in words, where that differs: what a recogniser ought to hear.
+    `audio` is what another program made of the text, where that is what is judged.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Utterance:
     enrolment: tuple[Path, ...] = ()
     target: Path | None = None
     spoken: str | None = None
+    audio: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ class Request:
     """One thing to say. The audio depends on these fields alone, never on batch or order.
 
     `target` is the natural recording of the text, where the test set has one; only the system
-    `recordings` reads it.
+    `recordings` reads it. `audio`, what another program made of the text, and the utterance's
+    `id` are read by the system `files` alone.
     """
 
     text: str
@@ -125,6 +128,8 @@ class Request:
     references: tuple[Reference, ...]
     seed: int
     target: Path | None = None
+    audio: Path | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,12 +220,49 @@ class Instrument(Protocol):
 
 
 @dataclass(frozen=True)
+class Streaming:
+    """What a metric asks of the latency driver.
+
+    `warmups`: utterances that each arm streams untimed beforehand; `trials`: how many trials of
+    each arm are streamed, from the first on, None for all; `silence_dbfs`: the level, relative to
+    full scale, from which a sample counts as sound.
+    """
+
+    warmups: int
+    trials: int | None
+    silence_dbfs: float
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """How a trial's audio arrived, in ms from the moment its text was submitted, the voice ready.
+
+    `arrivals_ms`: when the samples of each chunk lay in the memory of the host; `durations_ms`: how
+    long each chunk plays; `total_ms`: when the stream had ended; `sound_at_ms`: where in the audio
+    the first sound is, None without one. With a voice that is not ready, from the moment its
+    references were handed over: `prepare_ms`, when it was, and `cold_first_audio_ms`, when the
+    first chunk arrived. `difference`: the largest absolute difference to the samples of the
+    trial's audio, None where rate or length differ.
+    """
+
+    arrivals_ms: tuple[float, ...]
+    durations_ms: tuple[float, ...]
+    total_ms: float
+    sound_at_ms: float | None
+    prepare_ms: float
+    cold_first_audio_ms: float
+    difference: float | None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a metric may know of a trial.
 
     `outputs` maps each entry of the metric's `needs` to an instrument's output: a plain name to
     the output on the trial's audio, `name:role` (roles: enrolment, references, impostors, target)
-    to the list of outputs on that role's clips, empty where the utterance has none.
+    to the list of outputs on that role's clips, empty where the utterance has none. `speakers` maps
+    each `name:impostors` to the speakers of its outputs, in the same order. `stream` is there for
+    metrics that ask for `streaming`, where the trial was streamed.
     """
 
     utterance: Utterance
@@ -228,6 +270,8 @@ class Evidence:
     timings: Timings
     outputs: Mapping[str, Any]
     repeat: int = 0
+    speakers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stream: Streamed | None = None
 
 
 class Metric(Protocol):
@@ -237,9 +281,21 @@ class Metric(Protocol):
     means that the metric does not apply to it. `values` turns summed components into quantities.
     Optional: `ratios` (quantity -> numerator and denominator component) gives scores their
     numerator and denominator columns; `detail(trials)` adds JSON for a reader (normalised texts);
-    `units` (quantity -> unit); `instrument`, which then stands in the metric id; and
-    `applies(utterance)`, False where no evidence need be gathered. A quantity's metric id is
-    `family[.instrument].quantity`.
+    `units` (quantity -> unit); `instrument`, which then stands in the metric id; `optional`, those
+    of `needs` without which it can do: the output is None where such an instrument failed;
+    `applies(utterance)`, False where no evidence need be gathered; `cross_text(trials, others)`,
+    components that compare a unit with the trials in which the same arm and speaker say the other
+    texts of its language; `skips_deterministic = True` for what does not apply to an arm whose
+    repeats are all the same bytes; and `pooled`, the quantities that are no ratio of sums, whose
+    components are kept with the scores, with `pool(quantity, names, totals)`, their values [...]
+    from totals [..., K] of the K components `names`, and `merge(quantity, name)`, the component
+    that stands for another while the statistics resample, or None where it does not count;
+    `least`, for a quantity the scored trials of a language below which it has no value (a tail
+    percentile); and `streaming`, a `Streaming`: trials of systems that can stream are streamed,
+    one at a time, and their evidence has `stream`.
+
+    A quantity's metric id is `family[.instrument].quantity`, without the last part for the
+    quantity "".
     """
 
     level: Literal["trial", "repeats"]

@@ -84,6 +84,60 @@ def plan(
 
 
 @app.command()
+def score(
+    manifest: Annotated[
+        Path,
+        typer.Argument(metavar="MANIFEST", help="CSV, JSONL, meta.lst, LJSpeech or hf:owner/name."),
+    ],
+    audio: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--audio", metavar="DIR", help="Audio as DIR/<id>.wav; else column `audio`."),
+    ] = None,
+    system: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--system", metavar="NAME", help="What made it.  [default: DIR's name]"),
+    ] = None,
+    language: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--language", metavar="xx", help="Of rows that do not say, as in meta.lst."),
+    ] = None,
+    speaker: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--speaker", help="Of rows that do not say, as in LJSpeech."),
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option("--metrics", metavar="a,b", help="See xtts-lab list metrics.")
+    ] = "wer,cer,secs,duration",
+    file_format: Annotated[
+        str, typer.Option("--format", help="csv, jsonl, meta-lst, ljspeech or hf.")
+    ] = "auto",
+    split: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--split", help="Only the rows of this split."),
+    ] = None,
+    root: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--root", metavar="DIR", help="Clips may lie anywhere below it."),
+    ] = None,
+    max_duration_s: Annotated[
+        float, typer.Option("--max-duration-s", help="Longer audio is a failure.")
+    ] = 600.0,
+    out: Out = None,
+    device: Device = None,
+    limit: Limit = None,
+    languages: Languages = None,
+    workers: Workers = 1,
+    no_cache: NoCache = False,
+) -> int:
+    """Score audio that another program made, listed in a manifest. Run again, it resumes."""
+    from xtts_lab.cli.score import Audio, score_manifest
+
+    made = Audio(manifest, audio, system, file_format, language, speaker, split, root)
+    data = made.experiment(metrics, limit, languages, max_duration_s)
+    return score_manifest(data, out, device, workers=workers, use_cache=not no_cache)
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> int:
     """Rebuild the report of a run from its tables."""
     from xtts_lab.cli.experiments import rebuild_report

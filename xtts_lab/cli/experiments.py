@@ -28,11 +28,7 @@ class Choice:
 
     def load(self, path: Path) -> Experiment:
         """Read an experiment with these settings."""
-        chosen = None
-        if self.languages is not None:
-            chosen = [code.strip() for code in self.languages.split(",") if code.strip()]
-            if not chosen:
-                raise UsageError("--languages: names no language; write codes, as in en,de")
+        chosen = None if self.languages is None else listed("--languages", self.languages)
         return load(path, self.overrides, limit=self.limit, languages=chosen)
 
     def folder(self, experiment: Experiment, *, one_of_many: bool) -> Path:
@@ -43,17 +39,28 @@ class Choice:
         return self.out / name if one_of_many else self.out
 
 
+def listed(flag: str, text: str, example: str = "en,de") -> list[str]:
+    """Return the names in `a,b`. Raises `UsageError` where there are none."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        what = "language; write codes" if flag == "--languages" else "name; write them"
+        raise UsageError(f"{flag}: names no {what}, as in {example}")
+    return names
+
+
 def run_all(path: Path, choice: Choice, *, workers: int, use_cache: bool) -> int:
     """Run an experiment, or every experiment of a folder; all are checked before one starts."""
     code = DONE
     for plan, folder in _plans(path, choice):
-        outcome = run_plan(
-            plan, RunFolder(folder), report.build, workers=workers, use_cache=use_cache
-        )
-        _conclude(plan, folder, outcome)
-        if outcome.failures:
-            code = FAILED_TRIALS
+        code = max(code, execute(plan, folder, workers=workers, use_cache=use_cache))
     return code
+
+
+def execute(plan: Plan, folder: Path, *, workers: int, use_cache: bool) -> int:
+    """Run a plan in a run folder, print its results, and return the exit code."""
+    outcome = run_plan(plan, RunFolder(folder), report.build, workers=workers, use_cache=use_cache)
+    _conclude(plan, folder, outcome)
+    return FAILED_TRIALS if outcome.failures else DONE
 
 
 def show_plans(path: Path, choice: Choice) -> int:

@@ -1,124 +1,74 @@
-"""Test sets and speakers from a CSV manifest of recorded speech.
+"""Test sets and speakers from a manifest; `data.formats` has one file per format.
 
-Columns: `path` (relative to the manifest's folder), `language`, `speaker`; where they are known
-also `transcript`, `split`, `source` and `speaker_basis` (`clip` means that nobody knows who speaks:
-such a clip has no enrolment and serves as nobody's impostor).
+Columns of CSV, and keys of JSONL (other names in brackets): `id` [utt], `text` [transcript,
+infer_text], `spoken` (the text as read aloud), `language`, `speaker`; `path` [target, gt_wav], a
+natural recording of the text; `audio`, what another program made of it; `references` [reference,
+prompt_wav], several separated by `;` or as a list, with `reference_text` [prompt_text] and
+`reference_language`; `enrolment`, held-out clips of the speaker; `split`, `source` and
+`speaker_basis` (`clip` means that nobody knows who speaks: such a clip has no enrolment and serves
+as nobody's impostor). Other columns are notes.
+
+Every clip but `audio` has to be there. Relative paths start at the manifest's folder.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
 from xtts_lab import registry
+from xtts_lab.data.formats import Format, read
+from xtts_lab.data.formats.records import Source
+from xtts_lab.data.formats.rows import Row
 from xtts_lab.data.sentences import Sentence
 from xtts_lab.errors import UsageError
 from xtts_lab.types import LANGUAGES, Reference, SpeakerAudio
 
-REQUIRED = ("path", "language", "speaker")
 
-
-@dataclass(frozen=True)
-class Row:
-    """One recording of a manifest; `text` is empty where nobody wrote down what is said."""
-
-    id: str
-    path: Path
-    language: str
-    speaker: str
-    text: str
-    split: str
-    source: str
-    known_speaker: bool
-
-
-def read_csv(path: Path) -> tuple[Row, ...]:
-    """Read a manifest. Raises `UsageError`, naming file and line, for what cannot be used."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            absent = [c for c in REQUIRED if c not in (reader.fieldnames or [])]
-            if absent:
-                raise UsageError(f"{path}: column {', '.join(absent)} is missing; add it")
-            rows = tuple(_row(path, reader.line_num, record) for record in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: cannot be read as CSV ({reason}); check the path") from error
-    if not rows:
-        raise UsageError(f"{path}: holds no clip; add rows below the header")
-    _refuse_duplicates(path, rows)
-    return rows
-
-
-def _row(manifest: Path, line: int, record: dict[str, str | None]) -> Row:
-    value = {key: (text or "").strip() for key, text in record.items() if isinstance(key, str)}
-    for column in REQUIRED:
-        if not value[column]:
-            raise UsageError(f"{manifest}:{line}: column {column} is empty; fill it in")
-    relative = Path(value["path"])
-    if ".." in relative.parts:
-        raise UsageError(f"{manifest}:{line}: path '{relative}' leaves the manifest's folder")
-    if value["language"] not in LANGUAGES:
-        raise UsageError(
-            f"{manifest}:{line}: {registry.unknown('language', value['language'], LANGUAGES)}"
-        )
-    clip = manifest.parent / relative
-    if not clip.is_file():
-        raise UsageError(f"{manifest}:{line}: no file '{relative}' beside the manifest")
-    return Row(
-        id=relative.with_suffix("").as_posix().replace("/", "-"),
-        path=clip,
-        language=value["language"],
-        speaker=value["speaker"],
-        text=value.get("transcript", ""),
-        split=value.get("split", ""),
-        source=value.get("source", ""),
-        known_speaker=value.get("speaker_basis", "") != "clip",
-    )
-
-
-def _refuse_duplicates(path: Path, rows: Sequence[Row]) -> None:
-    seen: set[str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise UsageError(f"{path}: clip '{row.id}' stands twice; keep one")
-        seen.add(row.id)
-
-
-def _select(path: Path, split: str | None) -> tuple[Row, ...]:
-    rows = read_csv(path)
-    if split is None:
+def _select(source: Source) -> tuple[Row, ...]:
+    rows = read(source)
+    if source.split is None:
         return rows
-    chosen = tuple(row for row in rows if row.split == split)
+    chosen = tuple(row for row in rows if row.split == source.split)
     if not chosen:
-        raise UsageError(registry.unknown("split", split, {row.split for row in rows}))
+        splits = {row.split for row in rows if row.split}
+        raise UsageError(f"{source.path}: {registry.unknown('split', source.split, splits)}")
     return chosen
 
 
 class ManifestTexts:
-    """The sentences of a manifest, each with its speaker and its natural recording.
+    """The sentences of a manifest, each with its speaker, its recording and its own clips.
 
-    `transcribed_only` leaves out clips without a transcript; `per_language` keeps the first ones.
+    `format` is known by the name (*.csv, *.jsonl, *.lst, LJSpeech's metadata.csv beside wavs/,
+    hf:owner/name). `language` and `speaker` stand in for rows that do not say. `root` is the
+    folder that no path may leave, the manifest's own unless said otherwise. Clips over
+    `max_clip_s` are refused. `transcribed_only` leaves out rows without text; `per_language` keeps
+    the first ones.
     """
 
     def __init__(
         self,
         *,
         path: Path,
+        format: Format = "auto",
+        language: str | None = None,
+        speaker: str | None = None,
+        root: Path | None = None,
+        max_clip_s: float = 600.0,
         languages: Literal["all"] | tuple[str, ...] = "all",
         per_language: int | None = None,
         split: str | None = None,
         transcribed_only: bool = False,
     ) -> None:
-        rows = _select(path, split)
+        rows = _select(Source(path, format, language, speaker, split, root, max_clip_s))
         present = {row.language for row in rows}
-        for language in [] if languages == "all" else languages:
-            if language not in present:
-                raise UsageError(f"{path}: {registry.unknown('language', language, present)}")
+        for code in [] if languages == "all" else languages:
+            if code not in present:
+                raise UsageError(f"{path}: {registry.unknown('language', code, present)}")
         if per_language is not None and per_language < 1:
             raise UsageError(f"per_language: must be at least 1, not {per_language}")
         wanted = present if languages == "all" else set(languages)
@@ -132,44 +82,97 @@ class ManifestTexts:
         chosen: list[Sentence] = []
         for language in LANGUAGES:
             rows = [row for row in self._rows if row.language == language]
-            chosen += [
-                Sentence(row.id, row.text, language, speaker=row.speaker, target=row.path)
-                for row in rows[: self._per_language]
-            ]
+            chosen += [_sentence(row) for row in rows[: self._per_language]]
         return tuple(chosen)
+
+
+def _sentence(row: Row) -> Sentence:
+    voice = None
+    if row.references or row.enrolment:
+        voice = SpeakerAudio(
+            references=row.references,
+            enrolment=row.enrolment,
+            reference_language=row.reference_language if row.references else None,
+            impostor_group=row.source if row.known_speaker else None,
+        )
+    return Sentence(
+        row.id,
+        row.text,
+        row.language,
+        spoken=row.spoken,
+        speaker=row.speaker,
+        target=row.path,
+        voice=voice,
+        audio=row.audio,
+    )
+
+
+@dataclass
+class _Clips:
+    """What a manifest holds of one speaker in one language, each file once, in its order."""
+
+    source: str
+    known: bool
+    named: dict[Path, Reference] = field(default_factory=dict)
+    recorded: dict[Path, Reference] = field(default_factory=dict)
+    enrolment: dict[Path, None] = field(default_factory=dict)
+
+    def divide(
+        self, count: int, most: int, exclude: Path | None
+    ) -> tuple[list[Reference], list[Path]]:
+        """Return `count` references, named ones first, and up to `most` others to judge by."""
+        usable = self._usable(exclude)
+        references = list(islice(usable, count))
+        others = chain((p for p in self.enrolment if p != exclude), (r.audio for r in usable))
+        return references, list(islice(others, most))
+
+    def _usable(self, exclude: Path | None) -> Iterator[Reference]:
+        for path, reference in self.named.items():
+            if path != exclude and path not in self.enrolment:
+                yield reference
+        for path, reference in self.recorded.items():
+            if path != exclude and path not in self.enrolment and path not in self.named:
+                yield reference
 
 
 class ManifestSpeakers:
     """The speakers of a manifest: the first clips to clone from, the others to judge by.
 
     `reference_language` is `same` (speakers of the text's language), or the language whose
-    speakers serve every text. `references: 0` leaves every clip for enrolment.
+    speakers serve every text. `references: 0` leaves every clip for enrolment, of which the first
+    `enrolment` are used. The other settings are those of the manifest's texts.
     """
 
     def __init__(
         self,
         *,
         path: Path,
+        format: Format = "auto",
+        language: str | None = None,
+        speaker: str | None = None,
+        root: Path | None = None,
+        max_clip_s: float = 600.0,
         split: str | None = None,
         references: int = 1,
+        enrolment: int = 100,
         reference_language: str = "same",
     ) -> None:
         if references < 0:
             raise UsageError(f"references: must not be negative, not {references}")
+        if enrolment < 0:
+            raise UsageError(f"enrolment: must not be negative, not {enrolment}")
         if reference_language not in ("same", *LANGUAGES):
             raise UsageError(
                 registry.unknown("reference_language", reference_language, ("same", *LANGUAGES))
             )
-        self._rows = _select(path, split)
+        self._rows = _select(Source(path, format, language, speaker, split, root, max_clip_s))
         self._references = references
+        self._enrolment = enrolment
         self._language = reference_language
 
     @cached_property
-    def _clips(self) -> dict[tuple[str, str], list[Row]]:
-        clips: dict[tuple[str, str], list[Row]] = {}
-        for row in self._rows:
-            clips.setdefault((row.language, row.speaker), []).append(row)
-        return clips
+    def _clips(self) -> dict[tuple[str, str], _Clips]:
+        return _clips_of(self._rows)
 
     def _spoken(self, language: str) -> str:
         return language if self._language == "same" else self._language
@@ -179,9 +182,13 @@ class ManifestSpeakers:
         spoken = self._spoken(language)
         return tuple(
             speaker
-            for (of, speaker), rows in self._clips.items()
-            if of == spoken and len(rows) > self._references and rows[0].known_speaker
+            for (of, speaker), clips in self._clips.items()
+            if of == spoken and clips.known and self._suffices(clips)
         )
+
+    def _suffices(self, clips: _Clips) -> bool:
+        references, held_out = clips.divide(self._references, 1, None)
+        return len(references) == self._references and bool(held_out)
 
     def voice(
         self,
@@ -194,12 +201,26 @@ class ManifestSpeakers:
     ) -> SpeakerAudio:
         """Return a speaker's clips, but for `exclude`."""
         spoken = self._spoken(language)
-        rows = [r for r in self._clips.get((spoken, speaker), []) if r.path != exclude]
-        known = bool(rows) and rows[0].known_speaker
-        chosen, held_out = rows[: self._references], rows[self._references :]
+        clips = self._clips.get((spoken, speaker), _Clips("", known=False))
+        chosen, held_out = clips.divide(self._references, self._enrolment, exclude)
+        known = clips.known and bool(chosen or held_out)
         return SpeakerAudio(
-            references=tuple(Reference(r.path, r.text or None, r.language) for r in chosen),
-            enrolment=tuple(r.path for r in held_out) if known else (),
+            references=tuple(chosen),
+            enrolment=tuple(held_out) if known else (),
             reference_language=spoken if chosen else None,
-            impostor_group=rows[0].source if known else None,
+            impostor_group=clips.source if known else None,
         )
+
+
+def _clips_of(rows: Iterable[Row]) -> dict[tuple[str, str], _Clips]:
+    found: dict[tuple[str, str], _Clips] = {}
+    for row in rows:
+        fresh = partial(_Clips, row.source, row.known_speaker)
+        if row.path is not None:
+            clips = found.setdefault((row.language, row.speaker), fresh())
+            clips.recorded[row.path] = Reference(row.path, row.text or None, row.language)
+        if row.references or row.enrolment:
+            clips = found.setdefault((row.reference_language, row.speaker), fresh())
+            clips.named.update((reference.audio, reference) for reference in row.references)
+            clips.enrolment.update(dict.fromkeys(row.enrolment))
+    return found

@@ -12,7 +12,7 @@ import yaml
 
 from xtts_lab import registry
 from xtts_lab.errors import UsageError
-from xtts_lab.types import LANGUAGES
+from xtts_lab.types import LANGUAGES, SpeakerAudio
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Sentence:
     """A sentence of a test set.
 
     `spoken` is how it is read aloud where that differs from the text. `speaker` and `target` (a
-    recording of it) are known where it comes from a manifest.
+    recording of it) are known where it comes from a manifest; so are `voice`, where the manifest's
+    row names references or enrolment itself, and `audio`, what another program made of the text.
     """
 
     id: str
@@ -31,6 +32,8 @@ class Sentence:
     tags: tuple[str, ...] = ()
     speaker: str | None = None
     target: Path | None = None
+    voice: SpeakerAudio | None = None
+    audio: Path | None = None
 
 
 def builtin(language: str) -> tuple[Sentence, ...]:

@@ -7,13 +7,14 @@ language of the text apart from cross-lingual ones, which never share a row of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from xtts_lab.experiment.bootstrap import Cells, Floats
+from xtts_lab.experiment.pooled import with_components
 
 MONOLINGUAL, CROSS_LINGUAL, NO_REFERENCE = "monolingual", "cross-lingual", "no reference"
 GROUP = ["arm", "condition", "metric"]
@@ -36,10 +37,13 @@ def placed(trials: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def cell_table(scores: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+def cell_table(
+    scores: pd.DataFrame, trials: pd.DataFrame, pooled: Collection[str] = ()
+) -> pd.DataFrame:
     """Return one row a cell: GROUP, CELL, `numerator`, `denominator`, `n` trials; sorted.
 
-    `trials` come from `placed`. A score that is not a number is a failed one and left out.
+    `trials` come from `placed`. A score that is not a number is a failed one and left out. The
+    metrics in `pooled` have their summed `components` as well, all others None.
     """
     wide = _joined(scores, trials, ["condition", "speaker", "sentence"])
     wide = wide[wide["value"].notna()]
@@ -56,12 +60,19 @@ def cell_table(scores: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     mean = ~by["ratio"].any()
     cells["numerator"] = cells["numerator"].where(~mean, cells["numerator"] / cells["n"])
     cells["denominator"] = cells["denominator"].where(~mean, 1.0)
-    return cells.reset_index()
+    return with_components(cells.reset_index(), wide, [*GROUP, *CELL], pooled)
 
 
-def tally(scores: pd.DataFrame, trials: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+def tally(
+    scores: pd.DataFrame,
+    trials: pd.DataFrame,
+    metrics: Sequence[str],
+    grouped: Collection[str] = (),
+) -> pd.DataFrame:
     """Count trials by GROUP and language: `n` scored, `failed`, `skipped`; only where it applies.
 
+    The metrics in `grouped` have one score for all repeats of an utterance: there a group counts
+    once, under the trial that carries its score.
     A metric applies to an utterance if any arm has a score for it, even a failed one (not a
     number); where an utterance was scored by nothing at all, its language decides, and a language
     that nothing was scored in lets every metric apply, so that no failure goes missing.
@@ -74,7 +85,11 @@ def tally(scores: pd.DataFrame, trials: pd.DataFrame, metrics: Sequence[str]) ->
     scored = _joined(scores, codes, ["row", "utterance", "tongue"])
     by_metric = dict(iter(scored.groupby("metric", observed=True)))
     none = scored.iloc[:0]
-    parts = [_tally_one(scored, by_metric.get(m, none), codes, m) for m in metrics]
+    parts = []
+    for metric in metrics:
+        own = by_metric.get(metric, none)
+        units = _one_a_group(codes, own) if metric in grouped else codes
+        parts.append(_tally_one(scored, own, units, metric))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -84,7 +99,7 @@ def cells_of(frame: pd.DataFrame) -> tuple[Cells, list[str]]:
     language, names = pd.factorize(frame["language"], sort=True)
     sentence = frame.groupby(["language", "sentence"], sort=True, observed=True).ngroup()
     return (
-        Cells(speaker, sentence.to_numpy(np.int64), language.astype(np.int64)),
+        Cells(speaker, np.asarray(sentence, dtype=np.int64), language.astype(np.int64)),
         [str(name) for name in names],
     )
 
@@ -101,25 +116,26 @@ def rate(sums: Floats) -> Floats:
     return np.asarray(np.divide(numerator, denominator, out=empty, where=denominator != 0))
 
 
-def gap(sums: Floats) -> Floats:
-    """Return the difference of two rates from sums [..., 4]."""
-    return rate(sums[..., :2]) - rate(sums[..., 2:])
-
-
 def _joined(scores: pd.DataFrame, trials: pd.DataFrame, extra: list[str]) -> pd.DataFrame:
     """Return scores with columns of their trials, sorted so that sums add in one order."""
-    keep = scores[["trial_id", "arm", "language", "metric", "value", "numerator", "denominator"]]
+    columns = ["trial_id", "arm", "language", "metric", "value", "numerator", "denominator"]
+    keep = scores[[*columns, *scores.columns.intersection(["detail"])]]
     wide = keep.merge(trials[["trial_id", *extra]], on="trial_id", how="inner", validate="m:1")
     return wide.sort_values(["metric", "trial_id"], kind="stable")
+
+
+def _one_a_group(trials: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Return of each arm's repeats of an utterance the trial with a score, else the first."""
+    bare = ~trials["row"].isin(own["row"])
+    order = trials.assign(bare=bare).sort_values(["bare", "row"], kind="stable")
+    return order.drop_duplicates(["arm", "utterance"]).sort_values("row").drop(columns="bare")
 
 
 def _tally_one(
     scored: pd.DataFrame, own: pd.DataFrame, trials: pd.DataFrame, metric: str
 ) -> pd.DataFrame:
-    rows = own["row"].to_numpy()
-    has_row, good = np.zeros(len(trials), np.bool_), np.zeros(len(trials), np.bool_)
-    has_row[rows] = True
-    good[rows] = own["value"].notna()
+    has_row = trials["row"].isin(own["row"]).to_numpy(np.bool_)
+    good = trials["row"].isin(own.loc[own["value"].notna(), "row"]).to_numpy(np.bool_)
     applies = _applies(scored, own, trials)
     failed = ~good & applies & (trials["status"].ne("ok").to_numpy(np.bool_) | has_row)
     frame = trials[["arm", "condition", "language"]].assign(

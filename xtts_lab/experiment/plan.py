@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ class Trial:
     @property
     def request(self) -> Request:
         said = self.item.utterance
-        return Request(said.text, said.language, said.references, self.seed, said.target)
+        return Request(
+            said.text, said.language, said.references, self.seed, said.target, said.audio, said.id
+        )
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,9 @@ def _trial(
     own_seed = trial_seed(seed, said.id, repeat)
     references = [[hashes(r.audio), r.text, r.language] for r in said.references]
     target = hashes(said.target) if said.target is not None else None
-    key = digest([keyed, said.text, said.language, references, target, own_seed])
+    # Audio that is absent is a trial that fails, not a mistake in the experiment.
+    made = [hashes(said.audio)] if said.audio and os.path.isfile(said.audio) else []  # noqa: PTH113
+    key = digest([keyed, said.text, said.language, references, target, own_seed, *made])
     name = f"audio/{slug(arm.id)}/{slug(said.id)}.r{repeat}.wav"
     return Trial(f"{arm.id}/{said.id}/{repeat}", arm, item, repeat, own_seed, key, name, random)
 

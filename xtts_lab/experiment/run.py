@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from xtts_lab import files
 from xtts_lab.cache import cache_dir
-from xtts_lab.experiment import files, tables
+from xtts_lab.experiment import tables
 from xtts_lab.experiment.environment import environment
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.measure import Need, measure, needs_of
@@ -101,6 +102,8 @@ def metric_info(plan: Plan) -> dict[str, MetricInfo]:
         metric_id: MetricInfo(
             unit=getattr(use.metric, "units", {}).get(quantity, ""),
             direction=use.metric.directions[quantity],
+            grouped=use.metric.level == "repeats",
+            pool=use.pool(quantity),
         )
         for use in plan.metrics
         for quantity, metric_id in use.ids.items()

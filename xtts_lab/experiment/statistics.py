@@ -16,18 +16,26 @@ import numpy as np
 import pandas as pd
 
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.bootstrap import estimate, generator, holm, interval, sign_flip
+from xtts_lab.experiment.bootstrap import (
+    Floats,
+    Statistic,
+    estimate,
+    generator,
+    holm,
+    interval,
+    sign_flip,
+)
 from xtts_lab.experiment.cells import (
     CELL,
     GROUP,
     cell_table,
     cells_of,
-    gap,
     placed,
     rate,
     sums_of,
     tally,
 )
+from xtts_lab.experiment.pooled import Pool, Totals, difference, totals_of
 from xtts_lab.registry import unknown
 from xtts_lab.types import Direction
 
@@ -46,10 +54,16 @@ COMPARISON_COLUMNS = [
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """What a reader must know of a metric id: its unit, and which way is better."""
+    """What a reader must know of a metric id: its unit, and which way is better.
+
+    `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
+    sums, and this turns the totals of its components into values.
+    """
 
     unit: str
     direction: Direction
+    grouped: bool = False
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +93,15 @@ def summarise(
     """
     options = _Options(confidence, resamples, seed)
     located = placed(trials)
-    counts = tally(scores, located, _metrics(scores, info))
-    cells = cell_table(scores, located)
+    grouped = [metric for metric, known in info.items() if known.grouped]
+    counts = tally(scores, located, _metrics(scores, info), grouped)
+    cells = cell_table(scores, located, _pools(info))
     groups = dict(iter(cells.groupby(GROUP, sort=True, observed=True)))
     empty = cells.iloc[:0]
     rows: list[dict[str, object]] = []
     for key, counted in counts.groupby(GROUP, sort=True, observed=True):
-        rows += _summary_rows(key, groups.get(key, empty), counted, options)
+        pool = _pools(info).get(str(key[2]))
+        rows += _summary_rows(key, groups.get(key, empty), counted, options, pool)
     return _described(pd.DataFrame(rows), info, SUMMARY_COLUMNS)
 
 
@@ -114,14 +130,15 @@ def compare(
     if baseline not in arms:
         raise UsageError(f"statistics.baseline: {unknown('arm', baseline, arms)}")
     located = placed(trials)
-    cells = cell_table(scores, located)
+    cells = cell_table(scores, located, _pools(info))
     base = cells[cells["arm"] == baseline].drop(columns=["arm", "n"])
     others = cells[cells["arm"] != baseline]
     pairs = others.merge(base, on=["condition", "metric", *CELL], suffixes=("", "_base"))
     options = _Options(confidence, resamples, seed)
     rows: list[dict[str, object]] = []
     for key, frame in pairs.groupby(GROUP, sort=True, observed=True):
-        rows += _comparison_rows(baseline, key, frame.sort_values(CELL), options)
+        pool = _pools(info).get(str(key[2]))
+        rows += _comparison_rows(baseline, key, frame.sort_values(CELL), options, pool)
     if not rows:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
     table = pd.DataFrame(rows)
@@ -141,8 +158,16 @@ def _metrics(scores: pd.DataFrame, info: Mapping[str, MetricInfo]) -> list[str]:
     return [*info, *sorted(set(scores["metric"]) - set(info))]
 
 
+def _pools(info: Mapping[str, MetricInfo]) -> dict[str, Pool]:
+    return {metric: known.pool for metric, known in info.items() if known.pool is not None}
+
+
 def _summary_rows(
-    key: Sequence[Any], cells: pd.DataFrame, counted: pd.DataFrame, options: _Options
+    key: Sequence[Any],
+    cells: pd.DataFrame,
+    counted: pd.DataFrame,
+    options: _Options,
+    pool: Pool | None,
 ) -> list[dict[str, object]]:
     arm, condition, metric = key
     tallies = counted.set_index("language")[["n", "failed", "skipped"]]
@@ -150,7 +175,7 @@ def _summary_rows(
     for language in [ALL, *tallies.index]:
         part = cells if language == ALL else cells[cells["language"] == language]
         count = tallies.sum() if language == ALL else tallies.loc[language]
-        mean, low, high = _measured(part, [*key, str(language)], options)
+        mean, low, high = _measured(part, [*key, str(language)], options, pool)
         rows.append(
             {"arm": arm, "condition": condition, "language": language, "metric": metric}
             | {"mean": mean, "ci_low": low, "ci_high": high}
@@ -161,25 +186,39 @@ def _summary_rows(
 
 
 def _measured(
-    frame: pd.DataFrame, names: list[str], options: _Options
+    frame: pd.DataFrame, names: list[str], options: _Options, pool: Pool | None
 ) -> tuple[float, float, float]:
     if frame.empty:
         return (float("nan"),) * 3
     cells, _ = cells_of(frame)
-    sums = sums_of(frame)
+    whole, short = _totals(frame, [""], pool)
     low, high = interval(
         cells,
-        sums,
-        rate,
+        short.sums[0],
+        short.statistic,
         confidence=options.confidence,
         resamples=options.resamples,
         rng=generator(options.seed, "summary", *names),
     )
-    return estimate(cells, sums, rate), low, high
+    return estimate(cells, whole.sums[0], whole.statistic), low, high
+
+
+def _totals(
+    frame: pd.DataFrame, suffixes: Sequence[str], pool: Pool | None
+) -> tuple[Totals, Totals]:
+    """Return the sums of cells in columns with each suffix: for estimates, and for resampling."""
+    if pool is None:
+        plain = Totals([sums_of(frame, suffix) for suffix in suffixes], rate)
+        return plain, plain
+    return totals_of(pool, [frame[f"components{suffix}"] for suffix in suffixes])
 
 
 def _comparison_rows(
-    baseline: str, key: Sequence[Any], pairs: pd.DataFrame, options: _Options
+    baseline: str,
+    key: Sequence[Any],
+    pairs: pd.DataFrame,
+    options: _Options,
+    pool: Pool | None,
 ) -> list[dict[str, object]]:
     arm, condition, metric = key
     rows = []
@@ -187,24 +226,31 @@ def _comparison_rows(
         part = pairs if language == ALL else pairs[pairs["language"] == language]
         names = (baseline, *key, str(language))
         cells, _ = cells_of(part)
-        ours, theirs = sums_of(part), sums_of(part, "_base")
-        both = np.concatenate([ours, theirs], axis=1)
+        whole, short = _totals(part, ["", "_base"], pool)
         low, high = interval(
             cells,
-            both,
-            gap,
+            *_gap(short),
             confidence=options.confidence,
             resamples=options.resamples,
             rng=generator(options.seed, "compare", *names),
         )
-        p_value = sign_flip(cells, ours, theirs, rate, generator(options.seed, "flip", *names))
+        flips = generator(options.seed, "flip", *names)
+        ours, theirs = short.sums
+        p_value = sign_flip(cells, ours, theirs, short.statistic, flips)
         rows.append(
             {"baseline": baseline, "arm": arm, "condition": condition, "language": language}
-            | {"metric": metric, "difference": estimate(cells, both, gap)}
+            | {"metric": metric, "difference": estimate(cells, *_gap(whole))}
             | {"ci_low": low, "ci_high": high, "p_value": p_value}
             | _sizes(part)
         )
     return rows
+
+
+def _gap(totals: Totals) -> tuple[Floats, Statistic]:
+    """Return both arms' sums side by side [C, 2 K], and the statistic of their difference."""
+    ours, theirs = totals.sums
+    gap = difference(totals.statistic, ours.shape[1])
+    return np.concatenate([ours, theirs], axis=1), gap
 
 
 def _sizes(frame: pd.DataFrame) -> dict[str, object]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xtts_lab import files
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment import files
 
 
 class RunFolder:
@@ -20,6 +20,7 @@ class RunFolder:
         self.state = path / ".state"
         self.trials_log = self.state / "trials.jsonl"
         self.evidence_log = self.state / "evidence.jsonl"
+        self.latency_log = self.state / "latency.jsonl"
         self.finished = self.state / "finished.json"
 
     @contextmanager
@@ -52,6 +53,11 @@ class RunFolder:
             raise UsageError(
                 f"{self.path}: cannot be created ({error.strerror}); choose a writable --out"
             ) from error
+
+    def forget_timings(self) -> None:
+        """Drop what was timed here, with the record of the audio whose making was timed."""
+        for path in (self.finished, self.latency_log, self.trials_log):
+            path.unlink(missing_ok=True)
 
     def is_finished(self, work: str) -> bool:
         """Return whether the folder holds the complete results of exactly this work."""

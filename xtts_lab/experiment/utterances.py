@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from xtts_lab.errors import UsageError
 from xtts_lab.types import SpeakerAudio, Speakers, Utterance
 
-MAX_IMPOSTORS = 50  # clips: enough for a stable mean, and no growth with the square of speakers
+MAX_IMPOSTORS = 19  # speakers: with the speaker's own, a choice among 20
+MAX_IMPOSTOR_CLIPS = 5  # of each: enough for a stable mean, and no growth with long enrolments
 
 
 @dataclass(frozen=True)
 class Item:
-    """An utterance with what the bench knows beside it."""
+    """An utterance with what the bench knows beside it; `impostor_speakers` of `impostors`."""
 
     utterance: Utterance
     reference_language: str | None
     impostor_group: str | None
     impostors: tuple[Path, ...] = ()
+    impostor_speakers: tuple[str, ...] = ()
 
 
 def pair(
@@ -33,25 +35,24 @@ def pair(
 ) -> tuple[Item, ...]:
     """Return the test items, in the order of the sentences.
 
-    `rotate`: speakers take turns over the sentences of a language. `cross`: every speaker says
-    every sentence. `own`: each sentence is said by the speaker that its manifest names.
+    `rotate`: speakers take turns over all sentences. `cross`: every speaker says every sentence.
+    `own`: each sentence is said by the speaker that its manifest names, from the clips that its
+    row names, where it does.
     """
-    turns: dict[str, int] = {}
     items: list[Item] = []
-    for sentence in sentences:
-        for speaker in _speakers_of(sentence, speakers, pairing, turns):
-            audio = speakers.voice(
+    for turn, sentence in enumerate(sentences):
+        for speaker in _speakers_of(sentence, speakers, pairing, turn):
+            own = pairing == "own"
+            audio = (sentence.voice if own else None) or speakers.voice(
                 speaker, sentence.language, prompts=prompts, folder=folder, exclude=sentence.target
             )
-            items.append(_item(sentence, speaker, audio, own=pairing == "own"))
+            items.append(_item(sentence, speaker, audio, own=own))
     if not items:
         raise UsageError("texts: no sentence is left; check languages, tags and split")
     return _with_impostors(items)
 
 
-def _speakers_of(
-    sentence: Any, speakers: Speakers, pairing: str, turns: dict[str, int]
-) -> tuple[str, ...]:
+def _speakers_of(sentence: Any, speakers: Speakers, pairing: str, turn: int) -> tuple[str, ...]:
     if pairing == "own":
         if sentence.speaker is None:
             raise UsageError(
@@ -64,11 +65,7 @@ def _speakers_of(
             f"speakers: none can be used for '{sentence.language}'; leave the language out of "
             "texts.languages, or ask for fewer references"
         )
-    if pairing == "cross":
-        return known
-    turn = turns.get(sentence.language, 0)
-    turns[sentence.language] = turn + 1
-    return (known[turn % len(known)],)
+    return known if pairing == "cross" else (known[turn % len(known)],)
 
 
 def _item(sentence: Any, speaker: str, audio: SpeakerAudio, *, own: bool) -> Item:
@@ -81,6 +78,7 @@ def _item(sentence: Any, speaker: str, audio: SpeakerAudio, *, own: bool) -> Ite
         enrolment=audio.enrolment,
         target=sentence.target if own or sentence.speaker == speaker else None,
         spoken=sentence.spoken,
+        audio=sentence.audio if own else None,
     )
     return Item(utterance, audio.reference_language, audio.impostor_group)
 
@@ -92,15 +90,35 @@ def _with_impostors(items: Sequence[Item]) -> tuple[Item, ...]:
         of = (item.utterance.language, item.impostor_group)
         own = clips.setdefault(of, {}).setdefault(item.utterance.speaker, {})
         own.update(dict.fromkeys(item.utterance.enrolment))
-    return tuple(_impostors(item, clips) for item in items)
+    chosen: dict[tuple[str, str | None, str], tuple[tuple[str, Path], ...]] = {}
+    for item in items:
+        said = item.utterance
+        of = (said.language, item.impostor_group)
+        if item.impostor_group is not None and (*of, said.speaker) not in chosen:
+            chosen[*of, said.speaker] = _impostors(said.speaker, clips[of])
+    found = [
+        chosen.get((i.utterance.language, i.impostor_group, i.utterance.speaker), ()) for i in items
+    ]
+    return tuple(
+        replace(
+            item,
+            impostors=tuple(path for _, path in pairs),
+            impostor_speakers=tuple(speaker for speaker, _ in pairs),
+        )
+        for item, pairs in zip(items, found, strict=True)
+    )
 
 
-def _impostors(
-    item: Item, clips: dict[tuple[str, str | None], dict[str, dict[Path, None]]]
-) -> Item:
-    if item.impostor_group is None:
-        return item
-    group = clips[item.utterance.language, item.impostor_group]
-    others = [p for s, own in group.items() if s != item.utterance.speaker for p in own]
-    step = max(1, -(-len(others) // MAX_IMPOSTORS))
-    return Item(item.utterance, item.reference_language, item.impostor_group, tuple(others[::step]))
+def _impostors(speaker: str, group: dict[str, dict[Path, None]]) -> tuple[tuple[str, Path], ...]:
+    """Choose impostors and their clips, of each as many as of the speaker: as noisy a mean.
+
+    Of more than `MAX_IMPOSTORS` every n-th is taken, from the speaker on, so that each serves about
+    equally often.
+    """
+    names = list(group)
+    own = names.index(speaker)
+    others = [name for name in names[own + 1 :] + names[:own] if group[name]]
+    count = min(MAX_IMPOSTORS, len(others))
+    each = max(1, min(MAX_IMPOSTOR_CLIPS, len(group[speaker])))
+    chosen = [others[i * len(others) // count] for i in range(count)]
+    return tuple((name, path) for name in chosen for path in list(group[name])[:each])

@@ -7,14 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
-from xtts_lab.types import Clip, Failure, Json
+from xtts_lab.instruments import guards
+from xtts_lab.types import Audio, Clip, Failure, Json
 
-_VERSION = 1  # raise when the output for a clip can change
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_VERSION = 2  # raise when the output for a clip can change
 _SAMPLE_RATE = 16_000
 MIN_SPEECH_S = 0.4
 """A quarter of the encoder's 1.6 s window; with less speech the embedding is mostly padding."""
@@ -26,7 +30,8 @@ class Resemblyzer:
     The library's own preprocessing (16 kHz, quiet clips raised to -30 dBFS, long silences cut by
     WebRTC's VAD) and `embed_utterance` (mean over 1.6 s windows, 1.3 a second, L2-normalised).
 
-    Output: `embedding`, 256 floats of unit length; `speech_s`, what the VAD left, in seconds.
+    Output: `embedding`, 256 floats of unit length; `speech_s`, what the VAD left, in seconds;
+    `bandwidth_hz` and `band_limited` (see `guards`).
     A clip without `MIN_SPEECH_S` of speech is a `Failure`.
     """
 
@@ -70,7 +75,7 @@ class Resemblyzer:
             return Failure(f"{path.name}: Resemblyzer finds no voice in it")
         return {
             "embedding": [round(float(value), 7) for value in embedding],
-            "speech_s": round(speech_s, 3),
+            **guards.shared_outputs(speech_s, guards.bandwidth_hz(_at_16_khz(loaded))),
         }
 
     @cached_property
@@ -79,6 +84,10 @@ class Resemblyzer:
 
         # The library reads its checkpoint with torch.load, which refuses code since torch 2.6.
         return resemblyzer.VoiceEncoder(resolve_device(self._device), verbose=False).eval()
+
+
+def _at_16_khz(loaded: Audio) -> Tensor:
+    return audio.resample(loaded, guards.SAMPLE_RATE).samples
 
 
 def _weights() -> Path:

@@ -1,0 +1,84 @@
+"""UTMOS22's strong learner as a judge of naturalness (Saeki et al. 2022), from the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from xtts_lab import audio
+from xtts_lab.device import resolve_device
+from xtts_lab.errors import UsageError
+from xtts_lab.instruments import utmos_weights
+from xtts_lab.instruments.frames import unusable
+from xtts_lab.instruments.optional import package_folder
+from xtts_lab.types import Clip, Failure, Json
+
+_VERSION = 1  # raise when the output for a clip can change
+_SAMPLE_RATE = 16_000
+MIN_S = 0.5
+
+
+class Utmos:
+    """Predict a mean opinion score, 1 to 5, of the naturalness of synthetic speech.
+
+    `model` is a published hub id (see `utmos_weights.PUBLISHED`), fetched at its pinned revision
+    and checked against its SHA-256, or the path of such a checkpoint or of its folder. The XTTS
+    paper's UTMOS (arXiv 2406.04904) is this predictor. One clip at a time and whole, at 16 kHz, not
+    scaled: as the reference does it. It was trained on English and Chinese listeners' scores.
+
+    Output: `mos`. Silence and clips under `MIN_S` are a `Failure`.
+    """
+
+    uses_language = False
+
+    def __init__(self, *, model: str = "Blinorot/UTMOS-PyTorch", device: str = "auto") -> None:
+        self._model = utmos_weights.check_model(model)
+        self._device = device
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        package_folder("transformers", "quality")
+        return {
+            "name": "utmos",
+            "weights_sha256": self._weights.sha256,
+            "min_s": MIN_S,
+            "library": f"transformers {version('transformers')}",
+            "version": _VERSION,
+        }
+
+    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
+        """Yield one score per clip, in order."""
+        for clip in clips:
+            try:
+                yield self._score(clip.path)
+            except audio.AudioError as error:
+                yield Failure(str(error))
+
+    def _score(self, path: Path) -> dict[str, Json] | Failure:
+        import torch
+
+        samples = audio.load(path, _SAMPLE_RATE).samples
+        problem = unusable(samples.numpy(), _SAMPLE_RATE, min_s=MIN_S)
+        if problem is not None:
+            return Failure(f"{path.name}: {problem}")
+        with torch.inference_mode():
+            score = self._network(samples[None].to(resolve_device(self._device)))
+        return {"mos": round(float(score), 4)}
+
+    @cached_property
+    def _weights(self) -> utmos_weights.Weights:
+        return utmos_weights.locate(self._model)
+
+    @cached_property
+    def _network(self) -> Any:
+        from xtts_lab.instruments.utmos_network import UtmosNetwork
+
+        weights = utmos_weights.read(self._weights.path)
+        try:
+            network = UtmosNetwork(weights)
+        except ValueError as error:
+            raise UsageError(f"UTMOS model '{self._model}': {str(error)[:300]}") from error
+        return network.to(resolve_device(self._device))
