@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": BASE | {"text"},
     "experiment": BASE | {"audio", "data"},
     "report": BASE,
+    "analysis": BASE | {"report"},
     "cli": BASE | SOUND | {"experiment", "report"},
     "__init__": set(),
 }

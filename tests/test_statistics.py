@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment import bootstrap
 from xtts_lab.experiment.cells import cell_table, cells_of, placed, rate, sums_of
+from xtts_lab.experiment.intervals import interval
 from xtts_lab.experiment.statistics import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
@@ -231,10 +232,8 @@ def coverage(draw: Callable[[np.random.Generator], NDArray[np.float64]], worlds:
             ]
         )
         cells, _ = cells_of(frame)
-        low, high = bootstrap.interval(
-            cells, sums_of(frame), rate, confidence=0.95, resamples=300, rng=rng
-        )
-        hits += low <= 0 <= high
+        found = interval(cells, sums_of(frame), rate, confidence=0.95, resamples=300, rng=rng)
+        hits += found.low <= 0 <= found.high
     return hits / worlds
 
 

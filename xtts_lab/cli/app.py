@@ -145,6 +145,44 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder
     return rebuild_report(run)
 
 
+@app.command()
+def compare(
+    run: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder.")],
+    other: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(metavar="[RUN_B]", help="The run folder that is compared with it."),
+    ] = None,
+    published: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--published", metavar="NAME", help="A published table, as xtts-paper."),
+    ] = None,
+    arm: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--arm", metavar="ARM[=ARM_B]", help="Only these.  [default: same names]"),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="DIR", help="Write compare.html, .md and .csv there."),
+    ] = None,
+) -> int:
+    """Test how two runs differ on common items, or put one beside a published table."""
+    from xtts_lab.cli.compare import compare as compare_with
+
+    return compare_with(run, other, published, arm or (), out)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the log goes.")],
+    to: Annotated[str, typer.Option("--to", metavar="SINK", help="tensorboard or mlflow.")],
+) -> int:
+    """Hand a run's results to an experiment tracker."""
+    from xtts_lab.cli.export import export as export_to
+
+    return export_to(run, folder, to)
+
+
 @app.command(name="list")
 def list_kind(
     kind: Annotated[

@@ -87,35 +87,6 @@ def estimate(cells: Cells, sums: Floats, statistic: Statistic) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
-def interval(
-    cells: Cells,
-    sums: Floats,
-    statistic: Statistic,
-    *,
-    confidence: float,
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[float, float]:
-    """Return the percentile interval of `estimate`, or NaN twice where there is none.
-
-    There is none where some language has one speaker and one sentence, shared with no other
-    language: nothing tells how far its value would move.
-    """
-    nothing = (float("nan"), float("nan"))
-    if not design(cells).everywhere:
-        return nothing
-    centre = statistic(totals(sums, cells.language, int(cells.language.max()) + 1))
-    draws = np.concatenate(
-        [_centred_mean(statistic(t), centre) for t in resampled(cells, sums, resamples, rng)]
-    )
-    draws = draws[np.isfinite(draws)]
-    if draws.size * 2 <= resamples:  # mostly empty resamples: no basis for an interval
-        return nothing
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(draws, [tail, 1.0 - tail])
-    return float(low), float(high)
-
-
 def resampled(
     cells: Cells, sums: Floats, resamples: int, rng: np.random.Generator
 ) -> Iterator[Floats]:
@@ -260,7 +231,7 @@ def _counts(
     return counts
 
 
-def _centred_mean(values: Floats, centre: Floats) -> Floats:
+def centred_mean(values: Floats, centre: Floats) -> Floats:
     """Average values [B, L] over languages into [B].
 
     A language that a resample drew empty is left out of it: deviations from the estimates

@@ -10,6 +10,7 @@ from typing import Any
 
 import xtts_lab
 from xtts_lab.device import resolve_device
+from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.plan import Plan
 
 PACKAGES = (
@@ -34,6 +35,11 @@ def environment(plan: Plan) -> dict[str, Any]:
         "revision": _revision(),
         "systems": {arm: dict(identity) for arm, identity in plan.systems.items()},
         "instruments": {name: dict(identity) for name, identity in plan.instruments.items()},
+        "metrics": {
+            use.prefix: {"spec": dict(use.spec), **dict(getattr(use.metric, "identity", {}))}
+            for use in plan.metrics
+        },
+        "statistics": method_notes(plan.experiment.spec),
     }
 
 

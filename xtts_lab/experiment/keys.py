@@ -9,7 +9,7 @@ from typing import Any
 ENGINE_VERSION = 1
 """Enters every audio key: raise it when the bench itself changes what is synthesised."""
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Enters the digest of a finished run: raise it when scoring or summarising changes."""
 
 

@@ -15,6 +15,7 @@ from xtts_lab.cache import cache_dir
 from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm
+from xtts_lab.experiment.claims import check_claims
 from xtts_lab.experiment.keys import ENGINE_VERSION, SCORING_VERSION, digest, trial_seed
 from xtts_lab.experiment.metric_use import MetricUse, metric_uses
 from xtts_lab.experiment.parts import close, construct, identity
@@ -117,6 +118,8 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
             for repeat in range(spec.repeats):
                 trials.append(_trial(arm, item, repeat, spec.seed, keyed, hashes, random))
     chosen = _limited(trials, spec.limit, len(items) * spec.repeats)
+    ids = [metric_id for use in uses for metric_id in use.ids.values()]
+    check_claims(experiment.claims, ids, _conditions(chosen), where)
     return Plan(
         experiment,
         tuple(chosen),
@@ -187,6 +190,16 @@ def _limited(trials: Sequence[Trial], limit: int | None, per_arm: int) -> Sequen
     if limit is None:
         return trials
     return [trial for i, trial in enumerate(trials) if i % per_arm < limit]
+
+
+def _conditions(trials: Sequence[Trial]) -> dict[str, set[str]]:
+    """Return for each language how its items relate to the languages of their references."""
+    found: dict[str, set[str]] = {}
+    for trial in trials:
+        language, known = trial.item.utterance.language, trial.item.reference_language
+        same = "same-language" if known == language else "cross-lingual"
+        found.setdefault(language, set()).add(same if known else "no-reference")
+    return found
 
 
 def _instrument_identities(

@@ -15,12 +15,14 @@ from xtts_lab.experiment import tables
 from xtts_lab.experiment.environment import environment
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.measure import Need, measure, needs_of
+from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.progress import say
 from xtts_lab.experiment.score import score
 from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
 from xtts_lab.experiment.store import Cache, RunFolder
 from xtts_lab.experiment.synthesise import synthesise
+from xtts_lab.experiment.verdicts import judge
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,18 @@ def _write_statistics(
         "resamples": settings.resamples,
         "seed": plan.experiment.spec.seed,
     }
-    info = metric_info(plan)
+    info = metric_info(plan.metrics)
     summary = summarise(scores, trials, info, **chosen)
     comparisons = compare(scores, trials, info, baseline=settings.baseline, **chosen)
     tables.write_csv(folder.path / "summary.csv", summary)
     tables.write_csv(folder.path / "comparisons.csv", comparisons)
+    trained = [arm.id for arm in plan.experiment.arms if arm.spec.get("checkpoint")]
+    claims = judge(plan.experiment.claims, scores, trials, info, trained=trained, **chosen)
+    tables.write_csv(folder.path / "claims.csv", claims)
 
 
-def metric_info(plan: Plan) -> dict[str, MetricInfo]:
-    """Return unit and direction of every metric id of a plan."""
+def metric_info(uses: Sequence[MetricUse]) -> dict[str, MetricInfo]:
+    """Return unit and direction of every metric id of an experiment."""
     return {
         metric_id: MetricInfo(
             unit=getattr(use.metric, "units", {}).get(quantity, ""),
@@ -105,6 +110,6 @@ def metric_info(plan: Plan) -> dict[str, MetricInfo]:
             grouped=use.metric.level == "repeats",
             pool=use.pool(quantity),
         )
-        for use in plan.metrics
+        for use in uses
         for quantity, metric_id in use.ids.items()
     }

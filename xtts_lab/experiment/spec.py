@@ -13,6 +13,7 @@ import yaml
 from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm, expand
+from xtts_lab.experiment.claims import Claim, resolve_claims
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 
@@ -47,6 +48,7 @@ class ExperimentSpec(pydantic.BaseModel):
     instruments: dict[str, Spec] = {}
     metrics: list[Spec] = pydantic.Field(min_length=1)
     statistics: StatisticsSpec = StatisticsSpec()
+    claims: list[Any] = []
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Experiment:
     spec: ExperimentSpec
     arms: tuple[Arm, ...]
     document: Document
+    claims: tuple[Claim, ...] = ()
 
     def resolved_yaml(self) -> str:
         """Return the resolved experiment as YAML: what `experiment.yaml` of a run holds."""
@@ -91,6 +94,7 @@ def resolve(document: Document) -> Experiment:
     _check_keys(spec, where)
     arms = expand(spec.systems, spec.ablate, where)
     _check_baseline(spec, arms, where)
+    claims = resolve_claims(spec.claims, [arm.id for arm in arms], where)
     metrics = [
         config.resolve("metrics", metric, where / "metrics" / i)
         for i, metric in enumerate(spec.metrics)
@@ -106,9 +110,10 @@ def resolve(document: Document) -> Experiment:
             "speakers": config.resolve("speakers", spec.speakers, where / "speakers"),
             "metrics": metrics,
             "instruments": _instruments(spec, metrics, where),
+            "claims": [claim.model_dump(mode="json") for claim in claims],
         }
     )
-    return Experiment(resolved, arms, document)
+    return Experiment(resolved, arms, document, tuple(claims))
 
 
 def _choose_languages(document: Document, languages: Sequence[str]) -> None:

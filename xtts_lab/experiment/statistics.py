@@ -16,26 +16,10 @@ import numpy as np
 import pandas as pd
 
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.bootstrap import (
-    Floats,
-    Statistic,
-    estimate,
-    generator,
-    holm,
-    interval,
-    sign_flip,
-)
-from xtts_lab.experiment.cells import (
-    CELL,
-    GROUP,
-    cell_table,
-    cells_of,
-    placed,
-    rate,
-    sums_of,
-    tally,
-)
-from xtts_lab.experiment.pooled import Pool, Totals, difference, totals_of
+from xtts_lab.experiment.bootstrap import generator, holm, sign_flip
+from xtts_lab.experiment.cells import CELL, GROUP, cell_table, placed, tally
+from xtts_lab.experiment.effects import Effect, Options, gap, level
+from xtts_lab.experiment.pooled import Pool
 from xtts_lab.registry import unknown
 from xtts_lab.types import Direction
 
@@ -66,13 +50,6 @@ class MetricInfo:
     pool: Pool | None = None
 
 
-@dataclass(frozen=True)
-class _Options:
-    confidence: float
-    resamples: int
-    seed: int
-
-
 def summarise(
     scores: pd.DataFrame,
     trials: pd.DataFrame,
@@ -88,10 +65,10 @@ def summarise(
     denominator (NaN where the metric is no ratio). A missing row means that the metric does not
     apply; a value that is NaN means that the measurement failed. `n` counts scored trials, `failed`
     those that should have been, `skipped` those to which the metric does not apply. Intervals are
-    percentile intervals of a crossed bootstrap over speakers and sentences, blank where there is
+    those of a crossed bootstrap over speakers and sentences (see `intervals`), blank where there is
     one of each.
     """
-    options = _Options(confidence, resamples, seed)
+    options = Options(confidence, resamples, seed)
     located = placed(trials)
     grouped = [metric for metric, known in info.items() if known.grouped]
     counts = tally(scores, located, _metrics(scores, info), grouped)
@@ -118,11 +95,11 @@ def compare(
     """Return COMPARISON_COLUMNS: every other arm minus the baseline; empty without a baseline.
 
     Arms are differenced on the (speaker, sentence) cells that both have, resampled with the same
-    weights; p-values swap the arms' labels speaker by speaker; Holm adjusts within a metric over
-    the arms at `all`, and over arms and languages as a second family. A verdict other than
-    `undecided` takes an adjusted p-value below 1 - confidence and an interval without 0 (the test
-    does not resample sentences, the interval does), 10 speakers, 20 sentences, a direction, and
-    trained weights on both sides. Raises `UsageError` for a baseline that is no arm.
+    weights; p-values swap the arms' labels speaker by speaker, and are never smaller than that of
+    the interval, which knows of sentences as well; Holm adjusts within a metric over the arms at
+    `all`, and over arms and languages as a second family. A verdict other than `undecided` takes an
+    adjusted p-value below 1 - confidence and an interval without 0, 10 speakers, 20 sentences, a
+    direction, and trained weights on both sides. Raises `UsageError` for a baseline that is no arm.
     """
     if baseline is None:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
@@ -134,7 +111,7 @@ def compare(
     base = cells[cells["arm"] == baseline].drop(columns=["arm", "n"])
     others = cells[cells["arm"] != baseline]
     pairs = others.merge(base, on=["condition", "metric", *CELL], suffixes=("", "_base"))
-    options = _Options(confidence, resamples, seed)
+    options = Options(confidence, resamples, seed)
     rows: list[dict[str, object]] = []
     for key, frame in pairs.groupby(GROUP, sort=True, observed=True):
         pool = _pools(info).get(str(key[2]))
@@ -144,7 +121,7 @@ def compare(
     table = pd.DataFrame(rows)
     table["p_adjusted"] = _adjusted(table)
     table = _described(table.assign(verdict=""), info, COMPARISON_COLUMNS)
-    random = _untrained(trials)
+    random = untrained(trials)
     barred = table["arm"].isin(random) | (baseline in random)
     table["verdict"] = [
         "undecided" if stop else _verdict(row, 1.0 - confidence)
@@ -166,91 +143,75 @@ def _summary_rows(
     key: Sequence[Any],
     cells: pd.DataFrame,
     counted: pd.DataFrame,
-    options: _Options,
+    options: Options,
     pool: Pool | None,
 ) -> list[dict[str, object]]:
     arm, condition, metric = key
     tallies = counted.set_index("language")[["n", "failed", "skipped"]]
     rows = []
-    for language in [ALL, *tallies.index]:
+    figures: dict[str, object] = {}
+    for language in [*tallies.index, ALL]:
         part = cells if language == ALL else cells[cells["language"] == language]
         count = tallies.sum() if language == ALL else tallies.loc[language]
-        mean, low, high = _measured(part, [*key, str(language)], options, pool)
+        if not (language == ALL and len(tallies) == 1):  # one language is all there is
+            figures = _measured(part, key, options, pool) | _sizes(part)
         rows.append(
             {"arm": arm, "condition": condition, "language": language, "metric": metric}
-            | {"mean": mean, "ci_low": low, "ci_high": high}
             | {name: int(count[name]) for name in ("n", "failed", "skipped")}
-            | _sizes(part)
+            | figures
         )
     return rows
 
 
 def _measured(
-    frame: pd.DataFrame, names: list[str], options: _Options, pool: Pool | None
-) -> tuple[float, float, float]:
+    frame: pd.DataFrame, key: Sequence[Any], options: Options, pool: Pool | None
+) -> dict[str, object]:
     if frame.empty:
-        return (float("nan"),) * 3
-    cells, _ = cells_of(frame)
-    whole, short = _totals(frame, [""], pool)
-    low, high = interval(
-        cells,
-        short.sums[0],
-        short.statistic,
-        confidence=options.confidence,
-        resamples=options.resamples,
-        rng=generator(options.seed, "summary", *names),
-    )
-    return estimate(cells, whole.sums[0], whole.statistic), low, high
-
-
-def _totals(
-    frame: pd.DataFrame, suffixes: Sequence[str], pool: Pool | None
-) -> tuple[Totals, Totals]:
-    """Return the sums of cells in columns with each suffix: for estimates, and for resampling."""
-    if pool is None:
-        plain = Totals([sums_of(frame, suffix) for suffix in suffixes], rate)
-        return plain, plain
-    return totals_of(pool, [frame[f"components{suffix}"] for suffix in suffixes])
+        return dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
+    found = level(frame, pool, options, *key)
+    return {"mean": found.value, "ci_low": found.interval.low, "ci_high": found.interval.high}
 
 
 def _comparison_rows(
     baseline: str,
     key: Sequence[Any],
     pairs: pd.DataFrame,
-    options: _Options,
+    options: Options,
     pool: Pool | None,
 ) -> list[dict[str, object]]:
     arm, condition, metric = key
+    languages = sorted(set(pairs["language"]))
     rows = []
-    for language in [ALL, *sorted(set(pairs["language"]))]:
+    figures: dict[str, object] = {}
+    for language in [*languages, ALL]:
         part = pairs if language == ALL else pairs[pairs["language"] == language]
-        names = (baseline, *key, str(language))
-        cells, _ = cells_of(part)
-        whole, short = _totals(part, ["", "_base"], pool)
-        low, high = interval(
-            cells,
-            *_gap(short),
-            confidence=options.confidence,
-            resamples=options.resamples,
-            rng=generator(options.seed, "compare", *names),
-        )
-        flips = generator(options.seed, "flip", *names)
-        ours, theirs = short.sums
-        p_value = sign_flip(cells, ours, theirs, short.statistic, flips)
+        if not (language == ALL and len(languages) == 1):
+            found = gap(part, pool, options, baseline, *key)
+            flips = generator(options.seed, "flip", baseline, *key, str(language))
+            figures = {
+                "difference": found.value,
+                "ci_low": found.interval.low,
+                "ci_high": found.interval.high,
+                "p_value": _p_value(found, flips),
+                **_sizes(part),
+            }
         rows.append(
             {"baseline": baseline, "arm": arm, "condition": condition, "language": language}
-            | {"metric": metric, "difference": estimate(cells, *_gap(whole))}
-            | {"ci_low": low, "ci_high": high, "p_value": p_value}
-            | _sizes(part)
+            | {"metric": metric}
+            | figures
         )
     return rows
 
 
-def _gap(totals: Totals) -> tuple[Floats, Statistic]:
-    """Return both arms' sums side by side [C, 2 K], and the statistic of their difference."""
-    ours, theirs = totals.sums
-    gap = difference(totals.statistic, ours.shape[1])
-    return np.concatenate([ours, theirs], axis=1), gap
+def _p_value(found: Effect, rng: np.random.Generator) -> float:
+    """Return the larger p-value of the sign flips and of the interval.
+
+    Sign flips are exact with few speakers, and blind to the choice of sentences; the interval knows
+    both sides. Without one, as where only one sentence was said, the flips stand alone.
+    """
+    ours, theirs = found.short.sums
+    flipped = sign_flip(found.cells, ours, theirs, found.short.statistic, rng)
+    return float(np.fmax(flipped, found.interval.p_value()))
 
 
 def _sizes(frame: pd.DataFrame) -> dict[str, object]:
@@ -275,7 +236,7 @@ def _verdict(row: Mapping[Any, Any], alpha: float) -> str:
     return "better" if (row["difference"] > 0) == (row["direction"] == "higher") else "worse"
 
 
-def _untrained(trials: pd.DataFrame) -> set[str]:
+def untrained(trials: pd.DataFrame) -> set[str]:
     """Return the arms whose figures mean nothing: random weights, or parts not trained together."""
     columns = [name for name in ("weights_random", "untrained") if name in trials]
     marked = trials[columns].fillna(False).astype(bool).any(axis=1)

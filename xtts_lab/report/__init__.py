@@ -1,4 +1,4 @@
-"""Reports: `build` reads a run folder and writes `report.html` and `report.md`. No torch."""
+"""Reports: `build` reads a run folder and writes its pages and tables. No torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def build(run: Path) -> None:
-    """Write `report.html` (self-contained) and `report.md` of a run folder, atomically.
+    """Write `report.html` (self-contained), `report.md` and `tables.tex`, atomically.
 
-    Both depend on the folder's tables and audio alone: no times, so that a resumed run gives the
-    same bytes. Raises `UsageError` where the folder lacks a table.
+    All depend on the folder's tables and audio alone: a resumed run, which keeps its timings,
+    gives the same bytes. Raises `UsageError` where the folder lacks a table.
     """
     from xtts_lab.report.page import write  # pandas and Jinja load only where a report is made
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 from markupsafe import Markup
 
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import number, unit_of
-from xtts_lab.report.plot import Mark, axis_of, axis_svg, strip_svg
+from xtts_lab.report.numbers import unit_of
+from xtts_lab.report.plot import Mark, axis_of, axis_svg, strip_svg, tick_labels
 from xtts_lab.report.tables import ALL, Table, per_language
 
 _WAYS = {"higher": "Higher is better.", "lower": "Lower is better.", "none": ""}
@@ -17,14 +18,18 @@ _WAYS = {"higher": "Higher is better.", "lower": "Lower is better.", "none": ""}
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric's table by language; `strips` has one SVG a row, `axis` the ticks above them."""
+    """A table with a drawing beside each row; `strips` has one SVG a row, `axis` their ticks.
 
-    metric: str
+    `title` is a metric id where `code` says so.
+    """
+
+    title: str
     anchor: str
     remark: str
     table: Table
     axis: Markup
     strips: list[Markup]
+    code: bool = True
 
 
 def figure(run: Run, metric: str) -> Figure:
@@ -32,20 +37,28 @@ def figure(run: Run, metric: str) -> Figure:
     part = run.summary[run.summary["metric"] == metric]
     unit, direction = run.described[metric]
     marks = {
-        str(language): _marks(run, rows)
-        for language, rows in part.groupby("language", sort=False)
+        str(language): _marks(run, rows) for language, rows in part.groupby("language", sort=False)
     }
     axis = axis_of([m for row in marks.values() for m in row], from_zero=direction != "higher")
     order = [language for language in [ALL, *run.languages] if language in marks]
+    floors = {language: _floor(run, part, language) for language in order}
     shown = f"In {unit_of(unit)}. " if unit_of(unit) else ""
-    return Figure(
-        metric=metric,
-        anchor="m-" + "".join(c if c.isalnum() else "-" for c in metric),
-        remark=(shown + _WAYS.get(direction, "")).strip(),
-        table=per_language(run, metric),
-        axis=Markup(axis_svg(axis, {t: _tick(t, unit, axis.ticks) for t in axis.ticks})),
-        strips=[Markup(strip_svg(axis, marks[language])) for language in order],
+    dashed = (
+        "The dashed line is natural speech." if any(map(math.isfinite, floors.values())) else ""
     )
+    return Figure(
+        title=metric,
+        anchor=anchor_of("m", metric),
+        remark=" ".join(f"{shown}{_WAYS.get(direction, '')} {dashed}".split()),
+        table=per_language(run, metric),
+        axis=axis_svg(axis, tick_labels(axis, unit)),
+        strips=[strip_svg(axis, marks[language], floors[language]) for language in order],
+    )
+
+
+def anchor_of(prefix: str, name: str) -> str:
+    """Return a name as an HTML id."""
+    return f"{prefix}-" + "".join(c if c.isalnum() else "-" for c in name)
 
 
 def _marks(run: Run, rows: pd.DataFrame) -> list[Mark]:
@@ -57,12 +70,7 @@ def _marks(run: Run, rows: pd.DataFrame) -> list[Mark]:
     return sorted(marks, key=lambda mark: mark.arm)
 
 
-def _tick(value: float, unit: str, ticks: tuple[float, ...]) -> str:
-    """Return a tick's label without decimals that no tick needs."""
-    labels = [number(t, unit) for t in ticks]
-    text = number(value, unit)
-    while "." in text and all(label.endswith("0") for label in labels):
-        labels, text = [label[:-1] for label in labels], text[:-1]
-        if text.endswith("."):
-            return text[:-1]
-    return text
+def _floor(run: Run, part: pd.DataFrame, language: str) -> float:
+    """Return what natural recordings reach in a language; NaN where the run has none."""
+    known = part[(part["language"] == language) & part["arm"].isin(run.natural_arms[:1])]
+    return float(known["mean"].iloc[0]) if len(known) else math.nan

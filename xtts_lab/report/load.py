@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -18,11 +19,19 @@ _SUMMARY_NUMBERS = ("mean", "ci_low", "ci_high", "n", "failed", "skipped", "spea
 _COMPARISON_NUMBERS = (
     "difference", "ci_low", "ci_high", "p_value", "p_adjusted", "speakers", "sentences",
 )  # fmt: skip
+_CLAIM_NUMBERS = (
+    "margin", "difference", "ci_low", "ci_high", "trials", "speakers", "sentences",
+    "need_speakers", "need_sentences", "need_seeds",
+)  # fmt: skip
+MONOLINGUAL, CROSS_LINGUAL, NO_REFERENCE = "monolingual", "cross-lingual", "no reference"
+
+
+_NOTHING = pd.DataFrame()
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The content of a run folder."""
+    """The content of a run folder; `claims` and `latency` are empty where a run has none."""
 
     path: Path
     experiment_text: str
@@ -34,6 +43,9 @@ class Run:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     failures: pd.DataFrame
+    claims: pd.DataFrame
+    latency: pd.DataFrame
+    timings: pd.DataFrame
 
     @cached_property
     def arms(self) -> list[str]:
@@ -71,6 +83,41 @@ class Run:
         }
 
     @cached_property
+    def systems(self) -> dict[str, Mapping[str, Any]]:
+        """Key -> configuration of the systems, as resolved."""
+        known = self.experiment.get("systems") or {}
+        return {str(key): spec or {} for key, spec in known.items()}
+
+    @cached_property
+    def natural_arms(self) -> list[str]:
+        """Arms that play natural recordings: the floor of every judge."""
+        rows = self.trials.drop_duplicates("arm")
+        of = {
+            str(a): str(s).partition("[")[0]
+            for a, s in zip(rows["arm"], rows["system"], strict=True)
+        }
+        return [a for a in self.arms if self._is_natural(a, of[a])]
+
+    def _is_natural(self, arm: str, system: str) -> bool:
+        spec = self.systems.get(system) or self.systems.get(arm.partition("[")[0]) or {}
+        return spec.get("name") == "recordings"
+
+    @cached_property
+    def located(self) -> pd.DataFrame:
+        """Trials with their `condition`; trials of different conditions share no row of a table."""
+        known = self.trials["reference_language"].fillna("").astype(str)
+        same = known == self.trials["language"].astype(str)
+        condition = np.where(known == "", NO_REFERENCE, np.where(same, MONOLINGUAL, CROSS_LINGUAL))
+        return self.trials.assign(condition=condition)
+
+    @cached_property
+    def known_scores(self) -> pd.DataFrame:
+        """Scores that are numbers, with arm, condition, utterance and speaker of their trials."""
+        columns = ["trial_id", "condition", "utterance_id", "speaker", "repeat"]
+        known = self.scores[self.scores["value"].notna()]
+        return known.merge(self.located[columns], on="trial_id", how="inner")
+
+    @cached_property
     def confidence(self) -> float:
         """Coverage that the intervals aim at."""
         return float((self.experiment.get("statistics") or {}).get("confidence", 0.95))
@@ -83,16 +130,25 @@ def load(run: Path) -> Run:
         path=run,
         experiment_text=text,
         experiment=_mapping(run, "experiment.yaml", yaml.safe_load(text)),
-        environment=_mapping(
-            run, "environment.json", json.loads(_text(run, "environment.json"))
-        ),
+        environment=_mapping(run, "environment.json", json.loads(_text(run, "environment.json"))),
         trials=_parquet(run, "trials.parquet"),
         scores=_parquet(run, "scores.parquet"),
         evidence=_parquet(run, "evidence.parquet"),
         summary=_csv(run, "summary.csv", _SUMMARY_NUMBERS),
         comparisons=_csv(run, "comparisons.csv", _COMPARISON_NUMBERS),
         failures=_csv(run, "failures.csv", ()),
+        claims=_csv(run, "claims.csv", _CLAIM_NUMBERS) if _has(run, "claims.csv") else _NOTHING,
+        latency=_optional(run, "latency.parquet"),
+        timings=_optional(run, "timings.parquet"),
     )
+
+
+def _has(run: Path, name: str) -> bool:
+    return (run / name).is_file()
+
+
+def _optional(run: Path, name: str) -> pd.DataFrame:
+    return _parquet(run, name) if _has(run, name) else _NOTHING
 
 
 def _existing(run: Path, name: str) -> Path:

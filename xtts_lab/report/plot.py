@@ -1,4 +1,4 @@
-"""Dots with intervals, drawn as inline SVG: a strip a language, a mark an arm.
+"""Bars and marks with intervals, drawn as inline SVG: a strip a language, a mark an arm.
 
 The strips share one axis. They repeat figures that stand in the same row of the table, so they are
 hidden from screen readers.
@@ -9,6 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from xtts_lab.report.numbers import number
 
 WIDTH, PAD, STEP = 240, 12, 11
 COLOURS, SHAPES = 7, 4
@@ -31,16 +35,22 @@ class Axis:
     low: float
     high: float
     ticks: tuple[float, ...]
+    width: int = WIDTH
 
     def x(self, value: float) -> float:
         """Return the horizontal place of a value in pixels, clipped to the strip."""
         share = (value - self.low) / (self.high - self.low)
-        return round(PAD + min(max(share, 0.0), 1.0) * (WIDTH - 2 * PAD), 1)
+        return round(PAD + min(max(share, 0.0), 1.0) * (self.width - 2 * PAD), 1)
 
 
 def axis_of(marks: Sequence[Mark], *, from_zero: bool) -> Axis:
     """Return an axis with 3 to 6 round ticks that holds all values and intervals."""
-    known = [v for m in marks for v in (m.value, m.low, m.high) if math.isfinite(v)]
+    return axis_for([v for m in marks for v in (m.value, m.low, m.high)], from_zero=from_zero)
+
+
+def axis_for(values: Sequence[float], *, from_zero: bool, width: int = WIDTH) -> Axis:
+    """Return an axis with 3 to 6 round ticks that holds all values that are numbers."""
+    known = [value for value in values if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     low = min(low, 0.0) if from_zero else low
     if high - low < 1e-9:
@@ -48,31 +58,45 @@ def axis_of(marks: Sequence[Mark], *, from_zero: bool) -> Axis:
     step = _round_step((high - low) / 4)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(round(i * step, 12) for i in range(first, last + 1))
-    return Axis(ticks[0], ticks[-1], ticks)
+    return Axis(ticks[0], ticks[-1], ticks, width)
 
 
-def axis_svg(axis: Axis, labels: Mapping[float, str]) -> str:
+def axis_svg(axis: Axis, labels: Mapping[float, str]) -> Markup:
     """Return the ticks' labels, for the head of the column."""
     texts = "".join(
-        f'<text x="{axis.x(t)}" y="11" text-anchor="{_anchor(axis, t)}">{labels[t]}</text>'
+        f'<text x="{axis.x(t)}" y="11" text-anchor="{_anchor(axis, t)}">{escape(labels[t])}</text>'
         for t in axis.ticks
     )
-    return _svg(15, texts)
+    return svg(15, texts, axis.width)
 
 
-def strip_svg(axis: Axis, marks: Sequence[Mark]) -> str:
-    """Return one strip: grid lines, and a line and a mark for each arm."""
+def strip_svg(axis: Axis, marks: Sequence[Mark], floor: float = math.nan) -> Markup:
+    """Return one strip: grid lines, and a bar, an interval and a mark for each arm.
+
+    Bars need a zero to start from: an axis without one has marks alone. `floor`, the value of
+    natural speech, is a dashed line.
+    """
     height = max(2, len(marks)) * STEP + 6
-    grid = "".join(
-        f'<path class="grid" d="M{axis.x(t)} 0V{height}"/>' for t in axis.ticks
-    )
     top = (height - (len(marks) - 1) * STEP) / 2
-    return _svg(height, grid + "".join(_mark(axis, m, top + i * STEP) for i, m in enumerate(marks)))
+    drawn = "".join(_mark(axis, m, top + i * STEP) for i, m in enumerate(marks))
+    return svg(height, grid(axis, height) + drawn + line(axis, floor, height), axis.width)
 
 
-def key_svg(arm: int) -> str:
+def grid(axis: Axis, height: float) -> str:
+    """Return vertical lines at the ticks."""
+    return "".join(f'<path class="grid" d="M{axis.x(t)} 0V{height:g}"/>' for t in axis.ticks)
+
+
+def line(axis: Axis, value: float, height: float, kind: str = "floor") -> str:
+    """Return a vertical line at a value; nothing where it is no number."""
+    if not math.isfinite(value):
+        return ""
+    return f'<path class="{kind}" d="M{axis.x(value)} 0V{height:g}"/>'
+
+
+def key_svg(arm: int) -> Markup:
     """Return the mark of an arm alone, for a legend."""
-    return (
+    return Markup(
         f'<svg class="key a{arm % COLOURS}" width="12" height="12" aria-hidden="true">'
         f"{_shape(arm, 6.0, 6.0)}</svg>"
     )
@@ -81,10 +105,11 @@ def key_svg(arm: int) -> str:
 def _mark(axis: Axis, mark: Mark, y: float) -> str:
     if not math.isfinite(mark.value):
         return ""
-    line = ""
+    place = axis.x(mark.value)
+    drawn = f'<path class="bar" d="M{axis.x(0.0)} {y:g}H{place}"/>' if axis.low == 0.0 else ""
     if math.isfinite(mark.low) and math.isfinite(mark.high):
-        line = f'<path class="range" d="M{axis.x(mark.low)} {y:g}H{axis.x(mark.high)}"/>'
-    return f'<g class="a{mark.arm % COLOURS}">{line}{_shape(mark.arm, axis.x(mark.value), y)}</g>'
+        drawn += f'<path class="range" d="M{axis.x(mark.low)} {y:g}H{axis.x(mark.high)}"/>'
+    return f'<g class="a{mark.arm % COLOURS}">{drawn}{_shape(mark.arm, place, y)}</g>'
 
 
 def _shape(arm: int, x: float, y: float) -> str:
@@ -99,11 +124,20 @@ def _shape(arm: int, x: float, y: float) -> str:
             return f'<path d="M{x:g} {y - 5:g}l5 5-5 5-5-5z"/>'
 
 
-def _svg(height: float, content: str) -> str:
-    return (
-        f'<svg class="strip" width="{WIDTH}" height="{height:g}" aria-hidden="true" '
+def svg(height: float, content: str, width: int = WIDTH) -> Markup:
+    """Return a drawing that repeats what a table beside it says: hidden from screen readers."""
+    return Markup(
+        f'<svg class="strip" width="{width}" height="{height:g}" aria-hidden="true" '
         f'focusable="false">{content}</svg>'
     )
+
+
+def tick_labels(axis: Axis, unit: str) -> dict[float, str]:
+    """Return the ticks' labels, without decimals that no tick needs."""
+    labels = {tick: number(tick, unit) for tick in axis.ticks}
+    while all("." in text and text[-1] in "0." for text in labels.values()):
+        labels = {tick: text[:-1] for tick, text in labels.items()}
+    return labels
 
 
 def _anchor(axis: Axis, tick: float) -> str:

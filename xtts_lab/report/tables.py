@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from xtts_lab.report.languages import language_name
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import BLANK, count, figure, probability, span, unit_of
+from xtts_lab.report.numbers import BLANK, figure, probability, span, unit_of
 
 ALL = "all"
+MOST_COLUMNS, MOST_FAILURES = 6, 200
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
 
 
@@ -25,7 +26,6 @@ class Cell:
     interval: str = ""
     note: str = ""
     arm: int | None = None
-    plot: str = ""
     code: bool = False
 
 
@@ -38,64 +38,70 @@ class Table:
     rows: list[list[Cell]] = field(default_factory=list)
     labels: int = 1
     numeric: bool = True
+    remark: str = ""
 
 
 def headline(run: Run) -> Table:
     """Return arms by metrics over all languages."""
-    head = [Cell("Arm"), *(_metric_head(run, metric) for metric in run.metrics)]
+    head = [Cell("Arm"), *(metric_head(run, metric) for metric in run.metrics)]
     overall = run.summary[run.summary["language"] == ALL]
-    found = {(r["arm"], r["condition"], r["metric"]): r for r in _records(overall)}
+    found = {(r["arm"], r["condition"], r["metric"]): r for r in records(overall)}
     rows = []
-    for arm, condition in _arm_rows(run, overall):
+    for arm, condition in arm_rows(run, overall):
         cells = [found.get((arm, condition, metric)) for metric in run.metrics]
-        rows.append([arm_cell(run, arm, condition), *(_value(cell, remark=True) for cell in cells)])
-    level = f"{run.confidence:.0%}"
-    return Table(
-        f"Unweighted mean over languages, {level} interval, and the number of scored trials.",
-        head,
-        rows,
-    )
+        rows.append(
+            [arm_cell(run, arm, condition), *(value_cell(cell, remark=True) for cell in cells)]
+        )
+    remark = f"Unweighted mean over languages, {run.confidence:.0%} interval, scored trials (n)."
+    return _upright(Table("Results", head, rows, remark=remark))
 
 
 def per_language(run: Run, metric: str) -> Table:
     """Return languages by arms for one metric; the plot column is left to the page."""
     part = run.summary[run.summary["metric"] == metric]
-    columns = list(_arm_rows(run, part))
-    found = {(r["language"], r["arm"], r["condition"]): r for r in _records(part)}
+    columns = list(arm_rows(run, part))
+    found = {(r["language"], r["arm"], r["condition"]): r for r in records(part)}
     present = set(part["language"])
     rows = []
     for language in [ALL, *run.languages]:
         if language in present:
             cells = [found.get((language, arm, condition)) for arm, condition in columns]
-            rows.append([_language_cell(language), *(_value(cell) for cell in cells)])
+            rows.append([_language_cell(language), *(value_cell(cell) for cell in cells)])
     head = [Cell("Language"), *(arm_cell(run, arm, condition) for arm, condition in columns)]
     return Table(f"{metric} by language", head, rows)
 
 
 def comparisons(run: Run) -> Table | None:
-    """Return every arm against the baseline over all languages, or None without a baseline."""
+    """Return arms by metrics: differences from the baseline, or None without a baseline."""
     overall = run.comparisons[run.comparisons["language"] == ALL]
     if overall.empty:
         return None
-    ways = run.described
-    rows = []
-    for row in _records(overall):
-        unit = ways[row["metric"]][0]
-        size = f"{count(int(row['speakers']), 'speaker')}, {count(int(row['sentences']), 'sentence')}"
-        rows.append(
-            [
-                arm_cell(run, row["arm"], row["condition"]),
-                Cell(row["metric"], note=_WAYS[ways[row["metric"]][1]], code=True),
-                Cell(
-                    figure(row["difference"], unit, signed=True),
-                    span(row["ci_low"], row["ci_high"], unit, signed=True),
-                ),
-                Cell(probability(row["p_adjusted"])),
-                Cell(row["verdict"], note=size),
-            ]
-        )
-    head = [Cell(t) for t in ("Arm", "Metric", "Difference", "p (Holm)", "Verdict")]
-    return Table(f"Differences from {run.comparisons['baseline'].iloc[0]}", head, rows, labels=2)
+    found = {(r["arm"], r["condition"], r["metric"]): r for r in records(overall)}
+    rows = [
+        [arm_cell(run, arm, condition)]
+        + [_difference(run, found.get((arm, condition, metric))) for metric in run.metrics]
+        for arm, condition in arm_rows(run, overall)
+    ]
+    head = [Cell("Arm"), *(metric_head(run, metric, "pp") for metric in run.metrics)]
+    sizes = f"{_range(overall, 'speakers')} and {_range(overall, 'sentences')}"
+    table = Table(
+        f"Differences from {overall['baseline'].iloc[0]}",
+        head,
+        rows,
+        remark=f"Paired on the same {sizes}, over all languages. p-values from sign flips of "
+        "whole speakers, adjusted within a metric (Holm).",
+    )
+    return _upright(table)
+
+
+def _upright(table: Table) -> Table:
+    """Return a table of many metrics with a row a metric, so that it need not scroll sideways."""
+    if len(table.head) - 1 <= max(MOST_COLUMNS, len(table.rows)):
+        return table
+    corner, *metrics = table.head
+    arms = [row[0] for row in table.rows]
+    rows = [[head, *(row[i + 1] for row in table.rows)] for i, head in enumerate(metrics)]
+    return replace(table, head=[replace(corner, text="Metric"), *arms], rows=rows)
 
 
 def failures(run: Run) -> Table | None:
@@ -105,16 +111,20 @@ def failures(run: Run) -> Table | None:
     names = ["arm", "language", "utterance_id", "stage", "error"]
     rows = [
         [arm_cell(run, r["arm"]), *(Cell(str(r[name])) for name in names[1:])]
-        for r in _records(run.failures)
+        for r in records(run.failures.iloc[:MOST_FAILURES])
     ]
     head = [Cell(t) for t in ("Arm", "Language", "Utterance", "Stage", "Error")]
-    return Table("Trials and clips that failed", head, rows, numeric=False)
+    left = len(run.failures) - len(rows)
+    remark = f"The first {len(rows)}; {left:,} more stand in failures.csv." if left else ""
+    return Table("Trials and clips that failed", head, rows, numeric=False, remark=remark)
 
 
 def environment(run: Run) -> Table:
     """Return the environment, one line a value."""
     rows = [[Cell(key, code=True), Cell(value, code=True)] for key, value in _flat(run.environment)]
-    return Table("What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False)
+    return Table(
+        "What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False
+    )
 
 
 def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
@@ -126,7 +136,7 @@ def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
     return Cell(arm, note=", ".join(notes), arm=index)
 
 
-def _arm_rows(run: Run, part: pd.DataFrame) -> Iterator[tuple[str, str]]:
+def arm_rows(run: Run, part: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield the (arm, condition) pairs that occur, in the order of the plan."""
     present = set(zip(part["arm"], part["condition"], strict=True))
     for arm in run.arms:
@@ -135,9 +145,27 @@ def _arm_rows(run: Run, part: pd.DataFrame) -> Iterator[tuple[str, str]]:
                 yield arm, condition
 
 
-def _metric_head(run: Run, metric: str) -> Cell:
+def _difference(run: Run, row: Mapping[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell(BLANK)
+    unit = run.described[row["metric"]][0]
+    p_value = probability(row["p_adjusted"])
+    return Cell(
+        figure(row["difference"], unit, signed=True),
+        span(row["ci_low"], row["ci_high"], unit, signed=True),
+        f"{row['verdict']}, p {p_value if p_value.startswith('<') else '= ' + p_value}",
+    )
+
+
+def _range(table: pd.DataFrame, column: str) -> str:
+    low, high = int(table[column].min()), int(table[column].max())
+    return f"{high} {column}" if low == high else f"{low} to {high} {column}"
+
+
+def metric_head(run: Run, metric: str, ratio: str = "%") -> Cell:
+    """Name a metric with its unit and direction."""
     unit, direction = run.described[metric]
-    notes = [unit_of(unit), _WAYS.get(direction, "")]
+    notes = [ratio if unit == "ratio" else unit_of(unit), _WAYS.get(direction, "")]
     return Cell(metric, note=", ".join(n for n in notes if n), code=True)
 
 
@@ -145,13 +173,14 @@ def _language_cell(code: str) -> Cell:
     return Cell(language_name(code), note="" if code == ALL else code)
 
 
-def _value(row: Mapping[str, Any] | None, *, remark: bool = False) -> Cell:
+def value_cell(row: Mapping[str, Any] | None, *, remark: bool = False) -> Cell:
+    """Return a mean with its interval, and what was left out of it."""
     if row is None:
         return Cell(BLANK, note="not applicable" if remark else "")
     unit = str(row["unit"])
     failed = f"{int(row['failed']):,} failed" if row["failed"] else ""
     notes = [f"n = {int(row['n']):,}" if remark else "", failed]
-    if row.get("skipped") and remark:
+    if row["skipped"]:
         notes.append(f"{int(row['skipped']):,} skipped")
     return Cell(
         figure(row["mean"], unit),
@@ -160,7 +189,8 @@ def _value(row: Mapping[str, Any] | None, *, remark: bool = False) -> Cell:
     )
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as mappings."""
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 

@@ -1,0 +1,424 @@
+"""The sections that a report shows where a run has what they need."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from test_report import METRICS, Page, make_run
+
+from xtts_lab import report
+from xtts_lab.experiment.method_notes import method_notes
+from xtts_lab.experiment.spec import ExperimentSpec
+from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
+from xtts_lab.experiment.verdicts import COLUMNS as CLAIM_COLUMNS
+from xtts_lab.report import latency, latex
+from xtts_lab.report.ablation import grids, matrices
+from xtts_lab.report.answer import digest, findings
+from xtts_lab.report.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
+from xtts_lab.report.content import gather
+from xtts_lab.report.counts import counts
+from xtts_lab.report.distributions import similarities, spreads
+from xtts_lab.report.load import Run, load
+from xtts_lab.report.methods import methods
+
+SWEPT = [
+    "xtts[model=a,temperature=0.5]", "xtts[model=a,temperature=0.8]",
+    "xtts[model=\"b c\",temperature=0.5]", "xtts[model=\"b c\",temperature=0.8]",
+]  # fmt: skip
+ALL_METRICS = {
+    **METRICS,
+    "secs.resemblyzer.impostor": MetricInfo("cosine", "none"),
+    "latency.first_audio_ms.p50": MetricInfo("ms", "lower"),
+    "latency.first_audio_ms.p95": MetricInfo("ms", "lower"),
+    "sanity.silent": MetricInfo("ratio", "lower"),
+}
+
+
+def make_rich_run(folder: Path) -> Path:
+    """Write a run folder with a 2 x 2 grid, repeats, claims and streamed trials."""
+    make_run(folder, repeats=2, per_language=6)
+    rng = np.random.default_rng(1)
+    known = pd.read_parquet(folder / "trials.parquet")
+    natural = known[known["arm"] == "natural"]
+    parts = [natural, *(natural.assign(arm=arm, system="xtts") for arm in SWEPT)]
+    trials = pd.concat(parts, ignore_index=True)
+    trials["trial_id"] = [f"t{i:04}" for i in range(len(trials))]
+    rows = []
+    for trial in trials.to_dict("records"):
+        for metric in ALL_METRICS:
+            streamed = metric.startswith("latency")
+            if streamed and trial["arm"] == "natural":
+                continue
+            value = {"latency": 200.0, "secs": 0.7, "sanity": 0.0}.get(metric.split(".")[0], 0.2)
+            shift = 0.2 if metric.endswith("impostor") else 0.0
+            value = value - shift + float(rng.normal(0, 0.01 * max(value, 0.1)))
+            if metric.startswith("sanity"):
+                value = float(trial["trial_id"] == "t0001")
+            edits = value * 10 if metric.endswith("micro") else np.nan
+            rows.append(
+                {key: trial[key] for key in ("trial_id", "arm", "language")}
+                | {"metric": metric, "value": value, "numerator": edits}
+                | {"denominator": 10 + 0 * edits, "detail": "{}"}
+            )
+    _write(folder, trials, pd.DataFrame(rows))
+    return folder
+
+
+def _write(folder: Path, trials: pd.DataFrame, scores: pd.DataFrame) -> None:
+    options: dict[str, Any] = {"confidence": 0.95, "resamples": 200, "seed": 7}
+    summary = summarise(scores, trials, ALL_METRICS, **options)
+    late = summary["metric"] == "latency.first_audio_ms.p95"
+    summary.loc[late, ["mean", "ci_low", "ci_high"]] = np.nan  # too few trials for it
+    summary.to_csv(folder / "summary.csv", index=False)
+    compare(scores, trials, ALL_METRICS, baseline=SWEPT[0], **options).to_csv(
+        folder / "comparisons.csv", index=False
+    )
+    trials.to_parquet(folder / "trials.parquet")
+    scores.to_parquet(folder / "scores.parquet")
+    streamed = trials[trials["arm"] != "natural"][["trial_id", "arm"]]
+    streamed.assign(
+        arrivals_ms=json.dumps([100.0, 700.0, 900.0]),
+        durations_ms=json.dumps([500.0, 400.0, 100.0]),
+    ).to_parquet(folder / "latency.parquet")
+    _claims().to_csv(folder / "claims.csv", index=False)
+    _describe(folder)
+
+
+def _claims() -> pd.DataFrame:
+    base = {
+        "metric": "cer.micro", "arm": SWEPT[1], "baseline": SWEPT[0], "language": "all",
+        "margin": 0.01, "trials": 96, "speakers": 6, "sentences": 24, "direction": "lower",
+        "unit": "ratio",
+    }  # fmt: skip
+    rows = [
+        base | {"claim": "It <b>reads</b> better.", "difference": -0.05, "ci_low": -0.06,
+                "ci_high": -0.04, "verdict": "holds"},
+        base | {"claim": "It is fast.", "baseline": None, "metric": "latency.first_audio_ms.p50",
+                "margin": 150, "difference": 200.0, "ci_low": 190.0, "ci_high": 210.0,
+                "verdict": "refuted", "unit": "ms"},
+        base | {"claim": "It is close.", "difference": 0.0, "ci_low": -0.02, "ci_high": 0.02,
+                "verdict": "undecided", "need_speakers": 34, "need_sentences": 60,
+                "reason": "fewer than 10 speakers"},
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
+
+
+def _describe(folder: Path) -> None:
+    experiment = {
+        "name": "rich", "question": "?",
+        "systems": {"natural": {"name": "recordings"}, "xtts": {"name": "xtts"}},
+        "ablate": {"systems.xtts.model": ["a", "b c"], "systems.xtts.temperature": [0.5, 0.8]},
+        "texts": {"name": "builtin", "per_language": 6},
+        "speakers": {"name": "synthetic", "count": 6}, "pairing": "rotate", "repeats": 2, "seed": 7,
+        "instruments": {
+            "whisper": {"name": "whisper", "model": "large-v3", "beam_size": 5},
+            "resemblyzer": {"name": "resemblyzer"},
+            "stranger": {"name": "a_plugin", "model": "their-model"},
+        },
+        "metrics": [{"name": "wer"}, {"name": "cer"}, {"name": "secs", "encoder": "resemblyzer"}],
+        "statistics": {"baseline": SWEPT[0], "confidence": 0.95, "resamples": 200},
+    }  # fmt: skip
+    spec = ExperimentSpec.model_validate(experiment)
+    environment = {
+        "python": "3.11", "packages": {"torch": "2.13.0"}, "revision": "0123abc",
+        "systems": {arm: {"spec": {"name": "xtts", "model": "a"}} for arm in SWEPT},
+        "instruments": {
+            "whisper": {"identity": {"name": "whisper", "weights_sha256": "ab12" * 16}},
+        },
+        "metrics": {"wer": {"normaliser": "17"}, "cer": {"normaliser": "17"}},
+        "statistics": method_notes(spec),
+    }  # fmt: skip
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
+    (folder / "environment.json").write_text(json.dumps(environment))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = make_rich_run(tmp_path_factory.mktemp("runs") / "rich")
+    report.build(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    return load(folder)
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return Page((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_is_whole_and_every_scroll_region_can_be_reached(page: Page) -> None:
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    regions = [a for tag, a in page.tags if tag == "div" and a.get("class") == "scroll"]
+    assert len(regions) > 10
+    assert all(a["tabindex"] == "0" and a["role"] == "region" for a in regions)
+    labels = [a["aria-label"] for a in regions]
+    assert len(labels) == len(set(labels))
+
+
+def test_claims_come_before_results_with_verdict_effect_size_and_need(page: Page) -> None:
+    text = " ".join("".join(page.text).split())
+    answer, _, rest = text.partition("Unweighted mean over languages")
+    assert rest
+    assert "<b>reads</b>" in answer
+    assert "Holds It <b>reads</b> better. −5.0 pp [−6.0, −4.0]" in answer
+    assert "to lie below −1.0 pp" in answer
+    assert "96 trials, 6 speakers and 24 sentences" in answer
+    assert "80 % power would take about 34 speakers and 60 sentences" in answer
+    assert "Fewer than 10 speakers." in answer
+    assert "Refuted It is fast. 200 ms [190, 210]" in answer
+
+
+def test_without_claims_the_comparisons_answer(tmp_path: Path) -> None:
+    plain = load(make_run(tmp_path / "plain"))
+    assert findings(plain) == []
+    lines = digest(plain)
+    assert len(lines) == 2
+    assert all("against natural" in line and "undecided in" in line for line in lines)
+
+
+def test_the_floor_is_drawn_where_natural_speech_is(run: Run) -> None:
+    assert run.natural_arms == ["natural"]
+    content = gather(run)
+    figure = next(f for f in content.figures if f.title == "cer.micro")
+    for strip in figure.strips:
+        floor = re.search(r'class="floor" d="M([\d.]+)', strip)
+        own = re.search(r'<circle cx="([\d.]+)"', strip)  # the first arm's mark
+        assert floor
+        assert own
+        assert floor[1] == own[1]
+
+
+def test_similarity_rows_hold_the_quantiles_of_the_scores(run: Run) -> None:
+    (figure,) = similarities(run)
+    own = run.scores[run.scores["metric"] == "secs.resemblyzer.enrolment"]
+    for row in figure.table.rows:
+        values = own.loc[own["arm"] == row[0].text, "value"]
+        assert row[1].text == f"{values.median():.3f}"
+        assert row[3].text == "100.0 %"
+        assert row[4].text == str(len(values))
+    assert len(figure.strips) == len(figure.table.rows) == 5
+    assert "natural speech, own speaker" in figure.remark
+    assert "descriptive" in figure.remark
+
+
+def test_histograms_stay_inside_their_axis_and_reach_the_top(run: Run) -> None:
+    (figure,) = similarities(run)
+    for strip in figure.strips:
+        outline = re.search(r'class="own" d="M([\d.]+) 46(.*?)V46"', strip)
+        assert outline
+        heights = [float(v) for v in re.findall(r"V([\d.]+)", outline[2])]
+        assert min(heights) == 4
+        assert max(float(v) for v in re.findall(r"H([\d.]+)", outline[2])) <= 340 - 12
+
+
+def test_spread_is_that_of_repeats_of_one_request(run: Run) -> None:
+    figures = {figure.title: figure for figure in spreads(run)}
+    assert "wer.macro" not in figures
+    scores = run.scores.merge(run.trials[["trial_id", "utterance_id"]], on="trial_id")
+    own = scores[(scores["metric"] == "wer.micro") & (scores["arm"] == SWEPT[0])]
+    expected = own.groupby("utterance_id")["value"].std().dropna()
+    row = next(r for r in figures["wer.micro"].table.rows if r[0].text == SWEPT[0])
+    assert row[1].text == f"{100 * expected.median():.1f}"
+    assert row[4].text == str(len(expected))
+
+
+def test_runs_without_repeats_have_no_spread(tmp_path: Path) -> None:
+    assert spreads(load(make_run(tmp_path / "run"))) == []
+
+
+def test_percentiles_say_what_they_lack(run: Run) -> None:
+    table = latency.percentiles(run)
+    assert table is not None
+    assert {row[0].text for row in table.rows} == set(SWEPT)
+    by_percentile = {row[1].text: row[2] for row in table.rows}
+    assert float(by_percentile["p50"].text) == pytest.approx(200, abs=3)
+    assert by_percentile["p95"].note == "takes 200 trials"
+
+
+def test_chunks_play_when_they_have_come_and_gaps_are_marked(run: Run) -> None:
+    figure = latency.timeline(run)
+    assert figure is not None
+    (row, *_), (strip, *_) = figure.table.rows, figure.strips
+    # The player has 500 ms from 100 on: dry from 600 until the chunk of 700, which lasts to 1100.
+    assert [cell.text for cell in row[1:4]] == ["100", "700", "900"]
+    assert [cell.note for cell in row[1:4]] == ["", "late 100.0 %", "late 0.0 %"]
+    assert strip.count('class="gap"') == 1
+    assert strip.count('class="chunk"') == 3
+
+
+def test_a_run_without_streams_has_no_latency_section(tmp_path: Path) -> None:
+    run = load(make_run(tmp_path / "run"))
+    assert latency.percentiles(run) is None
+    assert latency.timeline(run) is None
+
+
+def test_the_grid_is_a_matrix_of_its_arms(run: Run) -> None:
+    (grid,) = grids(run)
+    assert grid.keys == ("model", "temperature")
+    assert set(grid.arms.values()) == set(SWEPT)
+    table = next(t for t in matrices(run) if t.caption.startswith("cer.micro"))
+    assert [cell.text for cell in table.head[1:]] == ["0.5", "0.8"]
+    assert [row[0].text for row in table.rows] == ["a", '"b c"']
+    summary = run.summary[
+        (run.summary["metric"] == "cer.micro") & (run.summary["language"] == "all")
+    ]
+    means = summary.set_index("arm")["mean"]
+    shown = [[cell.text for cell in row[1:]] for row in table.rows]
+    expected = [f"{100 * means[arm]:.1f} %" for arm in SWEPT]
+    assert [*shown[0], *shown[1]] == expected
+    assert table.rows[0][1].note == ""  # the baseline has no difference from itself
+    assert table.rows[1][2].note.endswith("undecided")
+
+
+def test_one_swept_key_is_a_row_a_value(run: Run) -> None:
+    one = {**run.experiment, "ablate": {"systems.xtts.temperature": [0.5, 0.8]}}
+    arms = {f"xtts[temperature={v}]": SWEPT[i] for i, v in enumerate((0.5, 0.8))}
+    other = {old: new for new, old in arms.items()}
+    tables = {
+        name: getattr(run, name).replace({"arm": other})
+        for name in ("trials", "scores", "summary", "comparisons")
+    }
+    swept = dataclasses.replace(run, experiment=one, **tables)
+    (table,) = matrices(swept)
+    assert [row[0].text for row in table.rows] == ["0.5", "0.8"]
+    assert len(table.head) == 1 + len(run.metrics)
+
+
+def test_counts_hold_every_trial(run: Run) -> None:
+    table = counts(run)
+    trials = sum(int(row[1].text) for row in table.rows)
+    failed = sum(int(row[2].text) for row in table.rows)
+    assert trials == len(run.trials)
+    assert failed == (run.trials["status"] != "ok").sum()
+    silent = {row[0].text: row[-1].text for row in table.rows}
+    assert silent["natural"] == "1"
+    assert silent[SWEPT[0]] == "0"
+
+
+def test_methods_name_every_model_normaliser_seed_and_test(run: Run) -> None:
+    written = methods(run)
+    text = " ".join(text for _, text in written.paragraphs)
+    for wanted in (
+        "`whisper` is Whisper large-v3", "beam_size 5",
+        "weights SHA-256 ab12ab12ab12ab12", "Resemblyzer", "their-model", "a_plugin",
+        "normaliser, version 17", "seed is 7", "seeded by 7", "200 resamples", "95%",
+        "crossed bootstrap", "sign-flip", "Holm", "baseline is xtts[model=a,temperature=0.5]",
+        "torch 2.13.0", "0123abc", "claim holds", "`wer`", "`cer`", "`secs`", "`recordings`",
+        *run.arms,
+    ):  # fmt: skip
+        assert wanted in text, wanted
+    cited = {int(n) for n in re.findall(r"\[(\d+)\]", text)}
+    assert cited == set(range(1, len(written.references) + 1))
+    for work in ("Radford", "Wan, L.", "Owen", "Holm", "Ernst", "jiwer", "Casanova"):
+        assert sum(work in reference for reference in written.references) == 1, work
+
+
+def test_every_cited_work_exists() -> None:
+    keys = [key for _, key in (*OF_INSTRUMENT.values(), *OF_SYSTEM.values())]
+    notes = method_notes(
+        ExperimentSpec.model_validate(
+            {"name": "n", "systems": {"a": {}}, "texts": {}, "metrics": [{}]}
+        )
+    )
+    written = re.findall(r"\[@(\w+)\]", json.dumps(notes))
+    assert written
+    assert {*keys, *OF_METRIC.values(), *written} <= set(WORKS)
+
+
+def test_markdown_and_page_show_the_same_sections(folder: Path) -> None:
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    for heading in (
+        "Ablation",
+        "Similarity",
+        "Run to run",
+        "Latency",
+        "Chunks",
+        "Trials",
+        "Methods",
+    ):
+        assert f"\n## {heading}\n" in text
+    assert text.index("**holds**") < text.index("## Results")
+
+
+TABULAR = re.compile(r"\\begin\{tabular\}\{([lr]+)\}\n(.*?)\n\\end\{tabular\}", re.DOTALL)
+
+
+def check_latex(text: str) -> int:
+    """Check what LaTeX would: braces, environments, cells a row; return the number of tables."""
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    plain = re.sub(r"\\[{}&%$#_]", "", body)
+    depth = 0
+    for character in plain:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert plain.count("$") % 2 == 0
+    assert "#" not in plain
+    assert "^" not in plain
+    assert "%" not in plain
+    stack: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", body):
+        if kind == "begin":
+            stack.append(name)
+        else:
+            assert stack.pop() == name
+    assert stack == []
+    for columns, rows in TABULAR.findall(body):
+        lines = [line for line in rows.splitlines() if not re.fullmatch(r"\\\w+rule", line)]
+        assert [line for line in rows.splitlines() if line.startswith("\\") and "rule" in line] == [
+            r"\toprule", r"\midrule", r"\bottomrule",
+        ]  # fmt: skip
+        for line in lines:
+            assert line.endswith(r" \\")
+            assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1, line
+    return len(TABULAR.findall(body))
+
+
+def test_latex_tables_are_whole(folder: Path, run: Run) -> None:
+    text = (folder / "tables.tex").read_text(encoding="utf-8")
+    ablated, similar, spread = len(matrices(run)), len(similarities(run)), len(spreads(run))
+    fixed = 4  # results, comparisons, latency, trials
+    assert check_latex(text) == fixed + len(run.metrics) + ablated + similar + spread
+    labels = re.findall(r"\\label\{(.*?)\}", text)
+    assert len(labels) == len(set(labels))
+
+
+def test_latex_escapes_what_it_would_read_as_commands() -> None:
+    hostile = r"\input{/etc/passwd} 50% & $x_1^2$ #1 ~ [a] |b| <c>" + "\n\x07 “q” −1"
+    shown = latex.escape(hostile)
+    assert "\n" not in shown
+    assert re.sub(r"\\text\w+\{\}|\\[{}&%$#_]|\{\[\}|\{\]\}|\$-\$", "", shown).isprintable()
+    assert r"\input" not in shown
+    rules = (r"\toprule", r"\midrule", shown + r" \\", r"\bottomrule")
+    assert check_latex("\n".join([r"\begin{tabular}{l}", *rules, r"\end{tabular}"])) == 1
+
+
+def test_latex_compiles_where_there_is_a_tex(folder: Path, tmp_path: Path) -> None:
+    engine = shutil.which("pdflatex") or shutil.which("lualatex") or shutil.which("xelatex")
+    if engine is None:
+        pytest.skip("no LaTeX on this machine; the structure is checked above")
+    document = tmp_path / "document.tex"
+    tables = (folder / "tables.tex").read_text(encoding="utf-8")
+    (tmp_path / "tables.tex").write_text(tables, encoding="utf-8")
+    document.write_text(
+        "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
+        "\\extrafloats{200}\\begin{document}\\input{tables}\\clearpage\\end{document}"
+    )
+    command = [engine, "-halt-on-error", "-interaction=nonstopmode", document.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]

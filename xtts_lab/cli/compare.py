@@ -1,0 +1,56 @@
+"""What `compare` does: two run folders, or one beside a published table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from xtts_lab.cli import DONE
+from xtts_lab.errors import UsageError
+from xtts_lab.experiment import against_published, compare_runs
+from xtts_lab.experiment.run_tables import read_tables
+from xtts_lab.report import comparison, sheet
+
+
+def compare(
+    first: Path, second: Path | None, name: str | None, arms: Sequence[str], out: Path | None
+) -> int:
+    """Compare a run with another, or with a publication; print it, and write it to `out`."""
+    if (second is None) == (name is None):
+        raise UsageError("compare: give a second run, or --published NAME, and not both")
+    made = _of_runs(first, second, arms) if second else _of_published(first, str(name), arms)
+    print(sheet.plain(made))
+    if out is not None:
+        sheet.write(made, out)
+        print(out / "compare.html")
+    return DONE
+
+
+def _of_runs(first: Path, second: Path, arms: Sequence[str]) -> sheet.Sheet:
+    a, b = read_tables(first), read_tables(second)
+    found = compare_runs.compare_runs(a, b, compare_runs.arm_pairs(a, b, arms))
+    names = (first.resolve().name, second.resolve().name)
+    if names[0] == names[1]:
+        names = (f"{names[0]} (A)", f"{names[1]} (B)")
+    return comparison.of_runs(*names, found.table, found.left_out, found.notes, found.confidence)
+
+
+def _of_published(run: Path, name: str, arms: Sequence[str]) -> sheet.Sheet:
+    found = against_published.compare_published(read_tables(run), name, arms)
+    work = found.published
+    notes = [f"{why}." for why in found.absent]
+    notes += [f"{caution[0].upper()}{caution[1:]}." for caution in against_published.CAUTIONS]
+    for metric in work.metrics:
+        if metric.others:
+            scale, end = (100, " %") if metric.percent else (1, "")
+            said = ", ".join(f"{k} {v * scale:g}{end}" for k, v in metric.others.items())
+            notes.append(f"Other systems as published, {metric.label} in English: {said}.")
+    return comparison.of_published(
+        work.title,
+        work.source,
+        run.resolve().name,
+        found.table,
+        {metric.key: metric for metric in work.metrics},
+        found.reasons,
+        notes,
+    )

@@ -1,0 +1,18 @@
+"""What `export` does: a run's results into an experiment tracker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xtts_lab.cli import DONE
+from xtts_lab.report.load import load
+from xtts_lab.report.sinks import export as write_all
+from xtts_lab.report.sinks import open_sink
+
+
+def export(run: Path, folder: Path, to: str) -> int:
+    """Write a run into a sink below a folder, and say what was written."""
+    loaded = load(run)
+    written = write_all(loaded, open_sink(to, folder))
+    print(f"{written} arms written to {folder}")
+    return DONE

@@ -1,0 +1,134 @@
+"""Claims: sentences that an experiment can prove or refute, with the margin that decides them.
+
+An experiment declares them before it runs, as typed fields or in one line (`claim_text`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+from xtts_lab import config
+from xtts_lab.errors import UsageError
+from xtts_lab.experiment.claim_text import CONDITIONS, read_claim, write_claim
+from xtts_lab.registry import unknown
+from xtts_lab.types import LANGUAGES
+from xtts_lab.yaml_file import Where
+
+ALL = "all"
+
+
+class Claim(pydantic.BaseModel):
+    """One claim.
+
+    With a `baseline`: `arm` is `direction` than it by more than `margin`, in the metric's unit; a
+    margin below 0 says "not worse by as much". Without: `arm` is `direction` than the number
+    `margin`. Several arms of one method, trained with seeds of their own, stand for the method.
+    `text` is how the report words it.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    metric: str
+    arm: list[str] = pydantic.Field(min_length=1)
+    baseline: list[str] | None = pydantic.Field(default=None, min_length=1)
+    direction: Literal["higher", "lower"]
+    margin: float | None = pydantic.Field(default=None, allow_inf_nan=False)
+    language: str = ALL
+    condition: Literal["same-language", "cross-lingual", "no-reference"] | None = None
+    text: str | None = None
+
+    @property
+    def bound(self) -> float:
+        """What the value, or the difference to the baseline, must lie beyond."""
+        margin = self.margin or 0.0
+        return -margin if self.baseline and self.direction == "lower" else margin
+
+    @property
+    def sentence(self) -> str:
+        """The claim in words, or in its one-line form."""
+        return self.text or write_claim(self.model_dump())
+
+
+def resolve_claims(written: Sequence[Any], arms: Collection[str], where: Where) -> list[Claim]:
+    """Return typed claims. Raises `UsageError`, with file and line, for the first mistake."""
+    claims: list[Claim] = []
+    for i, item in enumerate(written):
+        place = where / "claims" / i
+        claim = _typed(item, place)
+        _check_arms(claim, arms, place)
+        if claim.language not in (ALL, *LANGUAGES):
+            known = (ALL, *LANGUAGES, *CONDITIONS)
+            raise UsageError(f"{place}: {unknown('language', claim.language, known)}")
+        if claim in claims:
+            raise UsageError(f"{place}: the same claim stands twice; keep one")
+        claims.append(claim)
+    return claims
+
+
+def check_claims(
+    claims: Sequence[Claim],
+    metrics: Iterable[str],
+    conditions: Mapping[str, Collection[str]],
+    where: Where,
+) -> None:
+    """Refuse claims about what the experiment does not measure.
+
+    `conditions` maps each language of the experiment to those of `CONDITIONS` that its items have.
+    """
+    known = list(metrics)
+    for i, claim in enumerate(claims):
+        place = where / "claims" / i
+        if claim.metric not in known:
+            raise UsageError(f"{place}: {unknown('metric', claim.metric, known)}")
+        if claim.language not in (ALL, *conditions):
+            raise UsageError(
+                f"{place}: {unknown('language of the texts', claim.language, conditions)}"
+            )
+        languages = conditions if claim.language == ALL else [claim.language]
+        found = sorted({c for language in languages for c in conditions[language]})
+        if claim.condition is None and len(found) > 1:
+            raise UsageError(
+                f"{place}: {' and '.join(found)} items are never mixed: say which, as in "
+                f"'in {found[0]}'"
+            )
+        if claim.condition is not None and claim.condition not in found:
+            raise UsageError(f"{place}: no item is {claim.condition}; there is {', '.join(found)}")
+
+
+def _typed(item: Any, place: Where) -> Claim:
+    if isinstance(item, str):
+        try:
+            fields = read_claim(item.strip())
+        except UsageError as error:
+            raise UsageError(f"{place}: {error}") from error
+    elif isinstance(item, Mapping):
+        fields = {**item}
+        for name in ("arm", "baseline"):
+            if isinstance(fields.get(name), str):
+                fields[name] = [fields[name]]
+        _hint_at_quotes(fields, place)
+    else:
+        raise UsageError(f"{place}: write a claim as a line of text, or as a mapping")
+    claim = config.validate(Claim, fields, place)
+    if claim.margin is None and claim.baseline is None:
+        raise UsageError(f"{place}: name a baseline, or the margin that the value must pass")
+    return claim.model_copy(update={"margin": claim.margin or 0.0})
+
+
+def _hint_at_quotes(fields: Mapping[str, Any], place: Where) -> None:
+    """YAML reads a line with ': ' as a mapping: say so, rather than that a key is unknown."""
+    alone = next(iter(fields)) if len(fields) == 1 else None
+    if alone is not None and not difflib.get_close_matches(alone, Claim.model_fields, n=1):
+        raise UsageError(f"{place}: put a claim that holds a colon in quotes")
+
+
+def _check_arms(claim: Claim, arms: Collection[str], place: Where) -> None:
+    mentioned = [*claim.arm, *(claim.baseline or ())]
+    for arm in mentioned:
+        if arm not in arms:
+            raise UsageError(f"{place}: {unknown('arm', arm, arms)}")
+    if len(set(mentioned)) < len(mentioned):
+        raise UsageError(f"{place}: an arm stands twice; a claim compares different ones")

@@ -1,0 +1,101 @@
+"""Intervals of estimates: percentiles of a crossed bootstrap, stretched to what few units can tell.
+
+A percentile interval of n clusters is too narrow: it divides by n instead of n - 1, and has the
+normal's tails where Student's belong. Hesterberg (2015, "What teachers should know about the
+bootstrap") widens its percentiles accordingly; here the draws' distances from the estimate are
+stretched instead, by the same amount, which needs no extreme percentiles of few resamples. Where
+the statistic is smooth, the stretch also takes out that a crossed bootstrap counts noise three
+times.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
+
+from xtts_lab.experiment.bootstrap import (
+    Cells,
+    Floats,
+    Statistic,
+    centred_mean,
+    design,
+    resampled,
+    totals,
+)
+from xtts_lab.experiment.spread import Spread, influences, spread, units
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval around `centre`; NaN twice where nothing tells how far the estimate would move.
+
+    `df`: degrees of freedom of its width. `spread` is None where the statistic is not smooth.
+    """
+
+    centre: float
+    low: float
+    high: float
+    df: float
+    confidence: float
+    spread: Spread | None
+
+    def p_value(self, null: float = 0.0) -> float:
+        """Return the two-sided p-value: below 1 - confidence where `null` lies outside."""
+        distance = abs(self.centre - null)
+        reach = self.centre - self.low if self.centre > null else self.high - self.centre
+        if not math.isfinite(reach):
+            return float("nan")
+        if reach <= 0:
+            return 1.0 if distance == 0 else 0.0
+        return float(2.0 * stdtr(self.df, -student(self.df, self.confidence) * distance / reach))
+
+    @property
+    def error(self) -> float:
+        """The standard error: half the width over Student's quantile."""
+        return (self.high - self.low) / 2.0 / student(self.df, self.confidence)
+
+
+def interval(
+    cells: Cells,
+    sums: Floats,
+    statistic: Statistic,
+    *,
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
+    smooth: bool = True,
+) -> Interval:
+    """Return the interval of `bootstrap.estimate`.
+
+    There is none where some language has one speaker and one sentence, shared with no other
+    language. `smooth`: the statistic has derivatives (means, ratios of sums; not percentiles).
+    """
+    layout = design(cells)
+    centre = statistic(totals(sums, cells.language, int(cells.language.max()) + 1))
+    mean = float(np.nanmean(centre)) if np.isfinite(centre).any() else float("nan")
+    nan = float("nan")
+    if not layout.everywhere:
+        return Interval(mean, nan, nan, nan, confidence, None)
+    chunks = resampled(cells, sums, resamples, rng)
+    draws = np.concatenate([centred_mean(statistic(chunk), centre) for chunk in chunks])
+    draws = draws[np.isfinite(draws)]
+    if draws.size * 2 <= resamples:  # mostly empty resamples: no basis for an interval
+        return Interval(mean, nan, nan, nan, confidence, None)
+    found = spread(cells, layout, influences(cells, sums, statistic)) if smooth else None
+    n = units(layout)
+    df = found.df if found else float(n - 1)
+    wider = math.sqrt(n / (n - 1))
+    if found and found.resampled > 0:
+        wider = math.sqrt(found.variance / found.resampled)
+    tail = (1.0 - confidence) / 2.0
+    stretch = wider * student(df, confidence) / -float(ndtri(tail))
+    low, high = mean + stretch * (np.quantile(draws, [tail, 1.0 - tail]) - mean)
+    return Interval(mean, float(low), float(high), df, confidence, found)
+
+
+def student(df: float, confidence: float) -> float:
+    """Return the quantile of Student's t that a two-sided interval takes."""
+    return -float(stdtrit(df, (1.0 - confidence) / 2.0))

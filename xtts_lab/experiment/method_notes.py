@@ -1,0 +1,54 @@
+"""How results are summarised and tested, in words, for the record of a run.
+
+A report quotes these sentences, so that what it says of the statistics stands beside the code that
+does them. `[@key]` cites a work of `xtts_lab.report.citations`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xtts_lab.experiment.bootstrap import EXACT_SPEAKERS, FLIPS
+from xtts_lab.experiment.spec import ExperimentSpec
+from xtts_lab.experiment.statistics import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
+
+SUMMARY = (
+    "Repeats are averaged within a cell of arm, speaker and sentence (rates sum their edits and "
+    "lengths); `all` is the unweighted mean over languages; monolingual and cross-lingual items "
+    "are kept apart."
+)
+INTERVAL = (
+    "Intervals come from a crossed bootstrap, in which speakers and sentences are drawn "
+    "independently with replacement and languages stay fixed [@owen2007], stretched to the "
+    "two-way clustered variance of the estimate [@cameron2011] and to Student's quantile at "
+    "Satterthwaite's degrees of freedom [@satterthwaite1946], as percentiles of few clusters are "
+    "too narrow [@hesterberg2015]."
+)
+TEST = (
+    "Arms are differenced within (speaker, sentence) cells that both have. The p-value of a "
+    "difference is the larger of that of its interval and that of a sign-flip test, which swaps "
+    f"the arms speaker by speaker (all patterns up to {EXACT_SPEAKERS} speakers, else {FLIPS:,} "
+    "random ones) [@ernst2004]."
+)
+ADJUSTMENT = (
+    "P-values are adjusted by Holm's procedure [@holm1979] within a metric: over the arms for all "
+    "languages together, and over arms and languages as a second family."
+)
+VERDICT = (
+    f"With fewer than {ENOUGH_SPEAKERS} speakers or {ENOUGH_SENTENCES} sentences, or without "
+    "trained weights on both sides, a comparison stays undecided."
+)
+
+
+def method_notes(spec: ExperimentSpec) -> dict[str, Any]:
+    """Return the settings and the sentences that `environment.json` keeps of the statistics."""
+    return {
+        "confidence": spec.statistics.confidence,
+        "resamples": spec.statistics.resamples,
+        "seed": spec.seed,
+        "summary": SUMMARY,
+        "interval": INTERVAL,
+        "test": TEST,
+        "adjustment": ADJUSTMENT,
+        "verdict": VERDICT,
+    }
