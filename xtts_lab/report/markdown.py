@@ -43,11 +43,12 @@ def _lines(content: Content) -> Iterator[str]:
         yield from (escape(content.question), "")
     if content.random:
         yield from (f"> **{escape(content.random)}**", "")
-    yield from (escape(content.ran), "", "## Results", "", escape(content.headline.caption), "")
+    yield from (escape(content.ran), "", "## Results", "", escape(content.headline.remark), "")
     yield from table_lines(content.headline)
     if content.comparisons is not None:
-        yield from ("", f"## {escape(content.comparisons.caption)}", "")
-        yield from table_lines(content.comparisons)
+        table = content.comparisons
+        yield from ("", f"## {escape(table.caption)}", "", escape(table.remark), "")
+        yield from table_lines(table)
     yield from ("", "## How to read this", "")
     yield from (f"- {escape(remark)}" for remark in content.caveats)
     yield from ("", "## By language")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from xtts_lab.report import markdown, tables
 from xtts_lab.report.caveats import caveats
@@ -69,10 +71,15 @@ def render_html(run: Run, content: Content) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    pages.globals["key"] = key_svg
+    pages.globals.update(key=key_svg, breakable=_breakable)
     embedded, linked = items(run)
     page = pages.get_template("report.html").render(c=content, embedded=embedded, linked=linked)
     return page.rstrip() + "\n"
+
+
+def _breakable(text: str) -> Markup:
+    """Let a browser break an id after its punctuation."""
+    return Markup("<wbr>").join(re.split(r"(?<=[.,=\[])", text))
 
 
 def _random(run: Run) -> str:
