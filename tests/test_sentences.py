@@ -96,6 +96,6 @@ def test_selection() -> None:
     numbers = BuiltinTexts(languages=("en",), per_language=1, tags=("numbers",)).sentences()
     assert "numbers" in numbers[0].tags
     with pytest.raises(UsageError, match="did you mean 'en'"):
-        BuiltinTexts(languages=("em",))
+        BuiltinTexts(languages=("eng",))
     with pytest.raises(UsageError, match="has 30"):
         BuiltinTexts(languages=("en",), per_language=31).sentences()

@@ -95,5 +95,7 @@ def sha256(path: Path) -> str:
 
 def _reason(error: BaseException) -> str:
     # libsndfile's messages repeat the absolute path, which would differ from run to run.
+    if isinstance(error, OSError) or "System error" in str(error):
+        return "no such file, or no right to read it"
     text = str(error)
     return text.rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__

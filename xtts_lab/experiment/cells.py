@@ -84,7 +84,7 @@ def cells_of(frame: pd.DataFrame) -> tuple[Cells, list[str]]:
     language, names = pd.factorize(frame["language"], sort=True)
     sentence = frame.groupby(["language", "sentence"], sort=True, observed=True).ngroup()
     return (
-        Cells(speaker, sentence.to_numpy(np.int64), language.astype(np.int64)),
+        Cells(speaker, np.asarray(sentence, dtype=np.int64), language.astype(np.int64)),
         [str(name) for name in names],
     )
 

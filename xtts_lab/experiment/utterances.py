@@ -33,13 +33,12 @@ def pair(
 ) -> tuple[Item, ...]:
     """Return the test items, in the order of the sentences.
 
-    `rotate`: speakers take turns over the sentences of a language. `cross`: every speaker says
-    every sentence. `own`: each sentence is said by the speaker that its manifest names.
+    `rotate`: speakers take turns over all sentences. `cross`: every speaker says every sentence.
+    `own`: each sentence is said by the speaker that its manifest names.
     """
-    turns: dict[str, int] = {}
     items: list[Item] = []
-    for sentence in sentences:
-        for speaker in _speakers_of(sentence, speakers, pairing, turns):
+    for turn, sentence in enumerate(sentences):
+        for speaker in _speakers_of(sentence, speakers, pairing, turn):
             audio = speakers.voice(
                 speaker, sentence.language, prompts=prompts, folder=folder, exclude=sentence.target
             )
@@ -49,9 +48,7 @@ def pair(
     return _with_impostors(items)
 
 
-def _speakers_of(
-    sentence: Any, speakers: Speakers, pairing: str, turns: dict[str, int]
-) -> tuple[str, ...]:
+def _speakers_of(sentence: Any, speakers: Speakers, pairing: str, turn: int) -> tuple[str, ...]:
     if pairing == "own":
         if sentence.speaker is None:
             raise UsageError(
@@ -64,11 +61,7 @@ def _speakers_of(
             f"speakers: none can be used for '{sentence.language}'; leave the language out of "
             "texts.languages, or ask for fewer references"
         )
-    if pairing == "cross":
-        return known
-    turn = turns.get(sentence.language, 0)
-    turns[sentence.language] = turn + 1
-    return (known[turn % len(known)],)
+    return known if pairing == "cross" else (known[turn % len(known)],)
 
 
 def _item(sentence: Any, speaker: str, audio: SpeakerAudio, *, own: bool) -> Item:
