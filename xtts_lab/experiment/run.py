@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from xtts_lab import files
 from xtts_lab.cache import cache_dir
-from xtts_lab.experiment import files, tables
+from xtts_lab.experiment import tables
 from xtts_lab.experiment.environment import environment
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.measure import Need, measure, needs_of

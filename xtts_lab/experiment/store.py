@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xtts_lab import files
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment import files
 
 
 class RunFolder:

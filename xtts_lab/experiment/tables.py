@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from xtts_lab.experiment import files
+from xtts_lab import files
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.measure import Need
 from xtts_lab.experiment.plan import Plan, Trial

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from xtts_lab.report.content import Content
 from xtts_lab.report.tables import Cell, Table
-
-if TYPE_CHECKING:
-    from xtts_lab.report.page import Content
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
 
