@@ -41,11 +41,18 @@ def resolve(kind: str, spec: Any, where: Where) -> Spec:
     """Return a spec (`name` and keyword arguments) with every default filled in, JSON-like.
 
     `where` is the place to name in errors. Raises `UsageError` for an unknown name or key (with
-    the nearest known one) or a wrong type.
+    the nearest known one) or a wrong type. A class whose defaults depend on a file (a checkpoint's
+    own settings, say) fills them in with a static method `complete(settings) -> settings`.
     """
     name = _name_of(spec, where)
-    validated = _validate(kind, name, spec, where)
-    return {"name": name, **validated.model_dump(mode="json")}
+    settings = _validate(kind, name, spec, where).model_dump(mode="json")
+    complete = getattr(registry.lookup(kind, name), "complete", None)
+    if complete is None:
+        return {"name": name, **settings}
+    try:
+        return {"name": name, **complete(settings)}
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def build(kind: str, spec: Any, where: Where) -> Any:

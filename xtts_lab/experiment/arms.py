@@ -38,7 +38,7 @@ def expand(
     arms: list[Arm] = []
     for key, system in systems.items():
         base = config.resolve("systems", system, where / "systems" / key)
-        arms += _arms_of(key, base, grids[key], where)
+        arms += _arms_of(Arm(key, key, base), system, grids[key], where)
     seen: set[str] = set()
     for arm in arms:
         if arm.id in seen:
@@ -65,10 +65,17 @@ def _grids(
 
 
 def _arms_of(
-    key: str, base: dict[str, Any], grid: Mapping[tuple[str, ...], Sequence[Any]], where: Where
+    base: Arm,
+    written: Mapping[str, Any],
+    grid: Mapping[tuple[str, ...], Sequence[Any]],
+    where: Where,
 ) -> list[Arm]:
+    """Multiply a system by its grid.
+
+    Values are set in the system as it was written, for what else is default may depend on them.
+    """
     if not grid:
-        return [Arm(key, key, base)]
+        return [base]
     cells = 1
     for values in grid.values():
         cells *= len(values)
@@ -77,24 +84,25 @@ def _arms_of(
     suffixes = _suffixes(list(grid))
     arms = []
     for cell in itertools.product(*grid.values()):
-        spec = copy.deepcopy(base)
+        spec = copy.deepcopy(dict(written))
         for path, value in zip(grid, cell, strict=True):
-            _set(spec, path[2:], value, where / "ablate" / ".".join(path))
+            _set(spec, base.spec, path[2:], value, where / "ablate" / ".".join(path))
         place = where / "ablate" / ".".join(next(iter(grid)))
         resolved = config.resolve("systems", spec, place)
         tails = (f"{s}={_shown(v)}" for s, v in zip(suffixes, cell, strict=True))
-        arms.append(Arm(f"{key}[{','.join(tails)}]", key, resolved))
+        arms.append(Arm(f"{base.id}[{','.join(tails)}]", base.system, resolved))
     return arms
 
 
-def _set(spec: dict[str, Any], path: Sequence[str], value: Any, place: Where) -> None:
+def _set(
+    spec: dict[str, Any], base: dict[str, Any], path: Sequence[str], value: Any, place: Where
+) -> None:
     for key in path[:-1]:
-        child = spec.get(key)
-        if child is None and key in spec:
-            child = spec[key] = {}
-        if not isinstance(child, dict):
-            raise UsageError(f"{place}: {registry.unknown('key', key, spec)}")
-        spec = child
+        if not isinstance(base.get(key, spec.get(key)) or {}, dict) or key not in {**base, **spec}:
+            raise UsageError(f"{place}: {registry.unknown('key', key, {**base, **spec})}")
+        if not isinstance(spec.get(key), dict):
+            spec[key] = {}
+        spec, base = spec[key], base.get(key) or {}
     spec[path[-1]] = value
 
 
