@@ -11,9 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep audio and evidence of tests out of the user's cache, but share converted weights."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     folder.mkdir(exist_ok=True)

@@ -44,6 +44,10 @@ NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Neither take from nor add to what runs share.")
 ]
 
+Remeasure = Annotated[
+    bool, typer.Option("--remeasure", help="Make the audio again, and take all timings again.")
+]
+
 
 @app.callback()
 def root() -> None:
@@ -60,12 +64,14 @@ def run(
     languages: Languages = None,
     workers: Workers = 1,
     no_cache: NoCache = False,
+    remeasure: Remeasure = False,
 ) -> int:
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
     from xtts_lab.cli.experiments import Choice, run_all
 
     choice = Choice(tuple(overrides or ()), out, device, limit, languages)
-    return run_all(experiment, choice, workers=workers, use_cache=not no_cache)
+    use_cache = not no_cache
+    return run_all(experiment, choice, workers=workers, use_cache=use_cache, remeasure=remeasure)
 
 
 @app.command()

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from xtts_lab import config
-from xtts_lab.experiment.pooled import Pool
 from xtts_lab.errors import UsageError
+from xtts_lab.experiment.pooled import Pool
 from xtts_lab.types import Metric, Streaming, Utterance
 from xtts_lab.yaml_file import Where
 

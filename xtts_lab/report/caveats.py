@@ -16,7 +16,7 @@ def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
         _floor, _espeak_judged_by_base, _size, _intervals, _coverage, _blank_rates, _pooling,
-        _similarity, _conditions, _limits, _repeats,
+        _similarity, _conditions, _timings, _limits, _repeats,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -36,7 +36,9 @@ def _floor(run: Run) -> Iterator[str]:
         natural = [key for key, name in _systems(run).items() if name == "recordings"]
         says = "An error rate holds the recogniser's mistakes as well as the system's. "
         if natural:
-            yield says + f"Quote it beside natural speech through the same judge ({listed(natural)})."
+            yield (
+                says + f"Quote it beside natural speech through the same judge ({listed(natural)})."
+            )
         else:
             yield says + (
                 "This run holds no natural recordings, so no rate here should be quoted by itself."
@@ -52,8 +54,8 @@ def _espeak_judged_by_base(run: Run) -> Iterator[str]:
     small = [spec for spec in whispers if str(spec.get("model", "")) in ("base", "tiny")]
     if formant and small:
         yield (
-            f"Whisper {small[0]['model']} is a poor judge of formant synthesis ({listed(formant)}): "
-            "usable in English, Spanish and Italian; elsewhere it often loops or answers in nonsense, "
+            f"Whisper {small[0]['model']} judges formant synthesis ({listed(formant)}) poorly: "
+            "usable in English, Spanish and Italian, elsewhere it often loops or hears nonsense, "
             "and rates far above 100 % say more about it than about the speech."
         )
 
@@ -119,7 +121,7 @@ def _blank_rates(run: Run) -> Iterator[str]:
 def _pooling(run: Run) -> Iterator[str]:
     ends = {metric.rpartition(".")[2] for metric in run.metrics}
     if {"micro", "macro"} <= ends:
-        yield "micro pools edits and lengths within a language; macro averages the utterances' rates."
+        yield "Rates called micro pool edits and lengths in a language; macro averages utterances."
 
 
 def _similarity(run: Run) -> Iterator[str]:
@@ -132,7 +134,7 @@ def _similarity(run: Run) -> Iterator[str]:
             "also scores high."
         )
     if any(metric.endswith(".prompt") for metric in ids):
-        yield "prompt compares with the very audio that was cloned, and favours systems that copy it."
+        yield "Similarity to the prompt is to the very audio that was cloned: copying it pays."
 
 
 def _conditions(run: Run) -> Iterator[str]:
@@ -140,6 +142,15 @@ def _conditions(run: Run) -> Iterator[str]:
         yield (
             "Items whose reference is in another language are cross-lingual; similarity is lower "
             "there by nature, and they share no row with monolingual ones."
+        )
+
+
+def _timings(run: Run) -> Iterator[str]:
+    if "latency" in families(run):
+        yield (
+            "Timings were taken on this machine in this run, one utterance at a time: another run "
+            "gives others. Percentiles are of the trials of a language, averaged over languages: "
+            "the 95th from 200 trials, the 99th from 1,000. They cannot be added up."
         )
 
 

@@ -32,8 +32,7 @@ def figure(run: Run, metric: str) -> Figure:
     part = run.summary[run.summary["metric"] == metric]
     unit, direction = run.described[metric]
     marks = {
-        str(language): _marks(run, rows)
-        for language, rows in part.groupby("language", sort=False)
+        str(language): _marks(run, rows) for language, rows in part.groupby("language", sort=False)
     }
     axis = axis_of([m for row in marks.values() for m in row], from_zero=direction != "higher")
     order = [language for language in [ALL, *run.languages] if language in marks]
@@ -43,8 +42,8 @@ def figure(run: Run, metric: str) -> Figure:
         anchor="m-" + "".join(c if c.isalnum() else "-" for c in metric),
         remark=(shown + _WAYS.get(direction, "")).strip(),
         table=per_language(run, metric),
-        axis=Markup(axis_svg(axis, {t: _tick(t, unit, axis.ticks) for t in axis.ticks})),
-        strips=[Markup(strip_svg(axis, marks[language])) for language in order],
+        axis=axis_svg(axis, {t: _tick(t, unit, axis.ticks) for t in axis.ticks}),
+        strips=[strip_svg(axis, marks[language]) for language in order],
     )
 
 

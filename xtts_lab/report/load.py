@@ -83,9 +83,7 @@ def load(run: Path) -> Run:
         path=run,
         experiment_text=text,
         experiment=_mapping(run, "experiment.yaml", yaml.safe_load(text)),
-        environment=_mapping(
-            run, "environment.json", json.loads(_text(run, "environment.json"))
-        ),
+        environment=_mapping(run, "environment.json", json.loads(_text(run, "environment.json"))),
         trials=_parquet(run, "trials.parquet"),
         scores=_parquet(run, "scores.parquet"),
         evidence=_parquet(run, "evidence.parquet"),

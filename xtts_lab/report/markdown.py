@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from xtts_lab.report.content import Content
 from xtts_lab.report.tables import Cell, Table
-
-if TYPE_CHECKING:
-    from xtts_lab.report.page import Content
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
 
@@ -43,11 +40,12 @@ def _lines(content: Content) -> Iterator[str]:
         yield from (escape(content.question), "")
     if content.random:
         yield from (f"> **{escape(content.random)}**", "")
-    yield from (escape(content.ran), "", "## Results", "", escape(content.headline.caption), "")
+    yield from (escape(content.ran), "", "## Results", "", escape(content.headline.remark), "")
     yield from table_lines(content.headline)
     if content.comparisons is not None:
-        yield from ("", f"## {escape(content.comparisons.caption)}", "")
-        yield from table_lines(content.comparisons)
+        table = content.comparisons
+        yield from ("", f"## {escape(table.caption)}", "", escape(table.remark), "")
+        yield from table_lines(table)
     yield from ("", "## How to read this", "")
     yield from (f"- {escape(remark)}" for remark in content.caveats)
     yield from ("", "## By language")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
-
-import pandas as pd
 
 from xtts_lab.report.languages import language_name
 from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import figure
+
+Row: TypeAlias = dict[Any, Any]
 
 MOST_PLAYERS = 60
 # MP3 and not Ogg: libsndfile numbers Ogg streams at random, so that equal audio would give unequal
@@ -38,6 +39,14 @@ class Take:
 
 
 @dataclass(frozen=True)
+class _Evidence:
+    """What was heard and scored, by trial id."""
+
+    heard: dict[str, str]
+    scores: dict[str, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
 class Item:
     """One utterance and what each arm made of it."""
 
@@ -55,80 +64,67 @@ def items(run: Run) -> tuple[list[Item], list[Item]]:
     Utterances are taken in turn from every language, with all arms side by side (the first
     repeat), until another would take more than `MOST_PLAYERS` players; both lists follow the plan.
     """
-    groups = {
-        str(key): part
-        for key, part in run.trials.groupby("utterance_id", sort=False, observed=True)
-    }
+    groups: dict[str, list[Row]] = {}
+    for row in run.trials.to_dict("records"):
+        groups.setdefault(str(row["utterance_id"]), []).append(row)
     chosen = _chosen(groups)
-    heard, scores = _heard(run), _scores(run)
+    evidence = _Evidence(_heard(run), _scores(run))
     embedded, linked = [], []
-    for key, part in groups.items():
-        first = part[part["repeat"] == part["repeat"].min()]
-        if key in chosen:
-            embedded.append(_item(run, first[: chosen[key]], heard, scores, embed=True))
-            part = part[~part["trial_id"].isin(first["trial_id"][: chosen[key]])]
-        if len(part):
-            linked.append(_item(run, part, heard, scores, embed=False))
+    for key, rows in groups.items():
+        shown = _first_repeat(rows)[: chosen.get(key, 0)]
+        rest = [row for row in rows if row not in shown]
+        if shown:
+            embedded.append(_item(run, shown, evidence, embed=True))
+        if rest:
+            linked.append(_item(run, rest, evidence, embed=False))
     return embedded, linked
 
 
-def _chosen(groups: dict[str, pd.DataFrame]) -> dict[str, int]:
+def _first_repeat(rows: list[Row]) -> list[Row]:
+    first = min(row["repeat"] for row in rows)
+    return [row for row in rows if row["repeat"] == first]
+
+
+def _chosen(groups: dict[str, list[Row]]) -> dict[str, int]:
     """Return which utterances are embedded, and how many trials of each."""
     queues: dict[str, list[tuple[str, int]]] = {}
-    for key, part in groups.items():
-        first = int((part["repeat"] == part["repeat"].min()).sum())
-        queues.setdefault(str(part["language"].iloc[0]), []).append((key, first))
-    turns = max((len(queue) for queue in queues.values()), default=0)
+    for key, rows in groups.items():
+        size = len(_first_repeat(rows))
+        queues.setdefault(str(rows[0]["language"]), []).append((key, size))
     chosen: dict[str, int] = {}
     left = MOST_PLAYERS
-    for turn in range(turns):
-        for queue in queues.values():
-            if turn < len(queue):
-                key, size = queue[turn]
-                if size > left and chosen:
-                    return chosen
-                chosen[key] = min(size, left)
-                left -= chosen[key]
+    for turn in itertools.zip_longest(*queues.values()):
+        for key, size in filter(None, turn):
+            if size > left and chosen:
+                return chosen
+            chosen[key] = min(size, left)
+            left -= chosen[key]
     return chosen
 
 
-def _item(
-    run: Run,
-    part: pd.DataFrame,
-    heard: dict[str, str],
-    scores: dict[str, list[tuple[str, str]]],
-    *,
-    embed: bool,
-) -> Item:
-    takes = [
-        _take(run, row, heard.get(str(row["trial_id"]), ""), scores, embed=embed)
-        for row in part.to_dict("records")
-    ]
-    row = part.iloc[0]
-    language = str(row["language"])
+def _item(run: Run, rows: list[Row], evidence: _Evidence, *, embed: bool) -> Item:
+    language = str(rows[0]["language"])
     return Item(
-        utterance=str(row["utterance_id"]),
+        utterance=str(rows[0]["utterance_id"]),
         language=language,
         language_name=language_name(language),
-        speaker=str(row["speaker"]),
-        text=str(row["text"]),
-        takes=takes,
+        speaker=str(rows[0]["speaker"]),
+        text=str(rows[0]["text"]),
+        takes=[_take(run, row, evidence, embed=embed) for row in rows],
     )
 
 
-def _take(
-    run: Run, row: Any, heard: str, scores: dict[str, list[tuple[str, str]]], *, embed: bool
-) -> Take:
+def _take(run: Run, row: Row, evidence: _Evidence, *, embed: bool) -> Take:
     ok = row["status"] == "ok"
-    path = str(row["audio_path"]) if ok else ""
+    path, trial = str(row["audio_path"]) if ok else "", str(row["trial_id"])
     return Take(
         arm=run.arms.index(str(row["arm"])),
         name=str(row["arm"]),
         repeat=int(row["repeat"]),
         link=quote(path),
         source=_data_uri(run.path / path) if ok and embed else "",
-        heard=heard,
-        scores=scores.get(str(row["trial_id"]), []),
+        heard=evidence.heard.get(trial, ""),
+        scores=evidence.scores.get(trial, []),
         error="" if ok else str(row["error"]),
     )
 
@@ -174,5 +170,7 @@ def _score_rows(run: Run) -> Iterator[tuple[str, str, float]]:
     known = run.scores[run.scores["value"].notna()]
     order = {metric: i for i, metric in enumerate(run.metrics)}
     ranked = known.assign(_rank=known["metric"].map(order)).sort_values("_rank", kind="stable")
-    for trial, metric, value in zip(ranked["trial_id"], ranked["metric"], ranked["value"], strict=True):
+    for trial, metric, value in zip(
+        ranked["trial_id"], ranked["metric"], ranked["value"], strict=True
+    ):
         yield str(trial), str(metric), float(value)

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup, escape
+
 WIDTH, PAD, STEP = 240, 12, 11
 COLOURS, SHAPES = 7, 4
 
@@ -51,28 +53,26 @@ def axis_of(marks: Sequence[Mark], *, from_zero: bool) -> Axis:
     return Axis(ticks[0], ticks[-1], ticks)
 
 
-def axis_svg(axis: Axis, labels: Mapping[float, str]) -> str:
+def axis_svg(axis: Axis, labels: Mapping[float, str]) -> Markup:
     """Return the ticks' labels, for the head of the column."""
     texts = "".join(
-        f'<text x="{axis.x(t)}" y="11" text-anchor="{_anchor(axis, t)}">{labels[t]}</text>'
+        f'<text x="{axis.x(t)}" y="11" text-anchor="{_anchor(axis, t)}">{escape(labels[t])}</text>'
         for t in axis.ticks
     )
     return _svg(15, texts)
 
 
-def strip_svg(axis: Axis, marks: Sequence[Mark]) -> str:
+def strip_svg(axis: Axis, marks: Sequence[Mark]) -> Markup:
     """Return one strip: grid lines, and a line and a mark for each arm."""
     height = max(2, len(marks)) * STEP + 6
-    grid = "".join(
-        f'<path class="grid" d="M{axis.x(t)} 0V{height}"/>' for t in axis.ticks
-    )
+    grid = "".join(f'<path class="grid" d="M{axis.x(t)} 0V{height}"/>' for t in axis.ticks)
     top = (height - (len(marks) - 1) * STEP) / 2
     return _svg(height, grid + "".join(_mark(axis, m, top + i * STEP) for i, m in enumerate(marks)))
 
 
-def key_svg(arm: int) -> str:
+def key_svg(arm: int) -> Markup:
     """Return the mark of an arm alone, for a legend."""
-    return (
+    return Markup(
         f'<svg class="key a{arm % COLOURS}" width="12" height="12" aria-hidden="true">'
         f"{_shape(arm, 6.0, 6.0)}</svg>"
     )
@@ -99,8 +99,8 @@ def _shape(arm: int, x: float, y: float) -> str:
             return f'<path d="M{x:g} {y - 5:g}l5 5-5 5-5-5z"/>'
 
 
-def _svg(height: float, content: str) -> str:
-    return (
+def _svg(height: float, content: str) -> Markup:
+    return Markup(
         f'<svg class="strip" width="{WIDTH}" height="{height:g}" aria-hidden="true" '
         f'focusable="false">{content}</svg>'
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xtts_lab.report.languages import language_name
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import BLANK, count, figure, probability, span, unit_of
+from xtts_lab.report.numbers import BLANK, figure, probability, span, unit_of
 
 ALL = "all"
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
@@ -25,7 +25,6 @@ class Cell:
     interval: str = ""
     note: str = ""
     arm: int | None = None
-    plot: str = ""
     code: bool = False
 
 
@@ -38,6 +37,7 @@ class Table:
     rows: list[list[Cell]] = field(default_factory=list)
     labels: int = 1
     numeric: bool = True
+    remark: str = ""
 
 
 def headline(run: Run) -> Table:
@@ -49,12 +49,8 @@ def headline(run: Run) -> Table:
     for arm, condition in _arm_rows(run, overall):
         cells = [found.get((arm, condition, metric)) for metric in run.metrics]
         rows.append([arm_cell(run, arm, condition), *(_value(cell, remark=True) for cell in cells)])
-    level = f"{run.confidence:.0%}"
-    return Table(
-        f"Unweighted mean over languages, {level} interval, and the number of scored trials.",
-        head,
-        rows,
-    )
+    remark = f"Unweighted mean over languages, {run.confidence:.0%} interval, scored trials (n)."
+    return Table("Results", head, rows, remark=remark)
 
 
 def per_language(run: Run, metric: str) -> Table:
@@ -73,29 +69,25 @@ def per_language(run: Run, metric: str) -> Table:
 
 
 def comparisons(run: Run) -> Table | None:
-    """Return every arm against the baseline over all languages, or None without a baseline."""
+    """Return arms by metrics: differences from the baseline, or None without a baseline."""
     overall = run.comparisons[run.comparisons["language"] == ALL]
     if overall.empty:
         return None
-    ways = run.described
-    rows = []
-    for row in _records(overall):
-        unit = ways[row["metric"]][0]
-        size = f"{count(int(row['speakers']), 'speaker')}, {count(int(row['sentences']), 'sentence')}"
-        rows.append(
-            [
-                arm_cell(run, row["arm"], row["condition"]),
-                Cell(row["metric"], note=_WAYS[ways[row["metric"]][1]], code=True),
-                Cell(
-                    figure(row["difference"], unit, signed=True),
-                    span(row["ci_low"], row["ci_high"], unit, signed=True),
-                ),
-                Cell(probability(row["p_adjusted"])),
-                Cell(row["verdict"], note=size),
-            ]
-        )
-    head = [Cell(t) for t in ("Arm", "Metric", "Difference", "p (Holm)", "Verdict")]
-    return Table(f"Differences from {run.comparisons['baseline'].iloc[0]}", head, rows, labels=2)
+    found = {(r["arm"], r["condition"], r["metric"]): r for r in _records(overall)}
+    rows = [
+        [arm_cell(run, arm, condition)]
+        + [_difference(run, found.get((arm, condition, metric))) for metric in run.metrics]
+        for arm, condition in _arm_rows(run, overall)
+    ]
+    head = [Cell("Arm"), *(_metric_head(run, metric, "pp") for metric in run.metrics)]
+    sizes = f"{_range(overall, 'speakers')} and {_range(overall, 'sentences')}"
+    return Table(
+        f"Differences from {overall['baseline'].iloc[0]}",
+        head,
+        rows,
+        remark=f"Paired on the same {sizes}, over all languages. p-values from sign flips of "
+        "whole speakers, adjusted within a metric (Holm).",
+    )
 
 
 def failures(run: Run) -> Table | None:
@@ -114,7 +106,9 @@ def failures(run: Run) -> Table | None:
 def environment(run: Run) -> Table:
     """Return the environment, one line a value."""
     rows = [[Cell(key, code=True), Cell(value, code=True)] for key, value in _flat(run.environment)]
-    return Table("What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False)
+    return Table(
+        "What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False
+    )
 
 
 def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
@@ -135,9 +129,26 @@ def _arm_rows(run: Run, part: pd.DataFrame) -> Iterator[tuple[str, str]]:
                 yield arm, condition
 
 
-def _metric_head(run: Run, metric: str) -> Cell:
+def _difference(run: Run, row: Mapping[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell(BLANK)
+    unit = run.described[row["metric"]][0]
+    p_value = probability(row["p_adjusted"])
+    return Cell(
+        figure(row["difference"], unit, signed=True),
+        span(row["ci_low"], row["ci_high"], unit, signed=True),
+        f"{row['verdict']}, p {p_value if p_value.startswith('<') else '= ' + p_value}",
+    )
+
+
+def _range(table: pd.DataFrame, column: str) -> str:
+    low, high = int(table[column].min()), int(table[column].max())
+    return f"{high} {column}" if low == high else f"{low} to {high} {column}"
+
+
+def _metric_head(run: Run, metric: str, ratio: str = "%") -> Cell:
     unit, direction = run.described[metric]
-    notes = [unit_of(unit), _WAYS.get(direction, "")]
+    notes = [ratio if unit == "ratio" else unit_of(unit), _WAYS.get(direction, "")]
     return Cell(metric, note=", ".join(n for n in notes if n), code=True)
 
 
@@ -151,7 +162,7 @@ def _value(row: Mapping[str, Any] | None, *, remark: bool = False) -> Cell:
     unit = str(row["unit"])
     failed = f"{int(row['failed']):,} failed" if row["failed"] else ""
     notes = [f"n = {int(row['n']):,}" if remark else "", failed]
-    if row.get("skipped") and remark:
+    if row["skipped"]:
         notes.append(f"{int(row['skipped']):,} skipped")
     return Cell(
         figure(row["mean"], unit),
