@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= offline,test
+TEST_EXTRAS ?= offline,test,quality,speakers
 
 comma := ,
 empty :=
@@ -18,16 +19,17 @@ $(STAMP): pyproject.toml constraints.txt requirements-nodeps.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
-	@rm -f $(VENV)/.installed-*
 	@touch $@
 
 demo: install
 	$(VENV)/bin/xtts-lab run experiments/quickstart.yaml
 
-test: install
+test:
+	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
 	$(VENV)/bin/python -m pytest
 
-lint: install
+lint:
+	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
