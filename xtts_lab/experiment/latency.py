@@ -5,7 +5,8 @@ and is read when the samples of each chunk lie in the memory of the host. Then w
 the clock starts when the references are handed over, to `prepare` and `stream` in turn. Both
 streams are played to their end, so that no system is left in the middle of an utterance. On a GPU
 the device is synchronised before each reading of the clock, which is therefore never early.
-Warm-ups come first, untimed, whenever an arm's streaming starts, after a resumption too.
+Warm-ups come first, untimed, whenever an arm's streaming starts, after a resumption too. Arms are
+timed one after the other: a machine that meanwhile does something else slows one arm, not all.
 
 Metrics judge the files that `synthesise` made; so that their scores hold for what was streamed, the
 largest difference between both is kept.
@@ -104,7 +105,8 @@ def _stream_arm(
                 journal.append(record)
         finally:
             close(system)
-    return {job.trial_id: record for job in jobs if (record := journal.get(job.trial_id))}
+    known = {job.trial_id: journal.get(job.trial_id) for job in jobs}
+    return {trial_id: record for trial_id, record in known.items() if record is not None}
 
 
 def _is_done(job: Job, journal: Journal) -> bool:
@@ -144,7 +146,7 @@ def _record(system: StreamingSystem, job: Job, clock: Clock, silence_dbfs: float
     return {"id": job.trial_id, "key": job.key, "error": None, **dataclasses.asdict(streamed)}
 
 
-def streamed_of(record: Record) -> Streamed:
+def streamed_of(record: Mapping[str, Any]) -> Streamed:
     """Return what a record without an error says."""
     known = {field.name: record[field.name] for field in dataclasses.fields(Streamed)}
     known |= {name: tuple(known[name]) for name in ("arrivals_ms", "durations_ms")}

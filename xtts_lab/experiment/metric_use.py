@@ -70,7 +70,7 @@ def metric_uses(specs: Sequence[Mapping[str, Any]], where: Where) -> tuple[Metri
     or where two metrics of a family would else share their ids.
     """
     families = Counter(str(spec["name"]) for spec in specs)
-    uses = []
+    uses: list[MetricUse] = []
     for i, spec in enumerate(specs):
         metric = config.build("metrics", spec, where / "metrics" / i)
         family = str(spec["name"])

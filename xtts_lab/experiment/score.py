@@ -25,7 +25,7 @@ def score(
     needs: Sequence[Need],
     trials: Journal,
     evidence: Journal,
-    streams: Mapping[str, Row] | None = None,
+    streams: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Row]:
     """Return one row per unit (trial, or group of repeats) and metric id, in plan order.
 
@@ -120,7 +120,7 @@ class _Gatherer:
         needs: Mapping[str, Sequence[Need]],
         trials: Journal,
         evidence: Journal,
-        streams: Mapping[str, Row],
+        streams: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._needs, self._trials, self._evidence = needs, trials, evidence
         self._streams = streams

@@ -30,9 +30,8 @@ class PackedLinear(nn.Module):
 def is_supported() -> bool:
     """Say whether this build of torch has oneDNN's packed product."""
     names = ("_reorder_linear_weight", "_linear_pointwise")
-    return torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in names
-    )
+    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(there) and all(hasattr(torch.ops.mkldnn, name) for name in names)
 
 
 def pack_linears(module: nn.Module) -> None:

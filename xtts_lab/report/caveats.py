@@ -148,9 +148,10 @@ def _conditions(run: Run) -> Iterator[str]:
 def _timings(run: Run) -> Iterator[str]:
     if "latency" in families(run):
         yield (
-            "Timings were taken on this machine in this run, one utterance at a time: another run "
-            "gives others. Percentiles are of the trials of a language, averaged over languages: "
-            "the 95th from 200 trials, the 99th from 1,000. They cannot be added up."
+            "Timings were taken on this machine in this run, arm after arm and one utterance at a "
+            "time: another run gives others, and what else the machine did counts. Percentiles are "
+            "of the trials of a language, averaged over languages: the 95th from 200 trials, the "
+            "99th from 1,000. They cannot be added up."
         )
 
 
