@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
+from xtts_lab import files
 from xtts_lab.types import Audio
 
 
@@ -59,26 +59,30 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
             f"audio of shape {tuple(samples.shape)} is empty, not mono, or not finite: not written"
         )
     pcm = (samples.clamp(-1.0, 1.0) * 32767.0).round().to(torch.int16).numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+
+    def write(partial: Path) -> None:
         with soundfile.SoundFile(
             str(partial), "w", audio.sample_rate, 1, subtype="PCM_16", format="WAV"
         ) as file:
             if comment:
                 file.comment = comment
             file.write(pcm)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    files.write_with(path, write)
 
 
 def comment_of(path: Path) -> str:
-    """Return the comment in an audio file's metadata, empty where there is none."""
+    """Return the comment in an audio file's metadata, empty where there is none.
+
+    Raises `AudioError` for a file that cannot be read.
+    """
     import soundfile
 
-    with soundfile.SoundFile(str(path)) as file:
-        return str(file.comment)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return str(file.comment)
+    except (OSError, RuntimeError) as error:
+        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
 
 
 def sha256(path: Path) -> str:
@@ -89,5 +93,7 @@ def sha256(path: Path) -> str:
 
 def _reason(error: BaseException) -> str:
     # libsndfile's messages repeat the absolute path, which would differ from run to run.
+    if isinstance(error, OSError) or "System error" in str(error):
+        return "no such file, or no right to read it"
     text = str(error)
     return text.rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__

@@ -23,6 +23,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",
+        "duration": "xtts_lab.metrics.duration:Duration",
         "secs": "xtts_lab.metrics.secs:Secs",
         "wer": "xtts_lab.metrics.error_rate:Wer",
     },
@@ -67,6 +68,6 @@ def lookup(kind: str, name: str) -> type[Any]:
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Say in one line that `name` is not known, with the nearest name or all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(str(name), choices, n=1)
+    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices) or 'none'}"
     return f"unknown {what} '{name}'; {hint}"

@@ -1,8 +1,8 @@
 """Make torchaudio importable beside a CPU-only build of torch.
 
 torchaudio's wheels carry an extension that is linked against CUDA libraries; beside CPU-only torch
-its import fails. `torchaudio._extension` is replaced, before the first import, by a module that says
-that the extension is absent. Nothing in site-packages changes, and with a CUDA build of torch
+its import fails. `torchaudio._extension` is replaced, before the first import, by a module that
+says that the extension is absent. Nothing in site-packages changes, and with a CUDA build of torch
 nothing happens at all. What we use of torchaudio (resampling, mel filter banks) is pure Python.
 """
 
@@ -35,7 +35,9 @@ def _stub_extension_on_cpu() -> None:
 
 def _no_align(function: Any) -> Any:
     def unavailable(*_args: Any, **_kwargs: Any) -> Any:
-        raise RuntimeError("forced alignment needs torchaudio's extension, absent on CPU-only torch")
+        raise RuntimeError(
+            "forced alignment needs torchaudio's extension, absent on CPU-only torch"
+        )
 
     unavailable.__name__ = getattr(function, "__name__", "unavailable")
     return unavailable

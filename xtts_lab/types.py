@@ -6,7 +6,7 @@ torch is imported for type checkers only, so that configuration, planning and re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_che
 if TYPE_CHECKING:
     from torch import Tensor
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Direction: TypeAlias = Literal["higher", "lower", "none"]
 Role: TypeAlias = Literal["enrolment", "references", "impostors", "target"]
 
 LANGUAGES: tuple[str, ...] = (
-    "en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja",
+    "en", "es", "fr", "de", "it", "pt", "pl", "tr",
+    "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja",
 )  # fmt: skip
 """The 16 languages of the XTTS-v2 release notes, in their order."""
 
@@ -51,7 +52,8 @@ class Utterance:
 
     `enrolment` is held-out audio of the speaker, disjoint from `references`: what SECS compares
     with. `target` is a natural recording of this very text. An empty `text` means that nobody
-    knows what is said (an untranscribed recording): error rates do not apply to it.
+    knows what is said (an untranscribed recording): error rates do not apply to it. `spoken` is
+    how the text is read aloud, in words, where that differs: what a recogniser ought to hear.
     """
 
     id: str
@@ -61,6 +63,45 @@ class Utterance:
     references: tuple[Reference, ...] = ()
     enrolment: tuple[Path, ...] = ()
     target: Path | None = None
+    spoken: str | None = None
+
+
+@dataclass(frozen=True)
+class SpeakerAudio:
+    """What is at hand of one speaker: clips to clone from, and held-out clips to judge by.
+
+    Speakers of the same language and `impostor_group` (a source, say) are one another's impostors;
+    None keeps a speaker, whose identity nobody knows, out of that.
+    """
+
+    references: tuple[Reference, ...]
+    enrolment: tuple[Path, ...]
+    reference_language: str | None
+    impostor_group: str | None = ""
+
+
+class Speakers(Protocol):
+    """A source of speakers for an experiment."""
+
+    def ids(self, language: str) -> tuple[str, ...]:
+        """Return the speakers who can speak, or be cloned, in texts of a language."""
+        ...
+
+    def voice(
+        self,
+        speaker: str,
+        language: str,
+        *,
+        prompts: Callable[[str], Sequence[str]],
+        folder: Path,
+        exclude: Path | None = None,
+    ) -> SpeakerAudio:
+        """Return a speaker's audio for texts of a language, never the clip `exclude`.
+
+        `prompts(language)` gives sentences for sources that must make their audio, which they do
+        below `folder`, under names that depend on the content alone.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +237,9 @@ class Metric(Protocol):
     means that the metric does not apply to it. `values` turns summed components into quantities.
     Optional: `ratios` (quantity -> numerator and denominator component) gives scores their
     numerator and denominator columns; `detail(trials)` adds JSON for a reader (normalised texts);
-    `units` (quantity -> unit). A quantity's metric id is `family[.instrument].quantity`.
+    `units` (quantity -> unit); `instrument`, which then stands in the metric id; and
+    `applies(utterance)`, False where no evidence need be gathered. A quantity's metric id is
+    `family[.instrument].quantity`.
     """
 
     level: Literal["trial", "repeats"]

@@ -1,0 +1,27 @@
+"""Shared fixtures: every test has a cache of its own, and no test reaches a hub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep audio and evidence of tests out of the user's cache, but share converted weights."""
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("XTTS_LAB_CACHE", str(folder))
+
+
+@pytest.fixture(scope="session")
+def speech_pack() -> Path:
+    """The folder of human speech that XTTS_LAB_SPEECH names; skips where there is none."""
+    folder = os.environ.get("XTTS_LAB_SPEECH")
+    if not folder or not (Path(folder) / "manifest.csv").is_file():
+        pytest.skip("XTTS_LAB_SPEECH names no folder of speech with a manifest.csv")
+    return Path(folder)

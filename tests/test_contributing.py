@@ -1,0 +1,84 @@
+"""The snippets of CONTRIBUTING.md run on the bench, as a third-party package would bring them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xtts_lab.cli import run_app
+
+GUIDE = Path(__file__).parents[1] / "CONTRIBUTING.md"
+EXPERIMENT = """\
+name: snippets
+systems: {hum: {name: hum, pitch_hz: 200.0}}
+texts: {name: builtin, languages: [en], per_language: 2}
+speakers: {name: synthetic, count: 2}
+metrics: [{name: long-pause}]
+"""
+
+
+def _snippets() -> dict[str, str]:
+    found = re.findall(r"```python (\w+)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    return dict(found)
+
+
+def _install(folder: Path) -> None:
+    """Lay out what `pip install` of a package with entry points would."""
+    for name, code in _snippets().items():
+        (folder / f"plugin_{name}.py").write_text(code)
+    info = folder / "plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[xtts_lab.metrics]\nlong-pause = plugin_metric:LongPause\n"
+        "[xtts_lab.systems]\nhum = plugin_system:Hum\n"
+        "[xtts_lab.instruments]\nloudness = plugin_instrument:Loudness\n"
+    )
+    assert PathDistribution(info).name == "plugin"
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    _install(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    for name in _snippets():
+        sys.modules.pop(f"plugin_{name}", None)
+
+
+def test_snippets_are_short() -> None:
+    assert set(_snippets()) == {"metric", "system", "instrument"}
+    assert all(code.count("\n") < 30 for code in _snippets().values())
+
+
+@pytest.mark.usefixtures("plugin")
+def test_plugins_are_listed_and_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_app(["list", "metrics"]) == 0
+    assert "long-pause: Share of trials" in capfd.readouterr().out
+    (tmp_path / "x.yaml").write_text(EXPERIMENT)
+    assert run_app(["run", "x.yaml"]) == 0
+    scores = pd.read_parquet("runs/snippets/scores.parquet")
+    assert set(scores["metric"]) == {"long-pause.rate"}
+    assert len(scores) == 2
+
+
+@pytest.mark.usefixtures("plugin")
+def test_an_instrument_of_a_plugin_measures(tmp_path: Path) -> None:
+    import torch
+
+    from xtts_lab import audio, registry
+    from xtts_lab.types import Audio, Clip
+
+    audio.save(tmp_path / "a.wav", Audio(torch.full((800,), 0.5), 16_000))
+    (output,) = registry.lookup("instruments", "loudness")().measure([Clip(tmp_path / "a.wav")])
+    assert output["rms"] == pytest.approx(0.5, abs=1e-4)

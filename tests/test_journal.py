@@ -1,0 +1,40 @@
+"""The log that survives a kill: whatever byte it is cut at, whole records stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xtts_lab.experiment.journal import Journal
+
+
+def test_records_outlive_the_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path / "log") as journal:
+        journal.append({"id": "a", "n": 1})
+        journal.append({"id": "a", "n": 2})
+    with Journal(tmp_path / "log") as journal:
+        assert journal.get("a") == {"id": "a", "n": 2}
+        assert journal.get("b") is None
+
+
+@given(cut=st.integers(min_value=0, max_value=10_000))
+def test_a_cut_at_any_byte_loses_only_the_torn_record(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "log"
+    with Journal(path) as journal:
+        for i in range(20):
+            journal.append({"id": str(i), "text": "zwölf\n" * i})
+    whole = path.read_bytes()
+    cut = min(cut, len(whole))
+    path.write_bytes(whole[:cut])
+    kept = whole[:cut].count(b"\n")
+    with Journal(path) as journal:
+        assert [i for i in range(20) if journal.get(str(i))] == list(range(kept))
+        journal.append({"id": "new"})
+    with Journal(path) as journal:
+        assert journal.get("new") == {"id": "new"}
+        assert [i for i in range(20) if journal.get(str(i))] == list(range(kept))

@@ -1,0 +1,102 @@
+"""The normaliser that error rates are computed after."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from xtts_lab.text.scoring import CHARACTER_LANGUAGES, normalise
+from xtts_lab.types import LANGUAGES
+
+languages = st.sampled_from(LANGUAGES)
+# Any Unicode, and a mixture in which combining marks, case pairs and apostrophes meet often.
+tricky = st.text(
+    st.sampled_from(
+        "aeiIİıßéABÅ\u0301\u0307\u0327'’ʼ`´¨-—_.,¿«»ـأإآٱاًّ"
+        "ー・。、ﾊﾟㅎ한字①½ﬁﬀ\u200b\u00ad\u1e9e \t\n\x00٣３\u1100\u1161"
+    )
+)
+texts = st.one_of(st.text(), tricky)
+
+LETTERS = {
+    "en": "abcxyz",
+    "de": "aäöüz",
+    "fr": "éèçœœaz",
+    "tr": "aıiğşçöüz",
+    "ru": "абвёжя",
+    "pl": "ąćęłńóśźż",
+    "cs": "ěščřžýáíé",
+    "hu": "őűáéíóú",
+}
+
+
+@settings(max_examples=400)
+@given(texts, languages)
+@example("i\u0307", "en")
+@example("´", "en")
+@example("I'\u0307\u0307", "en")
+@example("e'\u0301", "fr")
+def test_a_normalised_text_stays_as_it_is(text: str, language: str) -> None:
+    once = normalise(text, language)
+    assert normalise(once, language) == once
+
+
+@settings(max_examples=300)
+@given(texts, languages)
+def test_only_letters_marks_numbers_and_single_spaces_are_left(text: str, language: str) -> None:
+    result = normalise(text, language)
+    assert result == " ".join(result.split(" ")).strip()
+    assert "  " not in result
+    assert all(c == " " or unicodedata.category(c)[0] in "LMN" for c in result)
+    assert language not in CHARACTER_LANGUAGES or " " not in result
+
+
+@given(st.sampled_from(sorted(LETTERS)).flatmap(
+    lambda language: st.tuples(st.just(language), st.text(LETTERS[language] + " "))
+))  # fmt: skip
+def test_case_does_not_matter(case: tuple[str, str]) -> None:
+    language, text = case
+    capitals = text.replace("i", "İ").replace("ı", "I") if language == "tr" else text
+    assert normalise(capitals.upper(), language) == normalise(text, language)
+
+
+@given(st.lists(st.sampled_from(["ein", "Wort", "l'eau", "два", "字"]), min_size=1), languages,
+       st.sampled_from([",", ".", " — ", "…", "?!", "、", "؟", "»", "$", "“"]))  # fmt: skip
+def test_punctuation_between_words_does_not_matter(
+    words: list[str], language: str, mark: str
+) -> None:
+    plain = normalise(" ".join(words), language)
+    assert normalise(f"{mark} ".join(words) + mark, language) == plain
+    assert normalise(mark + f" {mark}".join(words), language) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Don’t stop — it's a well-known trick!", "en", "dont stop its a well known trick"),
+        ("L’eau, c'est l'été.", "fr", "leau cest lété"),
+        ("Straße, GRÖSSE", "de", "straße grösse"),
+        ("IŞIK ve İstanbul", "tr", "ışık ve istanbul"),
+        ("İstanbul", "en", "istanbul"),
+        ("¿Qué? ¡Sí!", "es", "qué sí"),
+        ("ＡＢＣ　１２３", "en", "abc 123"),
+        ("أَهْلًا وَسَهْلًا، يا آدم!", "ar", "اهلا وسهلا يا ادم"),
+        ("مـــرحبا ٣", "ar", "مرحبا 3"),
+        ("今天 天气，很好。", "zh-cn", "今天天气很好"),
+        ("ﾃｽﾄ、カー・ナビ。", "ja", "テストカーナビ"),
+        ("안녕 하세요?", "ko", "안녕하세요"),
+        ("soft\u00adhyphen zero\u200bwidth", "en", "softhyphen zerowidth"),
+        ("… — !?", "en", ""),
+        ("", "ja", ""),
+    ],
+)
+def test_examples(text: str, language: str, expected: str) -> None:
+    assert normalise(text, language) == expected
+
+
+def test_marks_that_make_words_are_kept() -> None:
+    # Whisper's BasicTextNormalizer drops vowel signs (category M), which breaks Indic scripts.
+    assert normalise("हिन्दी", "hi") == "हिन्दी"

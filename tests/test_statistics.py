@@ -1,0 +1,377 @@
+"""Summaries, intervals, tests and verdicts against closed forms and a brute-force bootstrap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from xtts_lab.errors import UsageError
+from xtts_lab.experiment import bootstrap
+from xtts_lab.experiment.cells import cell_table, cells_of, placed, rate, sums_of
+from xtts_lab.experiment.statistics import (
+    COMPARISON_COLUMNS,
+    SUMMARY_COLUMNS,
+    MetricInfo,
+    compare,
+    summarise,
+)
+
+INFO = {"wer.micro": MetricInfo("%", "lower"), "secs": MetricInfo("cos", "higher")}
+OPTIONS: dict[str, Any] = {"confidence": 0.95, "resamples": 400, "seed": 0}
+
+Row = tuple[str, str, str, str, int, str, float, float, float]
+
+
+def frames(rows: Sequence[Row]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make scores and trials of (arm, language, speaker, text, repeat, metric, value, num, den)."""
+    scores, trials = [], {}
+    for arm, language, speaker, text, repeat, metric, value, numerator, denominator in rows:
+        trial = f"{arm}/{language}/{speaker}/{text}/{repeat}"
+        trials[trial] = {
+            "trial_id": trial, "arm": arm, "language": language, "speaker": speaker, "text": text,
+            "utterance_id": f"{language}-{speaker}-{text}", "reference_language": language,
+            "repeat": repeat, "status": "ok", "weights_random": False,
+        }  # fmt: skip
+        scores.append(
+            {"trial_id": trial, "arm": arm, "language": language, "metric": metric}
+            | {"value": value, "numerator": numerator, "denominator": denominator}
+        )
+    return pd.DataFrame(scores), pd.DataFrame(list(trials.values()))
+
+
+def means(arm: str, language: str, values: NDArray[np.float64]) -> list[Row]:
+    """Make rows of `secs` from values [speakers, sentences]."""
+    return [
+        (arm, language, f"s{s}", f"{language}{t}", 0, "secs", float(v), np.nan, np.nan)
+        for (s, t), v in np.ndenumerate(values)
+    ]
+
+
+def one(table: pd.DataFrame, **where: str) -> pd.Series[Any]:
+    """Return the single row that the conditions pick."""
+    for column, value in where.items():
+        table = table[table[column] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_rates_are_pooled_per_language_and_languages_weigh_the_same() -> None:
+    rows: list[Row] = [
+        ("a", "en", "s0", "x", 0, "wer.micro", 0.5, 1, 2),
+        ("a", "en", "s1", "y", 0, "wer.micro", 0.0, 0, 8),
+        ("a", "de", "s2", "z", 0, "wer.micro", 0.3, 3, 10),
+    ]
+    table = summarise(*frames(rows), INFO, **OPTIONS)
+    assert list(table.columns) == SUMMARY_COLUMNS
+    assert one(table, language="en")["mean"] == pytest.approx(1 / 10)
+    assert one(table, language="de")["mean"] == pytest.approx(3 / 10)
+    assert one(table, language="all")["mean"] == pytest.approx((0.1 + 0.3) / 2)
+    assert one(table, language="all")["n"] == 3
+
+
+def test_repeats_are_averaged_before_anything_else() -> None:
+    rows: list[Row] = [
+        ("a", "en", "s0", "x", r, "secs", v, np.nan, np.nan) for r, v in enumerate((0.0, 0.3, 0.6))
+    ]
+    rows.append(("a", "en", "s1", "y", 0, "secs", 0.9, np.nan, np.nan))
+    table = summarise(*frames(rows), INFO, **OPTIONS)
+    assert one(table, language="en")["mean"] == pytest.approx((0.3 + 0.9) / 2)
+    assert one(table, language="en")["n"] == 4
+
+
+def test_one_speaker_and_one_sentence_give_no_interval() -> None:
+    lonely = means("a", "en", np.array([[0.4]]))
+    table = summarise(*frames(lonely), INFO, **OPTIONS)
+    assert table[["ci_low", "ci_high"]].isna().all(axis=None)
+    # ... and neither does `all`, as long as one of its languages cannot be resampled.
+    rows = lonely + [(*r[:2], "t" + r[2], *r[3:]) for r in means("a", "de", np.eye(3))]
+    table = summarise(*frames(rows), INFO, **OPTIONS)
+    assert np.isnan(one(table, language="all")["ci_low"])
+    assert np.isfinite(one(table, language="de")["ci_low"])
+
+
+def test_interval_of_speakers_alone_has_the_width_of_the_cluster_bootstrap() -> None:
+    # One sentence a speaker: the ordinary bootstrap, whose standard error is sd / sqrt(n).
+    values = np.random.default_rng(3).normal(size=(200, 1))
+    rows = [(*r[:3], f"text {i}", *r[4:]) for i, r in enumerate(means("a", "en", values))]
+    row = one(summarise(*frames(rows), INFO, **OPTIONS | {"resamples": 4000}), language="en")
+    expected = 2 * 1.96 * values.std() / np.sqrt(200)
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(expected, rel=0.05)
+
+
+def test_crossed_interval_has_the_variance_of_the_pigeonhole_bootstrap() -> None:
+    rng = np.random.default_rng(4)
+    speakers, sentences = rng.normal(size=(40, 1)), 0.5 * rng.normal(size=(1, 60))
+    values = speakers + sentences
+    row = one(summarise(*frames(means("a", "en", values)), INFO, **OPTIONS), language="en")
+    error = np.sqrt(speakers.var() / 40 + sentences.var() / 60)
+    assert row["ci_high"] - row["ci_low"] == pytest.approx(2 * 1.96 * error, rel=0.15)
+
+
+def ragged(seed: int) -> pd.DataFrame:
+    """Return the cells of a test set with holes, three languages, speakers in several of them."""
+    rng = np.random.default_rng(seed)
+    rows: list[Row] = []
+    for language, speakers in (("en", 4), ("de", 3), ("ja", 2)):
+        for s in range(speakers):
+            for t in range(5):
+                if rng.random() < 0.8:
+                    edits, words = int(rng.integers(0, 6)), int(rng.integers(4, 12))
+                    cell = ("a", language, f"s{s}", f"{language}{t}", 0, "wer.micro")
+                    rows.append((*cell, edits / words, edits, words))
+    scores, trials = frames(rows)
+    return cell_table(scores, placed(trials))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_bootstrap_equals_loops_over_drawn_speakers_and_sentences(seed: int) -> None:
+    frame = ragged(seed)
+    cells, _ = cells_of(frame)
+    sums = sums_of(frame)
+    fast = np.concatenate(
+        list(bootstrap.resampled(cells, sums, 50, bootstrap.generator(seed, "test")))
+    )
+    speakers, sentences = bootstrap.weights(
+        bootstrap.design(cells), 50, bootstrap.generator(seed, "test")
+    )
+    slow = np.zeros_like(fast)
+    for b in range(50):
+        for c in range(len(frame)):
+            weight = speakers[cells.speaker[c], b] * sentences[cells.sentence[c], b]
+            slow[b, cells.language[c]] += weight * sums[c]
+    np.testing.assert_allclose(fast, slow, rtol=1e-12)
+    assert speakers.sum(axis=0).tolist() == [4.0] * 50  # drawn with replacement, all together
+    for language in range(3):
+        drawn = sentences[np.unique(cells.sentence[cells.language == language])]
+        assert (drawn.sum(axis=0) == len(drawn)).all()
+
+
+def test_where_sentences_belong_to_speakers_only_speakers_are_drawn() -> None:
+    codes = np.arange(12)
+    cells = bootstrap.Cells(codes % 4, codes, np.zeros(12, np.int64))
+    layout = bootstrap.design(cells)
+    assert layout.speaker_drawn.all()
+    assert not layout.sentence_drawn.any()
+    lonely = bootstrap.Cells(codes * 0, codes, codes * 0)
+    assert bootstrap.design(lonely).sentence_drawn.all()
+
+
+def test_languages_with_speakers_of_their_own_are_never_drawn_empty() -> None:
+    language = np.repeat(np.arange(6), 4)
+    speaker = language * 2 + np.tile([0, 0, 1, 1], 6)
+    cells = bootstrap.Cells(speaker, np.arange(24), language)
+    sums = np.ones((24, 2))
+    drawn = np.concatenate(list(bootstrap.resampled(cells, sums, 500, bootstrap.generator(0))))
+    assert (drawn[..., 1] > 0).all()
+
+
+def world(arms: int, seed: int = 0, speakers: int = 12, sentences: int = 24) -> list[Row]:
+    """Return rows of several arms; arm k is better than arm 0 by 0.2 k."""
+    rng = np.random.default_rng(seed)
+    rows: list[Row] = []
+    for arm in range(arms):
+        for language in ("en", "de"):
+            values = rng.normal(0.2 * arm, 0.2, size=(speakers, sentences))
+            rows += means(f"arm{arm}", language, values)
+    return rows
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(random: Any) -> None:
+    scores, trials = frames(world(2, speakers=3, sentences=4))
+    options = OPTIONS | {"resamples": 60}
+    expected = summarise(scores, trials, INFO, **options)
+    gaps = compare(scores, trials, INFO, baseline="arm0", **options)
+    order = list(range(len(scores)))
+    random.shuffle(order)
+    mixed, moved = scores.iloc[order], trials.iloc[order[::-1]]
+    pd.testing.assert_frame_equal(
+        summarise(mixed, moved, INFO, **options), expected, check_exact=True
+    )
+    again = compare(mixed, moved, INFO, baseline="arm0", **options)
+    pd.testing.assert_frame_equal(again, gaps, check_exact=True)
+
+
+def test_another_arm_language_or_metric_changes_no_interval() -> None:
+    rows = world(3)
+    few = summarise(*frames([r for r in rows if r[0] == "arm1" and r[1] == "en"]), INFO, **OPTIONS)
+    extra: Row = ("arm1", "en", "s0", "en0", 0, "wer.micro", 0.5, 1, 2)
+    many = summarise(*frames([*rows, extra]), INFO, **OPTIONS)
+    keys = {"arm": "arm1", "language": "en", "metric": "secs"}
+    figures = ["mean", "ci_low", "ci_high"]
+    assert one(many, **keys)[figures].tolist() == one(few, **keys)[figures].tolist()
+
+
+def test_another_seed_changes_the_interval_but_not_the_mean() -> None:
+    tables = [summarise(*frames(world(1)), INFO, **OPTIONS | {"seed": s}) for s in (0, 1)]
+    assert tables[0]["mean"].tolist() == tables[1]["mean"].tolist()
+    assert tables[0]["ci_low"].tolist() != tables[1]["ci_low"].tolist()
+
+
+def coverage(draw: Callable[[np.random.Generator], NDArray[np.float64]], worlds: int) -> float:
+    """Return how often the interval of `secs` covers the true mean 0."""
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(worlds):
+        frame = pd.DataFrame(
+            [
+                {"language": "en", "speaker": f"{s:03}", "sentence": f"{t:03}"}
+                | {"numerator": v, "denominator": 1.0}
+                for (s, t), v in np.ndenumerate(draw(rng))
+                if np.isfinite(v)
+            ]
+        )
+        cells, _ = cells_of(frame)
+        low, high = bootstrap.interval(
+            cells, sums_of(frame), rate, confidence=0.95, resamples=300, rng=rng
+        )
+        hits += low <= 0 <= high
+    return hits / worlds
+
+
+def test_crossed_intervals_cover_about_as_often_as_they_say() -> None:
+    def draw(rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.normal(size=(20, 1)) + rng.normal(size=(1, 24)) + rng.normal(size=(20, 24))
+
+    assert 0.89 <= coverage(draw, 200) <= 0.985
+
+
+def test_intervals_of_speakers_that_take_turns_cover_about_as_often_as_they_say() -> None:
+    def draw(rng: np.random.Generator) -> NDArray[np.float64]:
+        values = np.full((20, 40), np.nan)
+        turns = np.arange(40)
+        values[turns % 20, turns] = rng.normal(size=20)[turns % 20] + rng.normal(size=40)
+        return values
+
+    assert 0.89 <= coverage(draw, 200) <= 0.985
+
+
+def test_failed_trials_are_counted_where_the_metric_applies() -> None:
+    rows: list[Row] = [
+        ("a", "en", "s0", "x", 0, "wer.micro", 0.5, 1, 2),
+        ("a", "en", "s0", "y", 0, "wer.micro", np.nan, np.nan, np.nan),  # the recogniser failed
+        ("a", "en", "s1", "z", 0, "secs", 0.5, np.nan, np.nan),  # no transcript: WER does not apply
+        ("a", "zh-cn", "s2", "x", 0, "secs", 0.5, np.nan, np.nan),
+    ]
+    scores, trials = frames(rows)
+    lost = [("a", "en"), ("a", "zh-cn"), ("a", "tr")]  # nothing else is known of tr
+    more = [
+        dict(trials.iloc[0]) | {"trial_id": f"lost{i}", "utterance_id": f"lost{i}", "text": "q"}
+        | {"arm": arm, "language": language, "reference_language": language, "status": "failed"}
+        for i, (arm, language) in enumerate(lost)
+    ]  # fmt: skip
+    table = summarise(scores, pd.concat([trials, pd.DataFrame(more)]), INFO, **OPTIONS)
+    counts = table.set_index(["metric", "language"])[["n", "failed", "skipped"]]
+    wer = counts.loc["wer.micro"]
+    assert wer.loc["en"].tolist() == [1, 2, 1]
+    assert "zh-cn" not in wer.index
+    assert wer.loc["tr"].tolist() == [0, 1, 0]
+    assert counts.loc["secs", "zh-cn"].tolist() == [1, 1, 0]
+    assert counts.loc["secs", "en"].tolist() == [1, 1, 2]
+
+
+def test_monolingual_and_cross_lingual_items_have_rows_of_their_own() -> None:
+    scores, trials = frames(means("a", "en", np.array([[0.8, 0.8], [0.2, 0.2]])))
+    trials.loc[trials["speaker"] == "s1", "reference_language"] = "fr"
+    table = summarise(scores, trials, INFO, **OPTIONS)
+    assert one(table, language="all", condition="monolingual")["mean"] == pytest.approx(0.8)
+    assert one(table, language="all", condition="cross-lingual")["mean"] == pytest.approx(0.2)
+
+
+def exact_p(differences: NDArray[np.float64]) -> float:
+    """Return the sign-flip p-value of differences [speakers] by enumeration."""
+    cells = bootstrap.Cells(
+        np.arange(len(differences)),
+        np.arange(len(differences)),
+        np.zeros(len(differences), np.int64),
+    )
+    ours = np.stack([differences, np.ones_like(differences)], axis=1)
+    theirs = np.stack([np.zeros_like(differences), np.ones_like(differences)], axis=1)
+    return bootstrap.sign_flip(cells, ours, theirs, rate, bootstrap.generator(0))
+
+
+def test_sign_flip_has_the_closed_form_of_unanimous_speakers() -> None:
+    assert exact_p(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == pytest.approx(2 / 2**5)
+    assert exact_p(np.array([1.0, -1.0])) == 1.0
+    # 4 of the 8 patterns of (1, 2, 3) reach |4|: +++ and -++ (4), and their mirror images.
+    assert exact_p(np.array([-1.0, 2.0, 3.0])) == pytest.approx(4 / 8)
+
+
+def test_drawn_sign_flips_approach_the_normal_p_value() -> None:
+    differences = np.random.default_rng(5).normal(0.4, 1.0, size=60)
+    z = differences.sum() / np.sqrt((differences**2).sum())
+    normal = math.erfc(abs(z) / math.sqrt(2))
+    assert exact_p(differences) == pytest.approx(normal, abs=0.01)
+
+
+def test_holm_equals_an_example_worked_by_hand() -> None:
+    # Sorted: .01 x 4, .02 x 3, .03 x 2, .04 x 1, never below the one before.
+    adjusted = bootstrap.holm(np.array([0.04, 0.01, np.nan, 0.03, 0.02]))
+    np.testing.assert_allclose(adjusted, [0.06, 0.04, np.nan, 0.06, 0.06])
+
+
+def test_comparison_is_paired_and_finds_the_better_arm() -> None:
+    table = compare(*frames(world(3)), INFO, baseline="arm0", **OPTIONS)
+    assert list(table.columns) == COMPARISON_COLUMNS
+    row = one(table, arm="arm2", language="all")
+    assert row["difference"] == pytest.approx(0.4, abs=0.05)
+    assert row["ci_low"] < row["difference"] < row["ci_high"]
+    assert row["verdict"] == "better"
+    lower = {"secs": MetricInfo("", "lower")}
+    table = compare(*frames(world(3)), lower, baseline="arm0", **OPTIONS)
+    assert one(table, arm="arm2", language="all")["verdict"] == "worse"
+
+
+def test_difference_uses_the_cells_that_both_arms_have() -> None:
+    rows = means("a", "en", np.array([[0.5, 0.7]])) + means("b", "en", np.array([[0.6], [9.0]]))
+    table = compare(*frames(rows), INFO, baseline="a", **OPTIONS)
+    assert one(table, language="all")["difference"] == pytest.approx(0.6 - 0.5)
+
+
+@pytest.mark.parametrize("why", ["speakers", "sentences", "direction", "random", "baseline"])
+def test_no_verdict_without_grounds(why: str) -> None:
+    speakers, sentences = (9 if why == "speakers" else 12), (9 if why == "sentences" else 24)
+    scores, trials = frames(world(3, speakers=speakers, sentences=sentences))
+    if why == "random":
+        trials.loc[trials["arm"] == "arm2", "weights_random"] = True
+    if why == "baseline":
+        trials.loc[trials["arm"] == "arm0", "weights_random"] = True
+    info = {"secs": MetricInfo("", "none" if why == "direction" else "higher")}
+    row = one(compare(scores, trials, info, baseline="arm0", **OPTIONS), arm="arm2", language="all")
+    assert row["verdict"] == "undecided"
+    assert row["p_adjusted"] < 0.05
+
+
+def test_holm_families_are_all_and_languages() -> None:
+    table = compare(*frames(world(3, seed=8)), INFO, baseline="arm0", **OPTIONS)
+    overall = table[table["language"] == "all"]
+    apart = table[table["language"] != "all"]
+    for family in (overall, apart):
+        expected = bootstrap.holm(family["p_value"].to_numpy(float))
+        np.testing.assert_allclose(family["p_adjusted"].to_numpy(float), expected)
+
+
+def test_no_baseline_gives_an_empty_table_and_a_wrong_one_an_error() -> None:
+    data = frames(world(2))
+    empty = compare(*data, INFO, baseline=None, **OPTIONS)
+    assert empty.empty
+    assert list(empty.columns) == COMPARISON_COLUMNS
+    with pytest.raises(UsageError, match=r"statistics\.baseline.*did you mean 'arm1'"):
+        compare(*data, INFO, baseline="arm11", **OPTIONS)
+
+
+def test_nothing_scored_at_all_still_counts_the_failures() -> None:
+    scores, trials = frames(means("a", "en", np.array([[0.4]])))
+    trials["status"] = "failed"
+    table = summarise(scores.iloc[:0], trials, INFO, **OPTIONS)
+    assert table["failed"].tolist() == [1, 1, 1, 1]
+    assert table["mean"].isna().all()

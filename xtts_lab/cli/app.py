@@ -1,0 +1,112 @@
+"""The commands and their flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="xtts-lab",
+    help="Take an XTTS-style multilingual TTS apart, swap one part, and measure what it did.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentFile = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or a folder of them.")
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045  typer reads this at run time
+    typer.Argument(metavar="[path.to.key=value]...", help="Settings that replace the file's."),
+]
+Out = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME]"),
+]
+Device = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--device", help="cpu, cuda, cuda:1, ...  [default: CUDA where there is one]"),
+]
+Limit = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--limit", min=1, help="Only the first N trials of every arm."),
+]
+Languages = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--languages", metavar="a,b", help="Only these languages."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Neither take from nor add to what runs share.")
+]
+
+
+@app.callback()
+def root() -> None:
+    """Take an XTTS-style multilingual TTS apart, swap one part, and measure what it did."""
+
+
+@app.command()
+def run(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    device: Device = None,
+    limit: Limit = None,
+    languages: Languages = None,
+    workers: Workers = 1,
+    no_cache: NoCache = False,
+) -> int:
+    """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
+    from xtts_lab.cli.experiments import Choice, run_all
+
+    choice = Choice(tuple(overrides or ()), out, device, limit, languages)
+    return run_all(experiment, choice, workers=workers, use_cache=not no_cache)
+
+
+@app.command()
+def plan(
+    experiment: ExperimentFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    device: Device = None,
+    limit: Limit = None,
+    languages: Languages = None,
+) -> int:
+    """Show arms, trials, expected time and disk, without running."""
+    from xtts_lab.cli.experiments import Choice, show_plans
+
+    return show_plans(experiment, Choice(tuple(overrides or ()), out, device, limit, languages))
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> int:
+    """Rebuild the report of a run from its tables."""
+    from xtts_lab.cli.experiments import rebuild_report
+
+    return rebuild_report(run)
+
+
+@app.command(name="list")
+def list_kind(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="systems, metrics, instruments, texts or speakers."),
+    ],
+) -> int:
+    """List what an experiment can name, with the settings of each."""
+    from xtts_lab.cli.catalogue import show
+
+    return show(kind)
+
+
+@app.command()
+def doctor() -> int:
+    """Check that everything needed works here, and say what to do where it does not."""
+    from xtts_lab.cli.doctor import examine
+
+    return examine()

@@ -1,0 +1,103 @@
+"""What `run`, `plan` and `report` do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xtts_lab import report
+from xtts_lab.cli import DONE, FAILED_TRIALS
+from xtts_lab.errors import UsageError
+from xtts_lab.experiment.estimate import describe_plan
+from xtts_lab.experiment.plan import Plan, make_plan
+from xtts_lab.experiment.run import Outcome
+from xtts_lab.experiment.run import run as run_plan
+from xtts_lab.experiment.spec import Experiment, load
+from xtts_lab.experiment.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the flags say about which experiment runs, and where."""
+
+    overrides: tuple[str, ...]
+    out: Path | None
+    device: str | None
+    limit: int | None
+    languages: str | None
+
+    def load(self, path: Path) -> Experiment:
+        """Read an experiment with these settings."""
+        chosen = None
+        if self.languages is not None:
+            chosen = [code.strip() for code in self.languages.split(",") if code.strip()]
+            if not chosen:
+                raise UsageError("--languages: names no language; write codes, as in en,de")
+        return load(path, self.overrides, limit=self.limit, languages=chosen)
+
+    def folder(self, experiment: Experiment, *, one_of_many: bool) -> Path:
+        """Return the run folder of an experiment."""
+        name = experiment.spec.name
+        if self.out is None:
+            return Path("runs") / name
+        return self.out / name if one_of_many else self.out
+
+
+def run_all(path: Path, choice: Choice, *, workers: int, use_cache: bool) -> int:
+    """Run an experiment, or every experiment of a folder; all are checked before one starts."""
+    code = DONE
+    for plan, folder in _plans(path, choice):
+        outcome = run_plan(
+            plan, RunFolder(folder), report.build, workers=workers, use_cache=use_cache
+        )
+        _conclude(plan, folder, outcome)
+        if outcome.failures:
+            code = FAILED_TRIALS
+    return code
+
+
+def show_plans(path: Path, choice: Choice) -> int:
+    """Print the plan of an experiment, or of every experiment of a folder."""
+    for plan, folder in _plans(path, choice):
+        print(describe_plan(plan, RunFolder(folder)))
+    return DONE
+
+
+def rebuild_report(path: Path) -> int:
+    """Rebuild `report.html` and `report.md` of a run folder."""
+    if not (path / "trials.parquet").is_file():
+        raise UsageError(f"{path}: holds no finished run; run its experiment first")
+    report.build(path)
+    print(path / "report.html")
+    return DONE
+
+
+def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise UsageError(f"{path}: holds no *.yaml experiment")
+    loaded = [choice.load(file) for file in files]
+    folders = [choice.folder(e, one_of_many=path.is_dir()) for e in loaded]
+    return [
+        (make_plan(experiment, choice.device), folder)
+        for experiment, folder in zip(loaded, folders, strict=True)
+    ]
+
+
+def _conclude(plan: Plan, folder: Path, outcome: Outcome) -> None:
+    import pandas as pd
+
+    summary = pd.read_csv(folder / "summary.csv")
+    whole = summary[summary["language"] == "all"]
+    columns = ["arm", "metric", "mean", "ci_low", "ci_high"]
+    for arm, metric, mean, low, high in whole[columns].to_numpy().tolist():
+        interval = "" if pd.isna(low) else f"  [{low:.3f}, {high:.3f}]"
+        print(f"{arm:32} {metric:32} {'-' if pd.isna(mean) else f'{mean:.3f}'}{interval}")
+    print(
+        f"{len(plan.trials)} trials: {outcome.synthesised} synthesised, "
+        f"{outcome.from_cache} from the cache, {outcome.measured} measurements taken, "
+        f"{outcome.scored} scores"
+    )
+    if outcome.failures:
+        print(f"{outcome.failures} failures: see {folder / 'failures.csv'}")
+    print(f"report: {folder / 'report.html'}")

@@ -1,0 +1,107 @@
+"""Configuration: safe YAML with line numbers, `${VAR}`, overrides, and schemas from signatures.
+
+The typed keyword arguments of a registered class are its configuration schema, and their defaults
+the only place where those defaults stand.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pydantic
+
+from xtts_lab import registry
+from xtts_lab.errors import UsageError
+from xtts_lab.yaml_file import Where
+
+Spec = dict[str, Any]
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+
+def schema(target: type[Any]) -> type[pydantic.BaseModel]:
+    """Return the pydantic model of a class's keyword arguments: strict types, no unknown key."""
+    hints = typing.get_type_hints(target.__init__)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(target).parameters.items():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        required = parameter.default is parameter.empty
+        fields[name] = (hints.get(name, Any), ... if required else parameter.default)
+    settings = pydantic.ConfigDict(
+        extra="forbid", strict=True, protected_namespaces=(), validate_default=False
+    )
+    return pydantic.create_model(target.__name__, __config__=settings, **fields)
+
+
+def resolve(kind: str, spec: Any, where: Where) -> Spec:
+    """Return a spec (`name` and keyword arguments) with every default filled in, JSON-like.
+
+    `where` is the place to name in errors. Raises `UsageError` for an unknown name or key (with
+    the nearest known one) or a wrong type. A class whose defaults depend on a file (a checkpoint's
+    own settings, say) fills them in with a static method `complete(settings) -> settings`.
+    """
+    name = _name_of(spec, where)
+    settings = _validate(kind, name, spec, where).model_dump(mode="json")
+    complete = getattr(registry.lookup(kind, name), "complete", None)
+    if complete is None:
+        return {"name": name, **settings}
+    try:
+        return {"name": name, **complete(settings)}
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def build(kind: str, spec: Any, where: Where) -> Any:
+    """Construct what a spec describes; its own `UsageError` is prefixed with the place."""
+    name = _name_of(spec, where)
+    validated = _validate(kind, name, spec, where)
+    arguments = {field: getattr(validated, field) for field in type(validated).model_fields}
+    try:
+        return registry.lookup(kind, name)(**arguments)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _name_of(spec: Any, where: Where) -> str:
+    if not isinstance(spec, Mapping):
+        raise UsageError(f"{where}: must be a mapping, as in {{name: ...}}")
+    name = spec.get("name")
+    if not isinstance(name, str):
+        raise UsageError(f"{where / 'name'}: missing; say which one, as in {{name: ...}}")
+    return name
+
+
+def _validate(kind: str, name: str, spec: Mapping[str, Any], where: Where) -> pydantic.BaseModel:
+    try:
+        target = registry.lookup(kind, name)
+    except UsageError as error:
+        raise UsageError(f"{where / 'name'}: {error}") from error
+    arguments = {key: value for key, value in spec.items() if key != "name"}
+    return validate(schema(target), arguments, where)
+
+
+def validate(model: type[Model], data: Any, where: Where) -> Model:
+    """Validate JSON-like data; the first mistake becomes a `UsageError` that names its key."""
+    try:
+        # By way of JSON, where strict mode still reads text as a path and a list as a tuple.
+        return model.model_validate_json(json.dumps(data, default=str))
+    except pydantic.ValidationError as error:
+        raise UsageError(_explain(error.errors()[0], model, where)) from error
+
+
+def _explain(problem: Any, model: type[pydantic.BaseModel], where: Where) -> str:
+    place = where
+    for part in problem["loc"]:
+        place = place / part
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        known = [f for f in model.model_fields if len(problem["loc"]) == 1]
+        return f"{place}: {registry.unknown('key', key, known)}"
+    if problem["type"] == "missing":
+        return f"{place}: missing; it is required"
+    shown = json.dumps(problem["input"], ensure_ascii=False, default=str)
+    return f"{place}: {problem['msg'].lower()}, not {shown[:80]}"

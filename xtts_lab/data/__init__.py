@@ -1,0 +1,1 @@
+"""Manifests, test sets, and the built-in sentences of 16 languages."""

@@ -1,0 +1,1 @@
+"""Plan, synthesise, measure, score, summarise."""

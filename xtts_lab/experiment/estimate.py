@@ -1,0 +1,52 @@
+"""What a plan would cost: from what this machine needed before, or said to be unknown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from xtts_lab.cache import cache_dir
+from xtts_lab.experiment.keys import digest
+from xtts_lab.experiment.plan import Plan
+from xtts_lab.experiment.store import Cache, RunFolder
+
+KIND = "costs"
+
+
+def remember(cache: Cache, part: Mapping[str, object], seconds: float, size: float = 0.0) -> None:
+    """Keep the mean seconds and bytes per item that a part just needed here."""
+    cache.put(KIND, digest(part), {"seconds": seconds, "bytes": size})
+
+
+def describe_plan(plan: Plan, folder: RunFolder) -> str:
+    """Return arms, trials, instruments, expected time and disk as text."""
+    cache = Cache(cache_dir())
+    trials = Counter(trial.arm.id for trial in plan.trials)
+    lines = [f"{plan.experiment.spec.name}: {len(plan.trials)} trials -> {folder.path}"]
+    total_s, total_bytes, unknown = 0.0, 0.0, []
+    for arm, count in trials.items():
+        cost = cache.get(KIND, digest(plan.systems[arm]))
+        lines.append(f"  arm {arm}: {count} trials{_shown(cost, count)}")
+        total_s, total_bytes = _add(cost, count, total_s, total_bytes)
+        unknown += [arm] if cost is None else []
+    for name, identity in plan.instruments.items():
+        cost = cache.get(KIND, digest(identity))
+        lines.append(f"  instrument {name}: up to {len(plan.trials)} clips and those compared with")
+        total_s, _ = _add(cost, len(plan.trials), total_s, 0.0)
+        unknown += [name] if cost is None else []
+    if unknown:
+        lines.append(f"  expected time and disk: not yet known for {', '.join(unknown)}")
+    lines.append(f"  expected, where known: {total_s / 60:.1f} min, {total_bytes / 1e6:.1f} MB")
+    return "\n".join(lines)
+
+
+def _shown(cost: Mapping[str, float] | None, count: int) -> str:
+    return "" if cost is None else f", about {cost['seconds'] * count:.0f} s"
+
+
+def _add(
+    cost: Mapping[str, float] | None, count: int, seconds: float, size: float
+) -> tuple[float, float]:
+    if cost is None:
+        return seconds, size
+    return seconds + cost["seconds"] * count, size + cost["bytes"] * count

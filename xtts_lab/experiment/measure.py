@@ -1,0 +1,160 @@
+"""The second stage: every instrument's output on the audio that metrics need, once per audio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xtts_lab import registry
+from xtts_lab.experiment.estimate import remember
+from xtts_lab.experiment.journal import Journal
+from xtts_lab.experiment.keys import digest
+from xtts_lab.experiment.parts import close, construct
+from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.experiment.pool import chunks, perform_all
+from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.store import Cache, RunFolder
+from xtts_lab.experiment.synthesise import describe
+from xtts_lab.types import Clip, Failure
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Need:
+    """One output: an instrument on a clip, in a trial's role (`audio`: the trial's own)."""
+
+    key: str
+    trial_id: str
+    instrument: str
+    role: str
+    index: int
+    clip: Clip
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips for one instrument, in one process."""
+
+    instrument: str
+    spec: Mapping[str, Any]
+    device: str | None
+    needs: Sequence[Need]
+
+
+def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
+    """Return all outputs that the metrics need of the trials that have audio, in plan order."""
+    told = {key: _uses_language(spec["spec"]) for key, spec in plan.instruments.items()}
+    found: list[Need] = []
+    for trial in plan.trials:
+        record = trials.get(trial.id)
+        if record is None or record["status"] != "ok":
+            continue
+        own = (folder.path / trial.audio, record["sha256"])
+        for instrument, role in _entries(plan, trial):
+            clips = (
+                [own] if role == "audio" else [(p, plan.hashes(p)) for p in clips_of(trial, role)]
+            )
+            language = _language(trial, role) if told[instrument] else None
+            for index, (path, sha256) in enumerate(clips):
+                key = digest([sha256, plan.instruments[instrument], language])
+                clip = Clip(path, language)
+                found.append(Need(key, trial.id, instrument, role, index, clip, sha256))
+    return found
+
+
+def clips_of(trial: Trial, role: str) -> tuple[Path, ...]:
+    """Return the clips in a role of a trial's utterance."""
+    said = trial.item.utterance
+    if role == "references":
+        return tuple(reference.audio for reference in said.references)
+    if role == "target":
+        return (said.target,) if said.target is not None else ()
+    return trial.item.impostors if role == "impostors" else said.enrolment
+
+
+def _entries(plan: Plan, trial: Trial) -> list[tuple[str, str]]:
+    entries: dict[tuple[str, str], None] = {}
+    for use in plan.metrics:
+        if use.applies(trial.item.utterance):
+            for need in use.metric.needs:
+                instrument, _, role = need.partition(":")
+                entries[instrument, role or "audio"] = None
+    return list(entries)
+
+
+def _language(trial: Trial, role: str) -> str | None:
+    if role == "references":
+        return trial.item.reference_language
+    return trial.item.utterance.language
+
+
+def _uses_language(spec: Mapping[str, Any]) -> bool:
+    return bool(registry.lookup("instruments", str(spec["name"])).uses_language)
+
+
+def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, workers: int) -> int:
+    """Take the measurements that are missing; return how many were taken."""
+    missing: dict[str, Need] = {}
+    for need in needs:
+        known = journal.get(need.key)
+        if (known is None or known["error"] is not None) and need.key not in missing:
+            cached = cache.get("evidence", need.key)
+            if cached is not None:
+                journal.append(cached)
+            else:
+                missing[need.key] = need
+    for instrument in plan.instruments:
+        wanted = [need for need in missing.values() if need.instrument == instrument]
+        spec = plan.experiment.spec.instruments[instrument]
+        tasks = [Batch(instrument, spec, plan.device, part) for part in chunks(wanted, workers)]
+        records = perform_all(perform, tasks, workers)
+        start = time.perf_counter()
+        for record in track(records, f"measure {instrument}", len(wanted)):
+            journal.append(record)
+            if record["error"] is None:
+                cache.put("evidence", record["id"], record)
+        if wanted:
+            mean_s = (time.perf_counter() - start) / len(wanted)
+            remember(cache, plan.instruments[instrument], mean_s)
+    return len(missing)
+
+
+def perform(batch: Batch) -> Iterator[Record]:
+    """Measure a batch; yield one record per clip, in order."""
+    instrument = construct("instruments", batch.spec, batch.device)
+    pending = list(batch.needs)
+    try:
+        while pending:
+            for record in _attempt(instrument, list(pending)):
+                pending.pop(0)
+                yield record
+    finally:
+        close(instrument)
+
+
+def _attempt(instrument: Any, needs: Sequence[Need]) -> Iterator[Record]:
+    results = iter(instrument.measure([need.clip for need in needs]))
+    for need in needs:
+        try:
+            result = next(results)
+        except StopIteration:
+            result = Failure("the instrument yielded no result")
+        except Exception as error:  # whatever an instrument raises fails this clip only
+            yield _record(need, Failure(describe(error)))
+            return
+        yield _record(need, result)
+
+
+def _record(need: Need, result: Any) -> Record:
+    failed = isinstance(result, Failure)
+    return {
+        "id": need.key,
+        "instrument": need.instrument,
+        "error": result.error if failed else None,
+        "output": None if failed else result,
+    }

@@ -1,0 +1,108 @@
+"""One experiment, from a plan to a report: plan, synthesise, measure, score, summarise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xtts_lab import files
+from xtts_lab.cache import cache_dir
+from xtts_lab.experiment import tables
+from xtts_lab.experiment.environment import environment
+from xtts_lab.experiment.journal import Journal
+from xtts_lab.experiment.measure import Need, measure, needs_of
+from xtts_lab.experiment.plan import Plan
+from xtts_lab.experiment.progress import say
+from xtts_lab.experiment.score import score
+from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
+from xtts_lab.experiment.store import Cache, RunFolder
+from xtts_lab.experiment.synthesise import synthesise
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did; `failures` counts rows of `failures.csv`."""
+
+    synthesised: int
+    from_cache: int
+    measured: int
+    scored: int
+    failures: int
+
+
+def run(
+    plan: Plan,
+    folder: RunFolder,
+    write_report: Callable[[Path], None],
+    *,
+    workers: int = 1,
+    use_cache: bool = True,
+) -> Outcome:
+    """Do what is missing in a run folder, write its tables, and have its report written.
+
+    A finished run of the same work is left as it is. Failed work is tried again.
+    """
+    with folder.locked():
+        if folder.is_finished(plan.work):
+            say("everything is there already: 0 synthesised, 0 measured, 0 scored")
+            return Outcome(0, 0, 0, 0, 0)
+        folder.finished.unlink(missing_ok=True)
+        files.write_text(folder.path / "experiment.yaml", plan.experiment.resolved_yaml())
+        files.write_json(folder.path / "environment.json", environment(plan))
+        cache = Cache(cache_dir() if use_cache else None)
+        with Journal(folder.trials_log) as trials, Journal(folder.evidence_log) as evidence:
+            made, cached = synthesise(plan, folder, trials, cache, workers)
+            needs = needs_of(plan, folder, trials)
+            measured = measure(plan, needs, evidence, cache, workers)
+            scored, failures = _write_tables(plan, folder, needs, trials, evidence)
+        write_report(folder.path)
+        if failures == 0:
+            files.write_json(folder.finished, {"work": plan.work})
+        return Outcome(made, cached, measured, scored, failures)
+
+
+def _write_tables(
+    plan: Plan, folder: RunFolder, needs: Sequence[Need], trials: Journal, evidence: Journal
+) -> tuple[int, int]:
+    trial_rows = tables.trials_frame(plan, trials)
+    scores = tables.frame(score(plan, needs, trials, evidence), tables.SCORES)
+    failures = tables.failures_frame(plan, needs, trials, evidence)
+    tables.write_parquet(folder.path / "trials.parquet", trial_rows)
+    tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
+    tables.write_parquet(folder.path / "scores.parquet", scores)
+    tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
+    tables.write_csv(folder.path / "failures.csv", failures)
+    _write_statistics(plan, folder, scores, trial_rows)
+    return len(scores), len(failures)
+
+
+def _write_statistics(
+    plan: Plan, folder: RunFolder, scores: pd.DataFrame, trials: pd.DataFrame
+) -> None:
+    settings = plan.experiment.spec.statistics
+    chosen: dict[str, Any] = {
+        "confidence": settings.confidence,
+        "resamples": settings.resamples,
+        "seed": plan.experiment.spec.seed,
+    }
+    info = metric_info(plan)
+    summary = summarise(scores, trials, info, **chosen)
+    comparisons = compare(scores, trials, info, baseline=settings.baseline, **chosen)
+    tables.write_csv(folder.path / "summary.csv", summary)
+    tables.write_csv(folder.path / "comparisons.csv", comparisons)
+
+
+def metric_info(plan: Plan) -> dict[str, MetricInfo]:
+    """Return unit and direction of every metric id of a plan."""
+    return {
+        metric_id: MetricInfo(
+            unit=getattr(use.metric, "units", {}).get(quantity, ""),
+            direction=use.metric.directions[quantity],
+        )
+        for use in plan.metrics
+        for quantity, metric_id in use.ids.items()
+    }

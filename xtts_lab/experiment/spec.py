@@ -1,0 +1,170 @@
+"""The experiment file: its schema, its defaults, and its fully resolved form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import yaml
+
+from xtts_lab import config, registry
+from xtts_lab.errors import UsageError
+from xtts_lab.experiment.arms import Arm, expand
+from xtts_lab.types import LANGUAGES
+from xtts_lab.yaml_file import Document, Where, apply_overrides, read
+
+SCHEMA_VERSION = 1
+Spec = dict[str, Any]
+
+
+class StatisticsSpec(pydantic.BaseModel):
+    """How results are summarised and compared."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    baseline: str | None = None
+    confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1.0)
+    resamples: int = pydantic.Field(default=2000, ge=100, le=100_000)
+
+
+class ExperimentSpec(pydantic.BaseModel):
+    """An experiment as written; parts that name something are checked by that thing's schema."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    schema_version: Literal[1] = 1
+    name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    question: str = ""
+    systems: dict[str, Spec] = pydantic.Field(min_length=1)
+    ablate: dict[str, list[Any]] = {}
+    texts: Spec
+    speakers: Spec = {"name": "synthetic"}
+    pairing: Literal["rotate", "cross", "own"] = "rotate"
+    repeats: int = pydantic.Field(default=1, ge=1)
+    seed: int = pydantic.Field(default=0, ge=0)
+    limit: int | None = pydantic.Field(default=None, ge=1)
+    instruments: dict[str, Spec] = {}
+    metrics: list[Spec] = pydantic.Field(min_length=1)
+    statistics: StatisticsSpec = StatisticsSpec()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked experiment: every default is filled in, every name is known.
+
+    `instruments` holds those that the metrics use, under the names that the metrics use.
+    """
+
+    spec: ExperimentSpec
+    arms: tuple[Arm, ...]
+    document: Document
+
+    def resolved_yaml(self) -> str:
+        """Return the resolved experiment as YAML: what `experiment.yaml` of a run holds."""
+        data = self.spec.model_dump(mode="json")
+        data["schema_version"] = SCHEMA_VERSION
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    limit: int | None = None,
+    languages: Sequence[str] | None = None,
+) -> Experiment:
+    """Read, override and resolve an experiment. Raises `UsageError` for the first mistake."""
+    document = read(path)
+    apply_overrides(document, overrides)
+    if limit is not None:
+        document.data["limit"] = limit
+    if languages is not None:
+        _choose_languages(document, languages)
+    return resolve(document)
+
+
+def resolve(document: Document) -> Experiment:
+    """Resolve a parsed experiment: see `load`."""
+    where = Where(document)
+    spec: ExperimentSpec = config.validate(ExperimentSpec, document.data, where)
+    _check_keys(spec, where)
+    arms = expand(spec.systems, spec.ablate, where)
+    _check_baseline(spec, arms, where)
+    metrics = [
+        config.resolve("metrics", metric, where / "metrics" / i)
+        for i, metric in enumerate(spec.metrics)
+    ]
+    _refuse_twins(metrics, where)
+    resolved = spec.model_copy(
+        update={
+            "systems": {
+                key: config.resolve("systems", system, where / "systems" / key)
+                for key, system in spec.systems.items()
+            },
+            "texts": config.resolve("texts", spec.texts, where / "texts"),
+            "speakers": config.resolve("speakers", spec.speakers, where / "speakers"),
+            "metrics": metrics,
+            "instruments": _instruments(spec, metrics, where),
+        }
+    )
+    return Experiment(resolved, arms, document)
+
+
+def _choose_languages(document: Document, languages: Sequence[str]) -> None:
+    for language in languages:
+        if language not in LANGUAGES:
+            raise UsageError(f"--languages: {registry.unknown('language', language, LANGUAGES)}")
+    texts = document.data.get("texts")
+    if isinstance(texts, dict):
+        texts["languages"] = list(languages)
+
+
+def _check_keys(spec: ExperimentSpec, where: Where) -> None:
+    for section, keys in (("systems", spec.systems), ("instruments", spec.instruments)):
+        for key in keys:
+            if not key.replace("-", "").replace("_", "").replace(".", "").isalnum():
+                raise UsageError(
+                    f"{where / section / key}: a key is letters, digits, '-', '_' and '.'"
+                )
+
+
+def _check_baseline(spec: ExperimentSpec, arms: Sequence[Arm], where: Where) -> None:
+    baseline = spec.statistics.baseline
+    if baseline is not None and baseline not in {arm.id for arm in arms}:
+        known = [arm.id for arm in arms]
+        raise UsageError(
+            f"{where / 'statistics' / 'baseline'}: {registry.unknown('arm', baseline, known)}"
+        )
+
+
+def _refuse_twins(metrics: Sequence[Mapping[str, Any]], where: Where) -> None:
+    for i, metric in enumerate(metrics):
+        if metric in metrics[:i]:
+            raise UsageError(f"{where / 'metrics' / i}: the same metric stands twice; keep one")
+
+
+def _instruments(
+    spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where
+) -> dict[str, Spec]:
+    """Resolve the instruments that the metrics need; a name not configured means its defaults."""
+    needed: dict[str, Spec] = {}
+    for i, metric in enumerate(metrics):
+        for need in config.build("metrics", metric, where / "metrics" / i).needs:
+            key = need.partition(":")[0]
+            if key in spec.instruments:
+                at = where / "instruments" / key
+                needed[key] = config.resolve("instruments", spec.instruments[key], at)
+            elif key not in needed:
+                known = {*registry.targets("instruments"), *spec.instruments}
+                if key not in known:
+                    raise UsageError(
+                        f"{where / 'metrics' / i}: {registry.unknown('instrument', key, known)}"
+                    )
+                needed[key] = config.resolve("instruments", {"name": key}, where / "metrics" / i)
+    unused = [key for key in spec.instruments if key not in needed]
+    if unused:
+        raise UsageError(
+            f"{where / 'instruments' / unused[0]}: no metric uses it; name it in one, or remove it"
+        )
+    return needed

@@ -1,0 +1,254 @@
+"""Summaries with intervals, and paired comparisons with verdicts. No torch, no files.
+
+Error rates are pooled per language from their numerators and denominators; means average cells;
+`all` is the unweighted mean over languages. Every figure is exact under the order of its input
+rows, and each interval draws from a generator of its own, so that adding an arm, a language or a
+metric changes no other interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xtts_lab.errors import UsageError
+from xtts_lab.experiment.bootstrap import estimate, generator, holm, interval, sign_flip
+from xtts_lab.experiment.cells import (
+    CELL,
+    GROUP,
+    cell_table,
+    cells_of,
+    gap,
+    placed,
+    rate,
+    sums_of,
+    tally,
+)
+from xtts_lab.registry import unknown
+from xtts_lab.types import Direction
+
+ALL = "all"
+ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
+
+SUMMARY_COLUMNS = [
+    "arm", "condition", "language", "metric", "unit", "direction", "mean", "ci_low", "ci_high",
+    "n", "failed", "skipped", "speakers", "sentences",
+]  # fmt: skip
+COMPARISON_COLUMNS = [
+    "baseline", "arm", "condition", "language", "metric", "unit", "direction", "difference",
+    "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "speakers", "sentences",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a reader must know of a metric id: its unit, and which way is better."""
+
+    unit: str
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class _Options:
+    confidence: float
+    resamples: int
+    seed: int
+
+
+def summarise(
+    scores: pd.DataFrame,
+    trials: pd.DataFrame,
+    info: Mapping[str, MetricInfo],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return SUMMARY_COLUMNS: one row an (arm, condition, language or `all`, metric) that applies.
+
+    `scores` has one row a (trial, metric id): trial_id, arm, language, metric, value, numerator,
+    denominator (NaN where the metric is no ratio). A missing row means that the metric does not
+    apply; a value that is NaN means that the measurement failed. `n` counts scored trials, `failed`
+    those that should have been, `skipped` those to which the metric does not apply. Intervals are
+    percentile intervals of a crossed bootstrap over speakers and sentences, blank where there is
+    one of each.
+    """
+    options = _Options(confidence, resamples, seed)
+    located = placed(trials)
+    counts = tally(scores, located, _metrics(scores, info))
+    cells = cell_table(scores, located)
+    groups = dict(iter(cells.groupby(GROUP, sort=True, observed=True)))
+    empty = cells.iloc[:0]
+    rows: list[dict[str, object]] = []
+    for key, counted in counts.groupby(GROUP, sort=True, observed=True):
+        rows += _summary_rows(key, groups.get(key, empty), counted, options)
+    return _described(pd.DataFrame(rows), info, SUMMARY_COLUMNS)
+
+
+def compare(
+    scores: pd.DataFrame,
+    trials: pd.DataFrame,
+    info: Mapping[str, MetricInfo],
+    *,
+    baseline: str | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return COMPARISON_COLUMNS: every other arm minus the baseline; empty without a baseline.
+
+    Arms are differenced on the (speaker, sentence) cells that both have, resampled with the same
+    weights; p-values swap the arms' labels speaker by speaker; Holm adjusts within a metric over
+    the arms at `all`, and over arms and languages as a second family. A verdict other than
+    `undecided` takes an adjusted p-value below 1 - confidence and an interval without 0 (the test
+    does not resample sentences, the interval does), 10 speakers, 20 sentences, a direction, and
+    trained weights on both sides. Raises `UsageError` for a baseline that is no arm.
+    """
+    if baseline is None:
+        return pd.DataFrame(columns=COMPARISON_COLUMNS)
+    arms = sorted(set(trials["arm"]))
+    if baseline not in arms:
+        raise UsageError(f"statistics.baseline: {unknown('arm', baseline, arms)}")
+    located = placed(trials)
+    cells = cell_table(scores, located)
+    base = cells[cells["arm"] == baseline].drop(columns=["arm", "n"])
+    others = cells[cells["arm"] != baseline]
+    pairs = others.merge(base, on=["condition", "metric", *CELL], suffixes=("", "_base"))
+    options = _Options(confidence, resamples, seed)
+    rows: list[dict[str, object]] = []
+    for key, frame in pairs.groupby(GROUP, sort=True, observed=True):
+        rows += _comparison_rows(baseline, key, frame.sort_values(CELL), options)
+    if not rows:
+        return pd.DataFrame(columns=COMPARISON_COLUMNS)
+    table = pd.DataFrame(rows)
+    table["p_adjusted"] = _adjusted(table)
+    table = _described(table.assign(verdict=""), info, COMPARISON_COLUMNS)
+    random = _untrained(trials)
+    barred = table["arm"].isin(random) | (baseline in random)
+    table["verdict"] = [
+        "undecided" if stop else _verdict(row, 1.0 - confidence)
+        for stop, row in zip(barred, table.to_dict("records"), strict=True)
+    ]
+    return table
+
+
+def _metrics(scores: pd.DataFrame, info: Mapping[str, MetricInfo]) -> list[str]:
+    """Return metric ids in the order of `info`, which is the experiment's."""
+    return [*info, *sorted(set(scores["metric"]) - set(info))]
+
+
+def _summary_rows(
+    key: Sequence[Any], cells: pd.DataFrame, counted: pd.DataFrame, options: _Options
+) -> list[dict[str, object]]:
+    arm, condition, metric = key
+    tallies = counted.set_index("language")[["n", "failed", "skipped"]]
+    rows = []
+    for language in [ALL, *tallies.index]:
+        part = cells if language == ALL else cells[cells["language"] == language]
+        count = tallies.sum() if language == ALL else tallies.loc[language]
+        mean, low, high = _measured(part, [*key, str(language)], options)
+        rows.append(
+            {"arm": arm, "condition": condition, "language": language, "metric": metric}
+            | {"mean": mean, "ci_low": low, "ci_high": high}
+            | {name: int(count[name]) for name in ("n", "failed", "skipped")}
+            | _sizes(part)
+        )
+    return rows
+
+
+def _measured(
+    frame: pd.DataFrame, names: list[str], options: _Options
+) -> tuple[float, float, float]:
+    if frame.empty:
+        return (float("nan"),) * 3
+    cells, _ = cells_of(frame)
+    sums = sums_of(frame)
+    low, high = interval(
+        cells,
+        sums,
+        rate,
+        confidence=options.confidence,
+        resamples=options.resamples,
+        rng=generator(options.seed, "summary", *names),
+    )
+    return estimate(cells, sums, rate), low, high
+
+
+def _comparison_rows(
+    baseline: str, key: Sequence[Any], pairs: pd.DataFrame, options: _Options
+) -> list[dict[str, object]]:
+    arm, condition, metric = key
+    rows = []
+    for language in [ALL, *sorted(set(pairs["language"]))]:
+        part = pairs if language == ALL else pairs[pairs["language"] == language]
+        names = (baseline, *key, str(language))
+        cells, _ = cells_of(part)
+        ours, theirs = sums_of(part), sums_of(part, "_base")
+        both = np.concatenate([ours, theirs], axis=1)
+        low, high = interval(
+            cells,
+            both,
+            gap,
+            confidence=options.confidence,
+            resamples=options.resamples,
+            rng=generator(options.seed, "compare", *names),
+        )
+        p_value = sign_flip(cells, ours, theirs, rate, generator(options.seed, "flip", *names))
+        rows.append(
+            {"baseline": baseline, "arm": arm, "condition": condition, "language": language}
+            | {"metric": metric, "difference": estimate(cells, both, gap)}
+            | {"ci_low": low, "ci_high": high, "p_value": p_value}
+            | _sizes(part)
+        )
+    return rows
+
+
+def _sizes(frame: pd.DataFrame) -> dict[str, object]:
+    sentences = frame[["language", "sentence"]].drop_duplicates()
+    return {"speakers": int(frame["speaker"].nunique()), "sentences": len(sentences)}
+
+
+def _adjusted(table: pd.DataFrame) -> pd.Series[float]:
+    """Apply Holm within a metric: the rows of `all` are one family, those of languages another."""
+    family = [table["metric"], table["language"] == ALL]
+    adjusted: pd.Series[float] = table.groupby(family, sort=False)["p_value"].transform(
+        lambda p: holm(p.to_numpy(np.float64))
+    )
+    return adjusted
+
+
+def _verdict(row: Mapping[Any, Any], alpha: float) -> str:
+    few = row["speakers"] < ENOUGH_SPEAKERS or row["sentences"] < ENOUGH_SENTENCES
+    clear = (row["ci_low"] > 0 or row["ci_high"] < 0) and row["p_adjusted"] < alpha
+    if few or not clear or row["direction"] == "none":
+        return "undecided"
+    return "better" if (row["difference"] > 0) == (row["direction"] == "higher") else "worse"
+
+
+def _untrained(trials: pd.DataFrame) -> set[str]:
+    """Return the arms whose figures mean nothing: random weights, or parts not trained together."""
+    columns = [name for name in ("weights_random", "untrained") if name in trials]
+    marked = trials[columns].fillna(False).astype(bool).any(axis=1)
+    return set(trials.loc[marked, "arm"])
+
+
+def _described(
+    table: pd.DataFrame, info: Mapping[str, MetricInfo], columns: list[str]
+) -> pd.DataFrame:
+    """Add unit and direction, and sort rows: metric as configured, arm and language as planned."""
+    if table.empty:
+        return pd.DataFrame(columns=columns)
+    unknown_metric = MetricInfo("", "none")
+    metrics = table["metric"].astype(str)
+    table = table.assign(
+        unit=[info.get(m, unknown_metric).unit for m in metrics],
+        direction=[info.get(m, unknown_metric).direction for m in metrics],
+    )
+    order = {m: i for i, m in enumerate(_metrics(table, info))}
+    table = table.assign(_metric=metrics.map(order), _all=table["language"] != ALL)
+    by = ["_metric", "arm", "condition", "_all", "language"]
+    return table.sort_values(by, kind="stable").reset_index(drop=True)[columns]

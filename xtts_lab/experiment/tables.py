@@ -1,0 +1,197 @@
+"""The tables of a run folder, as frames with fixed columns and types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xtts_lab import files
+from xtts_lab.experiment.journal import Journal
+from xtts_lab.experiment.measure import Need
+from xtts_lab.experiment.plan import Plan, Trial
+
+TRIALS: Mapping[str, str] = {
+    "trial_id": "string",
+    "arm": "string",
+    "system": "string",
+    "language": "string",
+    "utterance_id": "string",
+    "text": "string",
+    "spoken": "string",
+    "speaker": "string",
+    "references": "string",
+    "reference_language": "string",
+    "enrolment": "string",
+    "repeat": "int64",
+    "seed": "int64",
+    "audio_path": "string",
+    "audio_sha256": "string",
+    "duration_s": "float64",
+    "synthesis_s": "float64",
+    "stop": "string",
+    "weights_random": "bool",
+    "status": "string",
+    "error": "string",
+}
+SCORES: Mapping[str, str] = {
+    "trial_id": "string",
+    "arm": "string",
+    "language": "string",
+    "metric": "string",
+    "value": "float64",
+    "numerator": "float64",
+    "denominator": "float64",
+    "detail": "string",
+}
+EVIDENCE: Mapping[str, str] = {
+    "key": "string",
+    "instrument": "string",
+    "role": "string",
+    "trial_id": "string",
+    "clip": "string",
+    "audio_sha256": "string",
+    "output": "string",
+    "error": "string",
+}
+TIMINGS: Mapping[str, str] = {
+    "trial_id": "string",
+    "condition_ms": "float64",
+    "prefill_ms": "float64",
+    "first_audio_ms": "float64",
+    "total_ms": "float64",
+}
+FAILURES: Mapping[str, str] = {
+    "trial_id": "string",
+    "arm": "string",
+    "language": "string",
+    "utterance_id": "string",
+    "stage": "string",
+    "error": "string",
+}
+
+
+def frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows as a frame with exactly these columns and types."""
+    data = pd.DataFrame(list(rows), columns=list(columns))
+    return data.astype(dict(columns))
+
+
+def trials_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
+    """Return one row per planned trial, in plan order."""
+    return frame([_trial_row(t, trials.get(t.id) or {}) for t in plan.trials], TRIALS)
+
+
+def _trial_row(trial: Trial, record: Mapping[str, Any]) -> dict[str, Any]:
+    said = trial.item.utterance
+    ok = record.get("status") == "ok"
+    return {
+        "trial_id": trial.id,
+        "arm": trial.arm.id,
+        "system": trial.arm.system,
+        "language": said.language,
+        "utterance_id": said.id,
+        "text": said.text,
+        "spoken": said.spoken,
+        "speaker": said.speaker,
+        "references": json.dumps([r.audio.name for r in said.references]),
+        "reference_language": trial.item.reference_language,
+        "enrolment": json.dumps([p.name for p in said.enrolment]),
+        "repeat": trial.repeat,
+        "seed": trial.seed,
+        "audio_path": trial.audio if ok else None,
+        "audio_sha256": record.get("sha256"),
+        "duration_s": record.get("duration_s"),
+        "synthesis_s": record.get("synthesis_s"),
+        "stop": record.get("stop"),
+        "weights_random": trial.weights_random,
+        "status": record.get("status", "failed"),
+        "error": record.get("error"),
+    }
+
+
+def timings_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
+    """Return the timings of this run; empty cells where audio came from the cache."""
+    rows = [
+        {"trial_id": t.id, **((trials.get(t.id) or {}).get("timings") or {})} for t in plan.trials
+    ]
+    return frame(rows, TIMINGS)
+
+
+def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
+    """Return every output once per trial (its own audio), and once per clip in other roles."""
+    rows: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for need in needs:
+        own = need.role == "audio"
+        if not own and need.key in seen:
+            continue
+        seen.add(need.key)
+        record = evidence.get(need.key) or {}
+        output = record.get("output")
+        rows.append(
+            {
+                "key": need.key,
+                "instrument": need.instrument,
+                "role": "audio" if own else "clip",
+                "trial_id": need.trial_id if own else None,
+                "clip": need.clip.path.name,
+                "audio_sha256": need.sha256,
+                "output": None if output is None else json.dumps(output, ensure_ascii=False),
+                "error": record.get("error"),
+            }
+        )
+    return frame(rows, EVIDENCE)
+
+
+def failures_frame(
+    plan: Plan, needs: Sequence[Need], trials: Journal, evidence: Journal
+) -> pd.DataFrame:
+    """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
+    rows = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
+    return frame(rows, FAILURES)
+
+
+def _failed_trials(plan: Plan, trials: Journal) -> Iterator[dict[str, Any]]:
+    for trial in plan.trials:
+        record = trials.get(trial.id) or {"status": "failed", "error": "not synthesised"}
+        if record["status"] != "ok":
+            yield _failure(trial, "synthesise", record["error"])
+
+
+def _failed_needs(plan: Plan, needs: Sequence[Need], evidence: Journal) -> Iterator[dict[str, Any]]:
+    trial_of = {trial.id: trial for trial in plan.trials}
+    seen: set[str] = set()
+    for need in needs:
+        error = (evidence.get(need.key) or {"error": "not measured"})["error"]
+        own = need.role == "audio"
+        if error is None or (not own and need.key in seen):
+            continue
+        seen.add(need.key)
+        what = need.instrument if own else f"{need.instrument} ({need.role})"
+        yield _failure(trial_of[need.trial_id], f"measure {what}", error)
+
+
+def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
+    said = trial.item.utterance
+    return {
+        "trial_id": trial.id,
+        "arm": trial.arm.id,
+        "language": said.language,
+        "utterance_id": said.id,
+        "stage": stage,
+        "error": error,
+    }
+
+
+def write_parquet(path: Path, data: pd.DataFrame) -> None:
+    """Write a frame as parquet, atomically; equal frames give equal bytes."""
+    files.write_with(path, lambda p: data.to_parquet(p, index=False, compression="zstd"))
+
+
+def write_csv(path: Path, data: pd.DataFrame) -> None:
+    """Write a frame as CSV, atomically; floats round-trip."""
+    files.write_with(path, lambda p: data.to_csv(p, index=False, lineterminator="\n"))

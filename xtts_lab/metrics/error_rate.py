@@ -1,0 +1,122 @@
+"""Word and character error rate of a recogniser's text against the text that was asked for.
+
+An edit is a substitution, deletion or insertion (Levenshtein, counted by jiwer); a rate is edits
+over the reference's length. It is not clipped: it exceeds 1 where the recogniser heard more than
+there was to say, and is 1 where it heard nothing. `micro` pools edits and lengths, so long texts
+weigh more; `macro` is the mean of the trials' rates, which the XTTS paper prints
+(arXiv 2406.04904). Both texts go through `xtts_lab.text.scoring` first; `detail` keeps the results,
+so that anyone can count again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xtts_lab.text.scoring import CHARACTER_LANGUAGES, NORMALISER_VERSION, normalise
+from xtts_lab.types import Direction, Evidence, Json, Utterance
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Edits between two texts, and the reference's length, in words or in characters."""
+
+    edits: int
+    length: int
+
+
+def word_edits(reference: str, hypothesis: str) -> Edits:
+    """Count edits between white-space separated words; the reference must have some."""
+    import jiwer
+
+    return _edits(jiwer.process_words(reference, hypothesis))
+
+
+def character_edits(reference: str, hypothesis: str) -> Edits:
+    """Count edits between characters, spaces included; the reference must have some."""
+    import jiwer
+
+    return _edits(jiwer.process_characters(reference, hypothesis))
+
+
+class _ErrorRate:
+    """What the two rates share; they differ in what they count and what they apply to.
+
+    Components: `edits` and `length` in words or characters, `rate` = edits / length, `n` = 1.
+    """
+
+    level = "trial"
+    directions: Mapping[str, Direction] = {"micro": "lower", "macro": "lower"}
+    units: Mapping[str, str] = {"micro": "ratio", "macro": "ratio"}
+    ratios: Mapping[str, tuple[str, str]] = {"micro": ("edits", "length"), "macro": ("rate", "n")}
+
+    def __init__(self, *, recognizer: str = "whisper") -> None:
+        self.needs = (recognizer,)
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """What determines a score beside the recogniser's text."""
+        return {"normaliser": NORMALISER_VERSION}
+
+    def applies(self, utterance: Utterance) -> bool:
+        """Say whether the utterance has a known text with something to compare."""
+        return bool(normalise(utterance.text, utterance.language))
+
+    def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]:
+        """Return the sums over the trials that the rate applies to; empty without any."""
+        known = [trial for trial in trials if self.applies(trial.utterance)]
+        counted = [self._count(*self._texts(trial)) for trial in known]
+        if not counted:
+            return {}
+        return {
+            "edits": float(sum(one.edits for one in counted)),
+            "length": float(sum(one.length for one in counted)),
+            "rate": sum(one.edits / one.length for one in counted),
+            "n": float(len(counted)),
+        }
+
+    def values(self, sums: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the pooled rate and the mean rate."""
+        return {name: sums[above] / sums[below] for name, (above, below) in self.ratios.items()}
+
+    def detail(self, trials: Sequence[Evidence]) -> Mapping[str, Json]:
+        """Return both texts of one trial as they were compared."""
+        (trial,) = trials
+        reference, hypothesis = self._texts(trial)
+        return {"reference": reference, "hypothesis": hypothesis}
+
+    def _texts(self, trial: Evidence) -> tuple[str, str]:
+        language = trial.utterance.language
+        heard = str(trial.outputs[self.needs[0]]["text"])
+        return normalise(trial.utterance.text, language), normalise(heard, language)
+
+    def _count(self, reference: str, hypothesis: str) -> Edits:
+        raise NotImplementedError
+
+
+class Wer(_ErrorRate):
+    """Word error rate. Does not apply to Chinese, Japanese, Korean, nor where no text is known."""
+
+    def applies(self, utterance: Utterance) -> bool:
+        """Say whether the language writes words apart, and the text is known."""
+        return utterance.language not in CHARACTER_LANGUAGES and super().applies(utterance)
+
+    def _count(self, reference: str, hypothesis: str) -> Edits:
+        return word_edits(reference, hypothesis)
+
+
+class Cer(_ErrorRate):
+    """Character error rate. Does not apply where no text is known.
+
+    A space between words is a character (as in jiwer and in the XTTS paper's code), so a word run
+    into its neighbour is one edit; Chinese, Japanese and Korean are compared without spaces.
+    """
+
+    def _count(self, reference: str, hypothesis: str) -> Edits:
+        return character_edits(reference, hypothesis)
+
+
+def _edits(output: Any) -> Edits:
+    edits = output.substitutions + output.deletions + output.insertions
+    return Edits(edits, output.hits + output.substitutions + output.deletions)

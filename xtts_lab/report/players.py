@@ -1,0 +1,176 @@
+"""The audio side by side: a few utterances embedded, the rest linked."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from xtts_lab.report.languages import language_name
+from xtts_lab.report.load import Run
+from xtts_lab.report.numbers import figure
+
+Row: TypeAlias = dict[Any, Any]
+
+MOST_PLAYERS = 60
+# MP3 and not Ogg: libsndfile numbers Ogg streams at random, so that equal audio would give unequal
+# reports; and every browser plays MP3. FLAC serves sample rates that MP3 lacks.
+_MP3_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
+
+
+@dataclass(frozen=True)
+class Take:
+    """One trial for a listener: `source` is a data URI where it is embedded, `link` a file."""
+
+    arm: int
+    name: str
+    repeat: int
+    link: str
+    source: str
+    heard: str
+    scores: list[tuple[str, str]]
+    error: str
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What was heard and scored, by trial id."""
+
+    heard: dict[str, str]
+    scores: dict[str, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One utterance and what each arm made of it."""
+
+    utterance: str
+    language: str
+    language_name: str
+    speaker: str
+    text: str
+    takes: list[Take]
+
+
+def items(run: Run) -> tuple[list[Item], list[Item]]:
+    """Return the utterances with embedded audio, and those with links only.
+
+    Utterances are taken in turn from every language, with all arms side by side (the first
+    repeat), until another would take more than `MOST_PLAYERS` players; both lists follow the plan.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in run.trials.to_dict("records"):
+        groups.setdefault(str(row["utterance_id"]), []).append(row)
+    chosen = _chosen(groups)
+    evidence = _Evidence(_heard(run), _scores(run))
+    embedded, linked = [], []
+    for key, rows in groups.items():
+        shown = _first_repeat(rows)[: chosen.get(key, 0)]
+        rest = [row for row in rows if row not in shown]
+        if shown:
+            embedded.append(_item(run, shown, evidence, embed=True))
+        if rest:
+            linked.append(_item(run, rest, evidence, embed=False))
+    return embedded, linked
+
+
+def _first_repeat(rows: list[Row]) -> list[Row]:
+    first = min(row["repeat"] for row in rows)
+    return [row for row in rows if row["repeat"] == first]
+
+
+def _chosen(groups: dict[str, list[Row]]) -> dict[str, int]:
+    """Return which utterances are embedded, and how many trials of each."""
+    queues: dict[str, list[tuple[str, int]]] = {}
+    for key, rows in groups.items():
+        size = len(_first_repeat(rows))
+        queues.setdefault(str(rows[0]["language"]), []).append((key, size))
+    chosen: dict[str, int] = {}
+    left = MOST_PLAYERS
+    for turn in itertools.zip_longest(*queues.values()):
+        for key, size in filter(None, turn):
+            if size > left and chosen:
+                return chosen
+            chosen[key] = min(size, left)
+            left -= chosen[key]
+    return chosen
+
+
+def _item(run: Run, rows: list[Row], evidence: _Evidence, *, embed: bool) -> Item:
+    language = str(rows[0]["language"])
+    return Item(
+        utterance=str(rows[0]["utterance_id"]),
+        language=language,
+        language_name=language_name(language),
+        speaker=str(rows[0]["speaker"]),
+        text=str(rows[0]["text"]),
+        takes=[_take(run, row, evidence, embed=embed) for row in rows],
+    )
+
+
+def _take(run: Run, row: Row, evidence: _Evidence, *, embed: bool) -> Take:
+    ok = row["status"] == "ok"
+    path, trial = str(row["audio_path"]) if ok else "", str(row["trial_id"])
+    return Take(
+        arm=run.arms.index(str(row["arm"])),
+        name=str(row["arm"]),
+        repeat=int(row["repeat"]),
+        link=quote(path),
+        source=_data_uri(run.path / path) if ok and embed else "",
+        heard=evidence.heard.get(trial, ""),
+        scores=evidence.scores.get(trial, []),
+        error="" if ok else str(row["error"]),
+    )
+
+
+def _data_uri(path: Path) -> str:
+    """Return compressed audio as a data URI; empty where the file is gone or unreadable."""
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32")
+    except (OSError, RuntimeError):
+        return ""
+    kind, mime = ("MP3", "audio/mpeg") if rate in _MP3_RATES else ("FLAC", "audio/flac")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=kind)
+    return f"data:{mime};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _heard(run: Run) -> dict[str, str]:
+    """Return what a recogniser heard, trial by trial: the first output that has a text."""
+    own = run.evidence[(run.evidence["role"] == "audio") & run.evidence["output"].notna()]
+    texts: dict[str, str] = {}
+    for trial, output in zip(own["trial_id"], own["output"], strict=True):
+        content = json.loads(str(output))
+        if isinstance(content, dict) and "text" in content:
+            texts.setdefault(str(trial), str(content["text"]).strip())
+    return texts
+
+
+def _scores(run: Run) -> dict[str, list[tuple[str, str]]]:
+    """Return figures trial by trial; pooled and mean rates of one trial are the same figure."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for trial, metric, value in _score_rows(run):
+        name = metric.removesuffix(".micro").removesuffix(".macro")
+        unit = run.described.get(metric, ("", ""))[0]
+        line = (name, figure(value, unit))
+        if line not in found.setdefault(trial, []):
+            found[trial].append(line)
+    return found
+
+
+def _score_rows(run: Run) -> Iterator[tuple[str, str, float]]:
+    known = run.scores[run.scores["value"].notna()]
+    order = {metric: i for i, metric in enumerate(run.metrics)}
+    ranked = known.assign(_rank=known["metric"].map(order)).sort_values("_rank", kind="stable")
+    for trial, metric, value in zip(
+        ranked["trial_id"], ranked["metric"], ranked["value"], strict=True
+    ):
+        yield str(trial), str(metric), float(value)

@@ -1,0 +1,116 @@
+"""Dots with intervals, drawn as inline SVG: a strip a language, a mark an arm.
+
+The strips share one axis. They repeat figures that stand in the same row of the table, so they are
+hidden from screen readers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, PAD, STEP = 240, 12, 11
+COLOURS, SHAPES = 7, 4
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value with its interval (NaN where there is none), in the colour and shape of an arm."""
+
+    arm: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear axis from `low` to `high` with `ticks`, in the unit of the values."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def x(self, value: float) -> float:
+        """Return the horizontal place of a value in pixels, clipped to the strip."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(PAD + min(max(share, 0.0), 1.0) * (WIDTH - 2 * PAD), 1)
+
+
+def axis_of(marks: Sequence[Mark], *, from_zero: bool) -> Axis:
+    """Return an axis with 3 to 6 round ticks that holds all values and intervals."""
+    known = [v for m in marks for v in (m.value, m.low, m.high) if math.isfinite(v)]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    low = min(low, 0.0) if from_zero else low
+    if high - low < 1e-9:
+        low, high = (low, low + 1.0) if from_zero else (low - 0.5, high + 0.5)
+    step = _round_step((high - low) / 4)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = tuple(round(i * step, 12) for i in range(first, last + 1))
+    return Axis(ticks[0], ticks[-1], ticks)
+
+
+def axis_svg(axis: Axis, labels: Mapping[float, str]) -> Markup:
+    """Return the ticks' labels, for the head of the column."""
+    texts = "".join(
+        f'<text x="{axis.x(t)}" y="11" text-anchor="{_anchor(axis, t)}">{escape(labels[t])}</text>'
+        for t in axis.ticks
+    )
+    return _svg(15, texts)
+
+
+def strip_svg(axis: Axis, marks: Sequence[Mark]) -> Markup:
+    """Return one strip: grid lines, and a line and a mark for each arm."""
+    height = max(2, len(marks)) * STEP + 6
+    grid = "".join(f'<path class="grid" d="M{axis.x(t)} 0V{height}"/>' for t in axis.ticks)
+    top = (height - (len(marks) - 1) * STEP) / 2
+    return _svg(height, grid + "".join(_mark(axis, m, top + i * STEP) for i, m in enumerate(marks)))
+
+
+def key_svg(arm: int) -> Markup:
+    """Return the mark of an arm alone, for a legend."""
+    return Markup(
+        f'<svg class="key a{arm % COLOURS}" width="12" height="12" aria-hidden="true">'
+        f"{_shape(arm, 6.0, 6.0)}</svg>"
+    )
+
+
+def _mark(axis: Axis, mark: Mark, y: float) -> str:
+    if not math.isfinite(mark.value):
+        return ""
+    line = ""
+    if math.isfinite(mark.low) and math.isfinite(mark.high):
+        line = f'<path class="range" d="M{axis.x(mark.low)} {y:g}H{axis.x(mark.high)}"/>'
+    return f'<g class="a{mark.arm % COLOURS}">{line}{_shape(mark.arm, axis.x(mark.value), y)}</g>'
+
+
+def _shape(arm: int, x: float, y: float) -> str:
+    match arm % SHAPES:
+        case 0:
+            return f'<circle cx="{x:g}" cy="{y:g}" r="4"/>'
+        case 1:
+            return f'<rect x="{x - 3.5:g}" y="{y - 3.5:g}" width="7" height="7"/>'
+        case 2:
+            return f'<path d="M{x:g} {y - 4.8:g}l4.6 8.4h-9.2z"/>'
+        case _:
+            return f'<path d="M{x:g} {y - 5:g}l5 5-5 5-5-5z"/>'
+
+
+def _svg(height: float, content: str) -> Markup:
+    return Markup(
+        f'<svg class="strip" width="{WIDTH}" height="{height:g}" aria-hidden="true" '
+        f'focusable="false">{content}</svg>'
+    )
+
+
+def _anchor(axis: Axis, tick: float) -> str:
+    return {axis.ticks[0]: "start", axis.ticks[-1]: "end"}.get(tick, "middle")
+
+
+def _round_step(raw: float) -> float:
+    """Return the smallest of 1, 2, 5 times a power of ten that is not below `raw`."""
+    power = 10.0 ** math.floor(math.log10(raw))
+    return float(next(power * m for m in (1, 2, 5, 10) if power * m >= raw * (1 - 1e-9)))

@@ -1,0 +1,185 @@
+"""Tables of a report, independent of HTML and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from xtts_lab.report.languages import language_name
+from xtts_lab.report.load import Run
+from xtts_lab.report.numbers import BLANK, figure, probability, span, unit_of
+
+ALL = "all"
+_WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what it says, an interval beside it, a remark below; `arm` where it names one."""
+
+    text: str
+    interval: str = ""
+    note: str = ""
+    arm: int | None = None
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first `labels` columns name the row, the others hold figures if `numeric`."""
+
+    caption: str
+    head: list[Cell]
+    rows: list[list[Cell]] = field(default_factory=list)
+    labels: int = 1
+    numeric: bool = True
+    remark: str = ""
+
+
+def headline(run: Run) -> Table:
+    """Return arms by metrics over all languages."""
+    head = [Cell("Arm"), *(_metric_head(run, metric) for metric in run.metrics)]
+    overall = run.summary[run.summary["language"] == ALL]
+    found = {(r["arm"], r["condition"], r["metric"]): r for r in _records(overall)}
+    rows = []
+    for arm, condition in _arm_rows(run, overall):
+        cells = [found.get((arm, condition, metric)) for metric in run.metrics]
+        rows.append([arm_cell(run, arm, condition), *(_value(cell, remark=True) for cell in cells)])
+    remark = f"Unweighted mean over languages, {run.confidence:.0%} interval, scored trials (n)."
+    return Table("Results", head, rows, remark=remark)
+
+
+def per_language(run: Run, metric: str) -> Table:
+    """Return languages by arms for one metric; the plot column is left to the page."""
+    part = run.summary[run.summary["metric"] == metric]
+    columns = list(_arm_rows(run, part))
+    found = {(r["language"], r["arm"], r["condition"]): r for r in _records(part)}
+    present = set(part["language"])
+    rows = []
+    for language in [ALL, *run.languages]:
+        if language in present:
+            cells = [found.get((language, arm, condition)) for arm, condition in columns]
+            rows.append([_language_cell(language), *(_value(cell) for cell in cells)])
+    head = [Cell("Language"), *(arm_cell(run, arm, condition) for arm, condition in columns)]
+    return Table(f"{metric} by language", head, rows)
+
+
+def comparisons(run: Run) -> Table | None:
+    """Return arms by metrics: differences from the baseline, or None without a baseline."""
+    overall = run.comparisons[run.comparisons["language"] == ALL]
+    if overall.empty:
+        return None
+    found = {(r["arm"], r["condition"], r["metric"]): r for r in _records(overall)}
+    rows = [
+        [arm_cell(run, arm, condition)]
+        + [_difference(run, found.get((arm, condition, metric))) for metric in run.metrics]
+        for arm, condition in _arm_rows(run, overall)
+    ]
+    head = [Cell("Arm"), *(_metric_head(run, metric, "pp") for metric in run.metrics)]
+    sizes = f"{_range(overall, 'speakers')} and {_range(overall, 'sentences')}"
+    return Table(
+        f"Differences from {overall['baseline'].iloc[0]}",
+        head,
+        rows,
+        remark=f"Paired on the same {sizes}, over all languages. p-values from sign flips of "
+        "whole speakers, adjusted within a metric (Holm).",
+    )
+
+
+def failures(run: Run) -> Table | None:
+    """Return everything that failed, or None."""
+    if run.failures.empty:
+        return None
+    names = ["arm", "language", "utterance_id", "stage", "error"]
+    rows = [
+        [arm_cell(run, r["arm"]), *(Cell(str(r[name])) for name in names[1:])]
+        for r in _records(run.failures)
+    ]
+    head = [Cell(t) for t in ("Arm", "Language", "Utterance", "Stage", "Error")]
+    return Table("Trials and clips that failed", head, rows, numeric=False)
+
+
+def environment(run: Run) -> Table:
+    """Return the environment, one line a value."""
+    rows = [[Cell(key, code=True), Cell(value, code=True)] for key, value in _flat(run.environment)]
+    return Table(
+        "What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False
+    )
+
+
+def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
+    """Name an arm, with its condition where the run has more than one."""
+    notes = [condition] if condition and len(run.conditions) > 1 else []
+    if arm in run.random_arms:
+        notes.append("random weights")
+    index = run.arms.index(arm) if arm in run.arms else None
+    return Cell(arm, note=", ".join(notes), arm=index)
+
+
+def _arm_rows(run: Run, part: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield the (arm, condition) pairs that occur, in the order of the plan."""
+    present = set(zip(part["arm"], part["condition"], strict=True))
+    for arm in run.arms:
+        for condition in run.conditions:
+            if (arm, condition) in present:
+                yield arm, condition
+
+
+def _difference(run: Run, row: Mapping[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell(BLANK)
+    unit = run.described[row["metric"]][0]
+    p_value = probability(row["p_adjusted"])
+    return Cell(
+        figure(row["difference"], unit, signed=True),
+        span(row["ci_low"], row["ci_high"], unit, signed=True),
+        f"{row['verdict']}, p {p_value if p_value.startswith('<') else '= ' + p_value}",
+    )
+
+
+def _range(table: pd.DataFrame, column: str) -> str:
+    low, high = int(table[column].min()), int(table[column].max())
+    return f"{high} {column}" if low == high else f"{low} to {high} {column}"
+
+
+def _metric_head(run: Run, metric: str, ratio: str = "%") -> Cell:
+    unit, direction = run.described[metric]
+    notes = [ratio if unit == "ratio" else unit_of(unit), _WAYS.get(direction, "")]
+    return Cell(metric, note=", ".join(n for n in notes if n), code=True)
+
+
+def _language_cell(code: str) -> Cell:
+    return Cell(language_name(code), note="" if code == ALL else code)
+
+
+def _value(row: Mapping[str, Any] | None, *, remark: bool = False) -> Cell:
+    if row is None:
+        return Cell(BLANK, note="not applicable" if remark else "")
+    unit = str(row["unit"])
+    failed = f"{int(row['failed']):,} failed" if row["failed"] else ""
+    notes = [f"n = {int(row['n']):,}" if remark else "", failed]
+    if row["skipped"]:
+        notes.append(f"{int(row['skipped']):,} skipped")
+    return Cell(
+        figure(row["mean"], unit),
+        span(row["ci_low"], row["ci_high"], unit),
+        ", ".join(n for n in notes if n),
+    )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _flat(content: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(content, Mapping) and content:
+        for key, value in content.items():
+            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(content, str):
+        yield prefix, content
+    elif content is not None:
+        yield prefix, json.dumps(content, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""Bring a reference text and a recogniser's text to the same form before edits are counted.
+
+Both sides go through the same function. What it does, and why:
+
+- Unicode NFKC (full-width and half-width forms, ligatures, superscripts), lower case with Turkish
+  dotted and dotless i told apart in Turkish; decimal digits of any script become 0-9.
+- Apostrophes are deleted, so "don't" and "dont", "l'eau" and "leau" are the same word; every other
+  punctuation mark and symbol becomes a space, so "well-known" and "well known" agree. The XTTS
+  paper's companion code (Edresson/ZS-TTS-Evaluation, `normalize_text`) deletes punctuation of both
+  kinds and keeps symbols; the two differ on hyphenated words and on symbols only. Whisper's
+  `BasicTextNormalizer` splits at apostrophes as well and drops bracketed text; we drop nothing that
+  might have been said.
+- Accents stay: they are letters of their languages. German ß stays. Combining marks without a base
+  letter, format characters (zero-width, soft hyphen) and controls go.
+- Arabic: short vowels and other tashkeel go, as does tatweel, and alef with hamza, madda or wasla
+  becomes a bare alef, since texts write these at will. Teh marbuta and alef maksura stay.
+- Chinese, Japanese, Korean: all white space goes; they are scored by character.
+- Numbers are not spelled out, and spelling variants are not unified.
+
+A change that can alter any score raises `NORMALISER_VERSION`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+NORMALISER_VERSION = "1"
+
+CHARACTER_LANGUAGES = frozenset({"zh-cn", "ja", "ko"})
+"""Languages scored by character alone: WER does not apply, and white space does not count."""
+
+# Apostrophe, both single quotes that are typed for it, and the modifier letters used for it.
+_APOSTROPHES = frozenset("'\u2019\u2018\u02bc\u02bb")
+_ARABIC_DROPPED = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+_ARABIC_ALEFS = str.maketrans(dict.fromkeys("\u0622\u0623\u0625\u0671", "\u0627"))
+# A dot above that Unicode lower-casing leaves on "i" (from U+0130): the letter has its dot already.
+_SECOND_DOT = re.compile("i\u0307+")
+
+
+def normalise(text: str, language: str) -> str:
+    """Return the form of `text` that error rates compare; empty where nothing can be compared.
+
+    Idempotent; never raises. A language without rules of its own gets the general ones.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", _lower(text, language))
+    text = _LANGUAGE_RULES.get(language, _unchanged)("".join(map(_clean, text)))
+    words = filter(None, map(_without_leading_marks, _SECOND_DOT.sub("i", text).split()))
+    joined = ("" if language in CHARACTER_LANGUAGES else " ").join(words)
+    # What was apart may compose now: a vowel and its accent, two Hangul jamo.
+    return unicodedata.normalize("NFKC", joined)
+
+
+def _lower(text: str, language: str) -> str:
+    if language == "tr":
+        text = text.replace("\u0130", "i").replace("I", "\u0131")
+    return text.lower()
+
+
+def _clean(character: str) -> str:
+    """Keep letters, marks and numbers; white space for what separates; nothing for the rest."""
+    if character in _APOSTROPHES:
+        return ""
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category[0] in "LMN":
+        return character
+    return " " if category[0] in "ZPS" or character.isspace() else ""
+
+
+def _without_leading_marks(word: str) -> str:
+    start = next((i for i, c in enumerate(word) if unicodedata.category(c)[0] != "M"), len(word))
+    return word[start:]
+
+
+def _arabic(text: str) -> str:
+    return _ARABIC_DROPPED.sub("", text).translate(_ARABIC_ALEFS)
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+# Chinese belongs here once traditional characters are mapped to simplified ones.
+_LANGUAGE_RULES: Mapping[str, Callable[[str], str]] = {"ar": _arabic}
