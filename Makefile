@@ -1,7 +1,8 @@
-# The only entry points a newcomer needs: `make demo` and `make test`.
+# The entry points: `make demo`, `make test`, and `make parity` against the reference implementation.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= offline,test
+PARITY_VENV ?= .venv-parity
 
 comma := ,
 empty :=
@@ -9,7 +10,7 @@ space := $(empty) $(empty)
 # One stamp per set of extras: a changed requirement file or another set of extras installs again.
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test parity lint clean
 
 install: $(STAMP)
 
@@ -27,10 +28,19 @@ demo: install
 test: install
 	$(VENV)/bin/python -m pytest
 
+# The reference implementation beside ours, in an environment of its own: live parity.
+parity: $(PARITY_VENV)/.installed
+	$(PARITY_VENV)/bin/python -m pytest tests/parity
+
+$(PARITY_VENV)/.installed: pyproject.toml constraints.txt requirements-nodeps.txt requirements-parity.txt
+	$(MAKE) install VENV=$(PARITY_VENV) EXTRAS=test
+	$(PARITY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-parity.txt
+	@touch $@
+
 lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PARITY_VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -174,9 +174,7 @@ class XTTS:
         """Say a text in chunks as they are ready; joined, they are what `synthesise` returns."""
         chosen = self._voice(voice)
         for prompt in self._prompts(text, language, chosen, seed, sampling, max_codes):
-            for samples in stream_prompt(
-                self.model, prompt, chosen.embedding, chunk_codes, speed
-            ):
+            for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed):
                 yield Audio(samples, self.sample_rate)
 
     def _voice(self, voice: Voice | str) -> Voice:
@@ -205,9 +203,7 @@ class XTTS:
             raise UsageError("text: nothing to say; write at least one word")
         tokens = [torch.tensor(self.tokenizer.encode(p, language)) for p in pieces]
         return [
-            Prompt(
-                voice.prefix, ids, _seed_of(seed, index), sampling or self.sampling, max_codes
-            )
+            Prompt(voice.prefix, ids, _seed_of(seed, index), sampling or self.sampling, max_codes)
             for index, ids in enumerate(tokens)
         ]
 

@@ -17,9 +17,11 @@ from xtts_lab.errors import UsageError
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
+        "coqui": "xtts_lab.systems.coqui:CoquiSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
+        "xtts": "xtts_lab.systems.xtts:XttsSystem",
     },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",

@@ -48,6 +48,4 @@ def load(source: str | Path, dtype: torch.dtype = torch.float32) -> Checkpoint:
         tensors = tensors_of(read_pickle(found.weights), found.weights)
         model = from_published(found.config, tensors, name, dtype)
         voices = load_speakers(found.folder / "speakers_xtts.pth", missing_ok=True)
-    return Checkpoint(
-        model, found.config, found.vocabulary, found.weights, voices, found.random
-    )
+    return Checkpoint(model, found.config, found.vocabulary, found.weights, voices, found.random)

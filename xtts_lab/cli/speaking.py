@@ -86,7 +86,9 @@ def voices(checkpoint: str) -> int:
     for name in model.voices:
         print(name)
     if not model.voices:
-        print("no studio voices beside this checkpoint: clone one with --reference", file=sys.stderr)
+        print(
+            "no studio voices beside this checkpoint: clone one with --reference", file=sys.stderr
+        )
     return DONE
 
 

@@ -81,9 +81,7 @@ class CoquiSystem:
         )
         end = time.perf_counter()
         samples = torch.as_tensor(spoken["wav"], dtype=torch.float32).flatten().cpu()
-        timings = Timings(
-            condition_ms=(conditioned - start) * 1e3, total_ms=(end - start) * 1e3
-        )
+        timings = Timings(condition_ms=(conditioned - start) * 1e3, total_ms=(end - start) * 1e3)
         return Synthesis(Audio(samples, self.sample_rate), timings=timings)
 
     def close(self) -> None:

@@ -66,7 +66,9 @@ class XttsSystem:
         chosen = dict(
             zip(SAMPLING_KEYS, (temperature, top_k, top_p, repetition_penalty), strict=True)
         )
-        merged = {key: own[key] if value is None else value for key, value in chosen.items()}
+        merged: dict[str, Any] = {
+            key: own[key] if value is None else value for key, value in chosen.items()
+        }
         self._sampling: SamplingOptions = SamplingOptions(**merged, coqui_compat=coqui_compat)
         self._max_codes = max_codes
         self._voice_name = voice
@@ -144,5 +146,3 @@ class XttsSystem:
                 self._source.folder, device=self._device, coqui_compat=self._compat
             )
         return self._model
-
-
