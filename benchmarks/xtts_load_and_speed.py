@@ -132,6 +132,8 @@ def compare_speaking(folder: Path, repeats: int) -> None:
     medians = {name: statistics.median(values) for name, values in times.items()}
     ratio = medians["ours"] / medians["reference"]
     ours_s, reference_s = medians["ours"], medians["reference"]
+    best = {name: min(values) for name, values in times.items()}
+    print(f"fastest_s: ours {best['ours']:.2f}, reference {best['reference']:.2f}")
     print(f"utterance_s: ours {ours_s:.2f}, reference {reference_s:.2f}, ratio {ratio:.2f}")
 
 

@@ -60,11 +60,12 @@ class ResidualBlock(nn.Module):
         self.shortcut_norm = nn.BatchNorm2d(outputs) if changes else None
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = self.norm1(functional.relu(self.conv1(x)))
+        # In place where autograd allows it: half a minute of speech makes maps of 25 MB here.
+        inner = self.norm1(functional.relu(self.conv1(x), inplace=True))
         inner = self.gate(self.norm2(self.conv2(inner)))
         if self.shortcut is not None and self.shortcut_norm is not None:
             x = self.shortcut_norm(self.shortcut(x))
-        return functional.relu(inner + x)
+        return functional.relu(inner + x, inplace=True)
 
 
 class AttentiveStatistics(nn.Module):
