@@ -32,8 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": BASE | {"text"},
     "experiment": BASE | {"audio", "data"},
     "report": BASE,
-    "cli": BASE | SOUND | {"experiment", "report"},
-    "__init__": set(),
+    "cli": BASE | SOUND | {"api", "experiment", "report"},
+    "__init__": {"api"},
 }
 
 

@@ -18,10 +18,12 @@ from xtts_lab.errors import UsageError
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
         "command": "xtts_lab.systems.command:CommandSystem",
+        "coqui": "xtts_lab.systems.coqui:CoquiSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
+        "xtts": "xtts_lab.systems.xtts:XttsSystem",
     },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",

@@ -151,6 +151,87 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder
     return rebuild_report(run)
 
 
+Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")]
+Language = Annotated[str, typer.Option("--language", "-l", help="Its language, as in en, zh-cn.")]
+CheckpointName = Annotated[
+    str,
+    typer.Option(
+        "--checkpoint",
+        help="A folder, owner/name[@commit] on the hub, or random-tiny (random weights).",
+    ),
+]
+References = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--reference", "-r", metavar="FILE", help="A recording to clone; repeatable."),
+]
+VoiceName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--voice", help="A studio voice of the checkpoint (see xtts-lab voices)."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same speech.")]
+MaxCodes = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code: 46 ms)."),
+]
+
+
+@app.command()
+def synthesise(
+    text: Text,
+    language: Language,
+    checkpoint: CheckpointName,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The WAV to write.")],
+    reference: References = None,
+    voice: VoiceName = None,
+    seed: Seed = 0,
+    max_codes: MaxCodes = None,
+    device: Device = None,
+) -> int:
+    """Say a text with a cloned or a studio voice, into a WAV file."""
+    from xtts_lab.cli import speaking
+
+    speech = speaking.Speech(
+        text, language, checkpoint, tuple(reference or ()), voice, seed, max_codes, device or "auto"
+    )
+    return speaking.synthesise(speech, out)
+
+
+@app.command()
+def stream(
+    text: Text,
+    language: Language,
+    checkpoint: CheckpointName,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The WAV to write.  [default: raw PCM to stdout]"
+        ),
+    ] = None,
+    reference: References = None,
+    voice: VoiceName = None,
+    seed: Seed = 0,
+    max_codes: MaxCodes = None,
+    device: Device = None,
+) -> int:
+    """Say a text in chunks as they are ready, and when each was."""
+    from xtts_lab.cli import speaking
+
+    speech = speaking.Speech(
+        text, language, checkpoint, tuple(reference or ()), voice, seed, max_codes, device or "auto"
+    )
+    return speaking.stream(speech, out)
+
+
+@app.command()
+def voices(
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="As for synthesise.")],
+) -> int:
+    """List the studio voices that come with a checkpoint."""
+    from xtts_lab.cli import speaking
+
+    return speaking.voices(checkpoint)
+
+
 @app.command(name="list")
 def list_kind(
     kind: Annotated[

