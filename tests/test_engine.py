@@ -20,6 +20,7 @@ EXPERIMENT = {
     "repeats": 2,
     "metrics": [{"name": "duration"}, {"name": "secs", "encoder": "resemblyzer"}],
     "statistics": {"baseline": "a", "resamples": 200},
+    "sanity": False,
 }
 
 

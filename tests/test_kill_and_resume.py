@@ -18,6 +18,7 @@ texts: {name: builtin, languages: [en, de], per_language: 3}
 speakers: {name: synthetic, count: 3}
 repeats: 2
 metrics: [{name: duration}, {name: secs, encoder: resemblyzer}]
+sanity: false
 statistics: {baseline: a, resamples: 200}
 """
 

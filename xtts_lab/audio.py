@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xtts_lab import files
 from xtts_lab.types import Audio
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class AudioError(ValueError):
@@ -47,7 +51,7 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
 def save(path: Path, audio: Audio, comment: str = "") -> None:
     """Write 16-bit WAV atomically: the file is there whole or not at all.
 
-    Samples outside [-1, 1] are clipped. `comment` goes into the WAV's INFO chunk.
+    See `pcm16` for the samples. `comment` goes into the WAV's INFO chunk.
     Raises `AudioError` for samples that are not a finite, non-empty [T].
     """
     import soundfile
@@ -58,7 +62,7 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
         raise AudioError(
             f"audio of shape {tuple(samples.shape)} is empty, not mono, or not finite: not written"
         )
-    pcm = (samples.clamp(-1.0, 1.0) * 32767.0).round().to(torch.int16).numpy()
+    pcm = pcm16(samples).numpy()
 
     def write(partial: Path) -> None:
         with soundfile.SoundFile(
@@ -69,6 +73,13 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
             file.write(pcm)
 
     files.write_with(path, write)
+
+
+def pcm16(samples: Tensor) -> Tensor:
+    """Return samples as int16, clipped to [-1, 1): what `load` read of 16-bit audio, exactly."""
+    import torch
+
+    return (samples * 32768.0).round().clamp(-32768.0, 32767.0).to(torch.int16)
 
 
 def comment_of(path: Path) -> str:

@@ -106,7 +106,7 @@ def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
 def _conclude(plan: Plan, folder: Path, outcome: Outcome) -> None:
     import pandas as pd
 
-    summary = pd.read_csv(folder / "summary.csv")
+    summary = pd.read_csv(folder / "summary.csv", keep_default_na=False, na_values=[""])
     whole = summary[summary["language"] == "all"]
     columns = ["arm", "metric", "mean", "ci_low", "ci_high"]
     for arm, metric, mean, low, high in whole[columns].to_numpy().tolist():

@@ -70,8 +70,7 @@ def stream(speech: Speech, out: Path | None) -> int:
         )
         chunks.append(chunk)
         if out is None:
-            pcm = (chunk.samples.clamp(-1.0, 1.0) * 32767.0).round().to(torch.int16)
-            sys.stdout.buffer.write(pcm.numpy().tobytes())
+            sys.stdout.buffer.write(audio.pcm16(chunk.samples).numpy().tobytes())
             sys.stdout.buffer.flush()
     if out is not None:
         joined = torch.cat([chunk.samples for chunk in chunks])

@@ -235,8 +235,7 @@ def difference(streamed: Audio, offline: Audio) -> float | None:
     one, two = streamed.samples, offline.samples
     if streamed.sample_rate != offline.sample_rate or one.shape != two.shape:
         return None
-    # Files are written at 32767 to full scale and read at 32768.
-    written = one.clamp(-1.0, 1.0) * (32767.0 / 32768.0)
+    written = one.clamp(-1.0, 32767.0 / 32768.0)  # as 16-bit files hold it
     return float((written - two).abs().max())
 
 

@@ -113,7 +113,7 @@ class Whisper:
         if features is None:
             return Failure(f"{clip.path.name}: too short for Whisper ({loaded.duration_s:.3f} s)")
         language = _whisper_language(clip.language) or whisper_decoding.detect_language(
-            self._network, features
+            self._network, loaded.samples
         )
         return whisper_decoding.Encoded(features, loaded.duration_s, language, self._seed(clip))
 

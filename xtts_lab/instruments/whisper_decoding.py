@@ -1,6 +1,6 @@
 """Whisper's decoding of clips of one window, in batches (Radford et al. 2022, section 4.5).
 
-Dimensions: T samples at 16 kHz, M mel bands, A audio positions (1500), D width, B clips.
+Dimensions: T samples at 16 kHz, M mel bands, F frames of 10 ms, A positions (1500), D width.
 
 What `whisper.transcribe` does to a clip of at most 30 s, taken apart so that clips share the
 decoder's steps: encode each by itself, decode those of one language together. A row of a batch
@@ -53,21 +53,31 @@ def encode(network: Any, samples: Tensor) -> Tensor | None:
     The window is filled as `transcribe` does: the spectrogram is taken of the clip and silence
     after it, cut at the clip's end, and padded with zeros, which are not the silence's value.
     """
-    mel = whisper.log_mel_spectrogram(samples, network.dims.n_mels, padding=whisper.audio.N_SAMPLES)
+    mel = _spectrogram(network, samples)
     frames = mel.shape[-1] - whisper.audio.N_FRAMES
-    if frames < 1:
-        return None
-    window = whisper.pad_or_trim(mel[:, :frames], whisper.audio.N_FRAMES).to(network.device)
-    features: Tensor = network.encoder(window[None])[0]
-    return features
+    return _features(network, mel[:, :frames]) if frames > 0 else None
 
 
-def detect_language(network: Any, features: Tensor) -> str:
-    """Return the likeliest language's code of features [A, D]."""
+@torch.inference_mode()
+def detect_language(network: Any, samples: Tensor) -> str:
+    """Return the likeliest language's code of [T], heard with the silence after it."""
     if not network.is_multilingual:
         return "en"
-    _, probabilities = network.detect_language(features)
+    _, probabilities = network.detect_language(_features(network, _spectrogram(network, samples)))
     return str(max(probabilities, key=probabilities.get))
+
+
+def _spectrogram(network: Any, samples: Tensor) -> Tensor:
+    """Return log mel bands [M, F] of [T] and 30 s of silence."""
+    silence = whisper.audio.N_SAMPLES
+    bands: Tensor = whisper.log_mel_spectrogram(samples, network.dims.n_mels, padding=silence)
+    return bands
+
+
+def _features(network: Any, mel: Tensor) -> Tensor:
+    window = whisper.pad_or_trim(mel, whisper.audio.N_FRAMES).to(network.device)
+    features: Tensor = network.encoder(window[None])[0]
+    return features
 
 
 def decode(network: Any, clips: Sequence[Encoded], *, beam_size: int) -> list[DecodingResult]:
