@@ -124,8 +124,9 @@ def assert_same(ours: Sequence[Output], theirs: Sequence[Output]) -> None:
 def test_a_batch_hears_what_openai_whisper_hears_one_by_one(
     base: Whisper, clips: Sequence[Clip]
 ) -> None:
-    theirs = library_hears(base._weights.path, clips, temperature=0.0)
-    assert_same(outputs(base, clips), theirs)
+    spoken = clips[:3]
+    theirs = library_hears(base._weights.path, spoken, temperature=0.0)
+    assert_same(outputs(base, spoken), theirs)
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"temperature": 0.0, "beam_size": 3}])
