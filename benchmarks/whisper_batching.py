@@ -30,10 +30,8 @@ PART = 16
 def short_clips(folder: Path, count: int) -> list[Clip]:
     """Speak the shortest sentences of a few languages, in turn."""
     texts = {code: sorted((s.text for s in builtin(code)), key=len) for code in LANGUAGES}
-    requests = [
-        Request(texts[code][i // len(LANGUAGES)], code, (), 0)
-        for i, code in enumerate(LANGUAGES * count)
-    ][:count]
+    turns = [divmod(i, len(LANGUAGES)) for i in range(count)]
+    requests = [Request(texts[LANGUAGES[of]][turn], LANGUAGES[of], (), 0) for turn, of in turns]
     clips = []
     for i, made in enumerate(EspeakSystem().synthesise(requests)):
         assert isinstance(made, Synthesis)
@@ -85,6 +83,9 @@ def main() -> None:
             between = time.perf_counter()
             together = in_batches(judge, part)
             times.append((between - start, time.perf_counter() - between))
+            print(
+                f"{len(part)} clips:    {times[-1][0]:6.1f} s and {times[-1][1]:6.1f} s", flush=True
+            )
             same += sum(a == b for a, b in zip(alone, together, strict=True))
     alone_s, together_s = (sum(column) for column in zip(*times, strict=True))
     print(f"one by one:  {alone_s:6.1f} s  ({alone_s / len(clips):.2f} s a clip)")
