@@ -1,7 +1,9 @@
-# The only entry points a newcomer needs: `make demo` and `make test`.
+# The entry points: `make demo`, `make test`, and `make parity` against the reference implementation.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= offline,test
+TEST_EXTRAS ?= offline,test,quality,speakers
+PARITY_VENV ?= .venv-parity
 
 comma := ,
 empty :=
@@ -9,7 +11,7 @@ space := $(empty) $(empty)
 # One stamp per set of extras: a changed requirement file or another set of extras installs again.
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test parity lint clean
 
 install: $(STAMP)
 
@@ -18,19 +20,29 @@ $(STAMP): pyproject.toml constraints.txt requirements-nodeps.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
-	@rm -f $(VENV)/.installed-*
 	@touch $@
 
 demo: install
 	$(VENV)/bin/xtts-lab run experiments/quickstart.yaml
 
-test: install
+test:
+	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
 	$(VENV)/bin/python -m pytest
 
-lint: install
+# The reference implementation beside ours, in an environment of its own: live parity.
+parity: $(PARITY_VENV)/.installed
+	$(PARITY_VENV)/bin/python -m pytest tests/parity
+
+$(PARITY_VENV)/.installed: pyproject.toml constraints.txt requirements-nodeps.txt requirements-parity.txt
+	$(MAKE) install VENV=$(PARITY_VENV) EXTRAS=test
+	$(PARITY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-parity.txt
+	@touch $@
+
+lint:
+	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PARITY_VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -24,6 +24,7 @@ speakers: {{name: synthetic, count: 20, references: 1}}
 repeats: 63
 limit: {limit}
 metrics: [{{name: duration}}]
+sanity: false
 statistics: {{baseline: "null"}}
 """
 

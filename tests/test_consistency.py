@@ -201,6 +201,7 @@ texts: {name: builtin, languages: [en], per_language: 2}
 speakers: {name: synthetic, count: 3, references: 1}
 pairing: cross
 repeats: 2
+sanity: false
 metrics:
   - {name: consistency, pitch: null, recognizer: null}
   - {name: identification}

@@ -19,6 +19,7 @@ systems: {hum: {name: hum, pitch_hz: 200.0}}
 texts: {name: builtin, languages: [en], per_language: 2}
 speakers: {name: synthetic, count: 2}
 metrics: [{name: long-pause}]
+sanity: false
 """
 
 

@@ -33,8 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiment": BASE | {"audio", "data"},
     "report": BASE,
     "analysis": BASE | {"report"},
-    "cli": BASE | SOUND | {"experiment", "report"},
-    "__init__": set(),
+    "cli": BASE | SOUND | {"api", "experiment", "report"},
+    "__init__": {"api"},
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from xtts_lab import registry
+from xtts_lab.metrics.duration import Duration
 from xtts_lab.metrics.error_rate import Cer, Wer, character_edits, word_edits
 from xtts_lab.metrics.secs import Secs, cosine
 from xtts_lab.text.scoring import CHARACTER_LANGUAGES, normalise
@@ -198,3 +199,11 @@ def test_every_ratio_gives_the_value(name: str) -> None:
     assert values.keys() == metric.directions.keys() == metric.units.keys()
     for quantity, (above, below) in metric.ratios.items():
         assert values[quantity] == components[above] / components[below]
+
+
+def test_duration_has_no_rate_where_no_text_is_known() -> None:
+    metric = Duration()
+    said = Evidence(Utterance("a", "one two", "en", "x"), 2.0, Timings(), {})
+    unknown = Evidence(Utterance("b", "", "en", "x"), 3.0, Timings(), {})
+    assert metric.values(metric.components([said])) == {"seconds": 2.0, "characters_per_s": 3.0}
+    assert metric.values(metric.components([unknown])) == {"seconds": 3.0}

@@ -19,7 +19,7 @@ SCRIPTS = {
     "ko": {"HANGUL"},
 }
 SIGNS = {
-    "es": "ñáé", "fr": "éèàç", "de": "äöüß", "it": "èàù", "pt": "ãçé", "pl": "ąęłśż", "tr": "ığşçö",
+    "es": "ñáé", "fr": "éèà", "de": "äöüß", "it": "èù", "pt": "ãçé", "pl": "ąęłśż", "tr": "ığşçö",
     "cs": "ěščřž", "hu": "áéőű", "ru": "ыйя", "ja": "のはを",
 }  # fmt: skip
 IN_CHARACTERS = {"zh-cn", "ja"}
@@ -96,6 +96,6 @@ def test_selection() -> None:
     numbers = BuiltinTexts(languages=("en",), per_language=1, tags=("numbers",)).sentences()
     assert "numbers" in numbers[0].tags
     with pytest.raises(UsageError, match="did you mean 'en'"):
-        BuiltinTexts(languages=("em",))
+        BuiltinTexts(languages=("eng",))
     with pytest.raises(UsageError, match="has 30"):
         BuiltinTexts(languages=("en",), per_language=31).sentences()

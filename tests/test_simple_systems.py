@@ -103,8 +103,8 @@ def test_espeak_failures_are_one_line_without_paths(espeak, tmp_path):
     assert [failure.error.split(";")[0] for failure in failures] == [
         "espeak: unknown language 'hi'",
         "espeak: there is nothing to say in ' '",
-        "espeak: absent.wav: cannot be read as audio",
-        "espeak: broken.wav: cannot be read as audio",
+        "espeak: absent.wav: cannot be read as audio (no such file, or no right to read it)",
+        "espeak: broken.wav: cannot be read as audio (Format not recognised)",
     ]
 
 

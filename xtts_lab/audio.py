@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from xtts_lab import files
 from xtts_lab.types import Audio
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class AudioError(ValueError):
@@ -47,7 +51,7 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
 def save(path: Path, audio: Audio, comment: str = "") -> None:
     """Write 16-bit WAV atomically: the file is there whole or not at all.
 
-    Samples outside [-1, 1] are clipped. `comment` goes into the WAV's INFO chunk.
+    See `pcm16` for the samples. `comment` goes into the WAV's INFO chunk.
     Raises `AudioError` for samples that are not a finite, non-empty [T].
     """
     import soundfile
@@ -58,19 +62,24 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
         raise AudioError(
             f"audio of shape {tuple(samples.shape)} is empty, not mono, or not finite: not written"
         )
-    pcm = (samples.clamp(-1.0, 1.0) * 32767.0).round().to(torch.int16).numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    pcm = pcm16(samples).numpy()
+
+    def write(partial: Path) -> None:
         with soundfile.SoundFile(
             str(partial), "w", audio.sample_rate, 1, subtype="PCM_16", format="WAV"
         ) as file:
             if comment:
                 file.comment = comment
             file.write(pcm)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    files.write_with(path, write)
+
+
+def pcm16(samples: Tensor) -> Tensor:
+    """Return samples as int16, clipped to [-1, 1): what `load` read of 16-bit audio, exactly."""
+    import torch
+
+    return (samples * 32768.0).round().clamp(-32768.0, 32767.0).to(torch.int16)
 
 
 def comment_of(path: Path) -> str:
@@ -95,5 +104,7 @@ def sha256(path: Path) -> str:
 
 def _reason(error: BaseException) -> str:
     # libsndfile's messages repeat the absolute path, which would differ from run to run.
+    if isinstance(error, OSError) or "System error" in str(error):
+        return "no such file, or no right to read it"
     text = str(error)
     return text.rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__

@@ -18,10 +18,12 @@ from xtts_lab.errors import UsageError
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
         "command": "xtts_lab.systems.command:CommandSystem",
+        "coqui": "xtts_lab.systems.coqui:CoquiSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
+        "xtts": "xtts_lab.systems.xtts:XttsSystem",
     },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",
@@ -85,6 +87,6 @@ def lookup(kind: str, name: str) -> type[Any]:
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Say in one line that `name` is not known, with the nearest name or all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(str(name), choices, n=1)
+    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices) or 'none'}"
     return f"unknown {what} '{name}'; {hint}"

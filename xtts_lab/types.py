@@ -108,10 +108,14 @@ class Speakers(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """What a model knows of a speaker: `prefix` [N, D], or codes [N]; `embedding` [E]."""
+    """What a model knows of a speaker: `prefix` [N, D], or codes [N]; `embedding` [E].
+
+    `reference_s` is how many seconds of reference audio went into the prefix, where that is known.
+    """
 
     prefix: Tensor
     embedding: Tensor
+    reference_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Neither take from nor add to what runs share.")
 ]
 
+Remeasure = Annotated[
+    bool, typer.Option("--remeasure", help="Make the audio again, and take all timings again.")
+]
+
 
 @app.callback()
 def root() -> None:
@@ -60,12 +64,14 @@ def run(
     languages: Languages = None,
     workers: Workers = 1,
     no_cache: NoCache = False,
+    remeasure: Remeasure = False,
 ) -> int:
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
     from xtts_lab.cli.experiments import Choice, run_all
 
     choice = Choice(tuple(overrides or ()), out, device, limit, languages)
-    return run_all(experiment, choice, workers=workers, use_cache=not no_cache)
+    use_cache = not no_cache
+    return run_all(experiment, choice, workers=workers, use_cache=use_cache, remeasure=remeasure)
 
 
 @app.command()
@@ -181,6 +187,87 @@ def export(
     from xtts_lab.cli.export import export as export_to
 
     return export_to(run, folder, to)
+
+
+Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")]
+Language = Annotated[str, typer.Option("--language", "-l", help="Its language, as in en, zh-cn.")]
+CheckpointName = Annotated[
+    str,
+    typer.Option(
+        "--checkpoint",
+        help="A folder, owner/name[@commit] on the hub, or random-tiny (random weights).",
+    ),
+]
+References = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--reference", "-r", metavar="FILE", help="A recording to clone; repeatable."),
+]
+VoiceName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--voice", help="A studio voice of the checkpoint (see xtts-lab voices)."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same speech.")]
+MaxCodes = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code: 46 ms)."),
+]
+
+
+@app.command()
+def synthesise(
+    text: Text,
+    language: Language,
+    checkpoint: CheckpointName,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The WAV to write.")],
+    reference: References = None,
+    voice: VoiceName = None,
+    seed: Seed = 0,
+    max_codes: MaxCodes = None,
+    device: Device = None,
+) -> int:
+    """Say a text with a cloned or a studio voice, into a WAV file."""
+    from xtts_lab.cli import speaking
+
+    speech = speaking.Speech(
+        text, language, checkpoint, tuple(reference or ()), voice, seed, max_codes, device or "auto"
+    )
+    return speaking.synthesise(speech, out)
+
+
+@app.command()
+def stream(
+    text: Text,
+    language: Language,
+    checkpoint: CheckpointName,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The WAV to write.  [default: raw PCM to stdout]"
+        ),
+    ] = None,
+    reference: References = None,
+    voice: VoiceName = None,
+    seed: Seed = 0,
+    max_codes: MaxCodes = None,
+    device: Device = None,
+) -> int:
+    """Say a text in chunks as they are ready, and when each was."""
+    from xtts_lab.cli import speaking
+
+    speech = speaking.Speech(
+        text, language, checkpoint, tuple(reference or ()), voice, seed, max_codes, device or "auto"
+    )
+    return speaking.stream(speech, out)
+
+
+@app.command()
+def voices(
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="As for synthesise.")],
+) -> int:
+    """List the studio voices that come with a checkpoint."""
+    from xtts_lab.cli import speaking
+
+    return speaking.voices(checkpoint)
 
 
 @app.command(name="list")

@@ -48,17 +48,29 @@ def listed(flag: str, text: str, example: str = "en,de") -> list[str]:
     return names
 
 
-def run_all(path: Path, choice: Choice, *, workers: int, use_cache: bool) -> int:
+def run_all(
+    path: Path, choice: Choice, *, workers: int, use_cache: bool, remeasure: bool = False
+) -> int:
     """Run an experiment, or every experiment of a folder; all are checked before one starts."""
     code = DONE
     for plan, folder in _plans(path, choice):
-        code = max(code, execute(plan, folder, workers=workers, use_cache=use_cache))
+        done = execute(plan, folder, workers=workers, use_cache=use_cache, remeasure=remeasure)
+        code = max(code, done)
     return code
 
 
-def execute(plan: Plan, folder: Path, *, workers: int, use_cache: bool) -> int:
+def execute(
+    plan: Plan, folder: Path, *, workers: int, use_cache: bool, remeasure: bool = False
+) -> int:
     """Run a plan in a run folder, print its results, and return the exit code."""
-    outcome = run_plan(plan, RunFolder(folder), report.build, workers=workers, use_cache=use_cache)
+    outcome = run_plan(
+        plan,
+        RunFolder(folder),
+        report.build,
+        workers=workers,
+        use_cache=use_cache,
+        remeasure=remeasure,
+    )
     _conclude(plan, folder, outcome)
     return FAILED_TRIALS if outcome.failures else DONE
 
@@ -94,7 +106,7 @@ def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
 def _conclude(plan: Plan, folder: Path, outcome: Outcome) -> None:
     import pandas as pd
 
-    summary = pd.read_csv(folder / "summary.csv")
+    summary = pd.read_csv(folder / "summary.csv", keep_default_na=False, na_values=[""])
     whole = summary[summary["language"] == "all"]
     columns = ["arm", "metric", "mean", "ci_low", "ci_high"]
     for arm, metric, mean, low, high in whole[columns].to_numpy().tolist():

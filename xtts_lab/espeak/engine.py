@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 22050
 RATE_WPM = 165
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised whenever this package changes what is said for the same input."""
 
 

@@ -7,7 +7,7 @@ language of the text apart from cross-lingual ones, which never share a row of a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,17 @@ def cell_table(
     cells["numerator"] = cells["numerator"].where(~mean, cells["numerator"] / cells["n"])
     cells["denominator"] = cells["denominator"].where(~mean, 1.0)
     return with_components(cells.reset_index(), wide, [*GROUP, *CELL], pooled)
+
+
+def with_enough(cells: pd.DataFrame, least: Mapping[str, int], count: str = "n") -> pd.DataFrame:
+    """Return the cells of languages in which `count` adds up to what a metric takes at `least`.
+
+    So a percentile that lies in the tail is blank, not wild, where there are few trials.
+    """
+    if not least:
+        return cells
+    there = cells.groupby([*GROUP, "language"], observed=True)[count].transform("sum")
+    return cells[there >= cells["metric"].map(dict(least)).fillna(0)]
 
 
 def tally(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
 from xtts_lab.experiment.environment import environment
 from xtts_lab.experiment.journal import Journal
+from xtts_lab.experiment.latency import stream_trials
 from xtts_lab.experiment.measure import Need, measure, needs_of
 from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.plan import Plan
@@ -43,12 +44,16 @@ def run(
     *,
     workers: int = 1,
     use_cache: bool = True,
+    remeasure: bool = False,
 ) -> Outcome:
     """Do what is missing in a run folder, write its tables, and have its report written.
 
-    A finished run of the same work is left as it is. Failed work is tried again.
+    A finished run of the same work is left as it is. Failed work is tried again. `remeasure` takes
+    all timings again, for which all audio is made again.
     """
     with folder.locked():
+        if remeasure:
+            folder.forget_timings()
         if folder.is_finished(plan.work):
             say("everything is there already: 0 synthesised, 0 measured, 0 scored")
             return Outcome(0, 0, 0, 0, 0)
@@ -56,11 +61,20 @@ def run(
         files.write_text(folder.path / "experiment.yaml", plan.experiment.resolved_yaml())
         files.write_json(folder.path / "environment.json", environment(plan))
         cache = Cache(cache_dir() if use_cache else None)
-        with Journal(folder.trials_log) as trials, Journal(folder.evidence_log) as evidence:
-            made, cached = synthesise(plan, folder, trials, cache, workers)
+        with (
+            Journal(folder.trials_log) as trials,
+            Journal(folder.evidence_log) as evidence,
+            Journal(folder.latency_log) as latency,
+        ):
+            # Audio from the cache has no timings.
+            source = Cache(None) if folder.remeasuring.exists() else cache
+            made, cached = synthesise(plan, folder, trials, source, workers)
+            folder.remeasuring.unlink(missing_ok=True)
+            # Before the instruments load, and with no worker at work beside it.
+            streams = stream_trials(plan, folder, trials, latency)
             needs = needs_of(plan, folder, trials)
             measured = measure(plan, needs, evidence, cache, workers)
-            scored, failures = _write_tables(plan, folder, needs, trials, evidence)
+            scored, failures = _write_tables(plan, folder, needs, trials, evidence, streams)
         write_report(folder.path)
         if failures == 0:
             files.write_json(folder.finished, {"work": plan.work})
@@ -68,15 +82,23 @@ def run(
 
 
 def _write_tables(
-    plan: Plan, folder: RunFolder, needs: Sequence[Need], trials: Journal, evidence: Journal
+    plan: Plan,
+    folder: RunFolder,
+    needs: Sequence[Need],
+    trials: Journal,
+    evidence: Journal,
+    streams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
-    scores = tables.frame(score(plan, needs, trials, evidence), tables.SCORES)
-    failures = tables.failures_frame(plan, needs, trials, evidence)
+    scores = tables.frame(score(plan, needs, trials, evidence, streams), tables.SCORES)
+    failures = tables.failures_frame(plan, needs, trials, evidence, streams)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
+    if any(use.streaming for use in plan.metrics):
+        latency = tables.latency_frame(plan, streams)
+        tables.write_parquet(folder.path / "latency.parquet", latency)
     tables.write_csv(folder.path / "failures.csv", failures)
     _write_statistics(plan, folder, scores, trial_rows)
     return len(scores), len(failures)
@@ -109,6 +131,7 @@ def metric_info(uses: Sequence[MetricUse]) -> dict[str, MetricInfo]:
             direction=use.metric.directions[quantity],
             grouped=use.metric.level == "repeats",
             pool=use.pool(quantity),
+            least=use.least(quantity),
         )
         for use in uses
         for quantity, metric_id in use.ids.items()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from xtts_lab.experiment.journal import Journal
+from xtts_lab.experiment.latency import streamed_of
 from xtts_lab.experiment.measure import Need
 from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.experiment.pooled import Pool
 from xtts_lab.experiment.synthesise import timings_of
 from xtts_lab.types import Evidence
 
@@ -17,16 +20,22 @@ Row = dict[str, Any]
 Voice = tuple[str, str, str | None, str]
 
 
-def score(plan: Plan, needs: Sequence[Need], trials: Journal, evidence: Journal) -> list[Row]:
+def score(
+    plan: Plan,
+    needs: Sequence[Need],
+    trials: Journal,
+    evidence: Journal,
+    streams: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Row]:
     """Return one row per unit (trial, or group of repeats) and metric id, in plan order.
 
     A metric that does not apply to a unit has no row; one whose evidence failed has a row without
-    a value, and the error in `detail`.
+    a value, and the error in `detail`. `streams` are the latency driver's records, by trial.
     """
     by_trial: dict[str, list[Need]] = {}
     for need in needs:
         by_trial.setdefault(need.trial_id, []).append(need)
-    gather = _Gatherer(by_trial, trials, evidence)
+    gather = _Gatherer(by_trial, trials, evidence, streams or {})
     groups = list(_groups(plan, trials))
     deterministic = _deterministic_arms(groups, trials)
     by_voice: dict[Voice, list[list[Trial]]] = {}
@@ -93,25 +102,41 @@ def _score_unit(
     for quantity, value in use.metric.values(components).items():
         above, below = ratios.get(quantity, ("", ""))
         parts = (components.get(above), components.get(below))
-        kept = {"components": components} if quantity in use.pooled else {}
+        pool = use.pool(quantity)
+        kept = {} if pool is None else {"components": _counting(pool, components)}
         rows.append(_row(unit[0], use.ids[quantity], value, parts, {**detail, **kept}))
     return rows
+
+
+def _counting(pool: Pool, components: Mapping[str, float]) -> dict[str, float]:
+    return {name: part for name, part in components.items() if pool.merge(name) is not None}
 
 
 class _Gatherer:
     """Evidence of trials for metrics, each gathered once."""
 
     def __init__(
-        self, needs: Mapping[str, Sequence[Need]], trials: Journal, evidence: Journal
+        self,
+        needs: Mapping[str, Sequence[Need]],
+        trials: Journal,
+        evidence: Journal,
+        streams: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._needs, self._trials, self._evidence = needs, trials, evidence
+        self._streams = streams
         self._known: dict[tuple[int, str], tuple[Evidence, str | None]] = {}
 
     def __call__(self, use: MetricUse, trial: Trial) -> tuple[Evidence, str | None]:
         key = (id(use), trial.id)
         if key not in self._known:
             needs = self._needs.get(trial.id, ())
-            self._known[key] = _evidence(use, trial, needs, self._trials, self._evidence)
+            found, error = _evidence(use, trial, needs, self._trials, self._evidence)
+            streamed = self._streams.get(trial.id) if use.streaming else None
+            if streamed is not None and streamed["error"] is None:
+                found = replace(found, stream=streamed_of(streamed))
+            elif streamed is not None:
+                error = error or streamed["error"]
+            self._known[key] = found, error
         return self._known[key]
 
 

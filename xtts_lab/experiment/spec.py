@@ -31,7 +31,11 @@ class StatisticsSpec(pydantic.BaseModel):
 
 
 class ExperimentSpec(pydantic.BaseModel):
-    """An experiment as written; parts that name something are checked by that thing's schema."""
+    """An experiment as written; parts that name something are checked by that thing's schema.
+
+    `sanity` adds the metric of that name where `metrics` does not have it, so that every report
+    counts silence, clipping, loops and impossible speed.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     schema_version: Literal[1] = 1
@@ -47,6 +51,7 @@ class ExperimentSpec(pydantic.BaseModel):
     limit: int | None = pydantic.Field(default=None, ge=1)
     instruments: dict[str, Spec] = {}
     metrics: list[Spec] = pydantic.Field(min_length=1)
+    sanity: bool = True
     statistics: StatisticsSpec = StatisticsSpec()
     claims: list[Any] = []
 
@@ -100,6 +105,8 @@ def resolve(document: Document) -> Experiment:
         for i, metric in enumerate(spec.metrics)
     ]
     _refuse_twins(metrics, where)
+    if spec.sanity and not any(metric["name"] == "sanity" for metric in metrics):
+        metrics.append(_sanity(metrics, where))
     resolved = spec.model_copy(
         update={
             "systems": {
@@ -114,6 +121,13 @@ def resolve(document: Document) -> Experiment:
         }
     )
     return Experiment(resolved, arms, document, tuple(claims))
+
+
+def _sanity(metrics: Sequence[Mapping[str, Any]], where: Where) -> Spec:
+    """Return the metric `sanity`, with the recogniser that is at work already, if one is."""
+    recognizers = [metric["recognizer"] for metric in metrics if metric.get("recognizer")]
+    asked = {"name": "sanity", "recognizer": recognizers[0] if recognizers else None}
+    return config.resolve("metrics", asked, where / "sanity")
 
 
 def _choose_languages(document: Document, languages: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.bootstrap import generator, holm, sign_flip
-from xtts_lab.experiment.cells import CELL, GROUP, cell_table, placed, tally
+from xtts_lab.experiment.cells import CELL, GROUP, cell_table, placed, tally, with_enough
 from xtts_lab.experiment.effects import Effect, Options, gap, level
 from xtts_lab.experiment.pooled import Pool
 from xtts_lab.registry import unknown
@@ -41,13 +41,15 @@ class MetricInfo:
     """What a reader must know of a metric id: its unit, and which way is better.
 
     `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
-    sums, and this turns the totals of its components into values.
+    sums, and this turns the totals of its components into values. `least`: the scored trials of a
+    language below which it has no value.
     """
 
     unit: str
     direction: Direction
     grouped: bool = False
     pool: Pool | None = None
+    least: int = 0
 
 
 def summarise(
@@ -64,15 +66,16 @@ def summarise(
     `scores` has one row a (trial, metric id): trial_id, arm, language, metric, value, numerator,
     denominator (NaN where the metric is no ratio). A missing row means that the metric does not
     apply; a value that is NaN means that the measurement failed. `n` counts scored trials, `failed`
-    those that should have been, `skipped` those to which the metric does not apply. Intervals are
-    those of a crossed bootstrap over speakers and sentences (see `intervals`), blank where there is
+    those that should have been, `skipped` those to which the metric does not apply. A metric that
+    has too few trials everywhere (see `MetricInfo.least`) has no row. Intervals are those of a
+    crossed bootstrap over speakers and sentences (see `intervals`), blank where there is
     one of each.
     """
     options = Options(confidence, resamples, seed)
     located = placed(trials)
     grouped = [metric for metric, known in info.items() if known.grouped]
-    counts = tally(scores, located, _metrics(scores, info), grouped)
-    cells = cell_table(scores, located, _pools(info))
+    cells = with_enough(cell_table(scores, located, _pools(info)), _least(info))
+    counts = tally(scores, located, _printed(scores, cells, info), grouped)
     groups = dict(iter(cells.groupby(GROUP, sort=True, observed=True)))
     empty = cells.iloc[:0]
     rows: list[dict[str, object]] = []
@@ -108,9 +111,11 @@ def compare(
         raise UsageError(f"statistics.baseline: {unknown('arm', baseline, arms)}")
     located = placed(trials)
     cells = cell_table(scores, located, _pools(info))
-    base = cells[cells["arm"] == baseline].drop(columns=["arm", "n"])
+    base = cells[cells["arm"] == baseline].drop(columns="arm")
     others = cells[cells["arm"] != baseline]
     pairs = others.merge(base, on=["condition", "metric", *CELL], suffixes=("", "_base"))
+    for count in ("n", "n_base"):
+        pairs = with_enough(pairs, _least(info), count)
     options = Options(confidence, resamples, seed)
     rows: list[dict[str, object]] = []
     for key, frame in pairs.groupby(GROUP, sort=True, observed=True):
@@ -137,6 +142,20 @@ def _metrics(scores: pd.DataFrame, info: Mapping[str, MetricInfo]) -> list[str]:
 
 def _pools(info: Mapping[str, MetricInfo]) -> dict[str, Pool]:
     return {metric: known.pool for metric, known in info.items() if known.pool is not None}
+
+
+def _least(info: Mapping[str, MetricInfo]) -> dict[str, int]:
+    return {metric: known.least for metric, known in info.items() if known.least > 0}
+
+
+def _printed(
+    scores: pd.DataFrame, cells: pd.DataFrame, info: Mapping[str, MetricInfo]
+) -> list[str]:
+    """Return all metric ids but those that take more trials than any arm and language have."""
+    here, least = set(cells["metric"]), _least(info)
+    return [
+        metric for metric in _metrics(scores, info) if metric in here or least.get(metric, 0) < 2
+    ]
 
 
 def _summary_rows(

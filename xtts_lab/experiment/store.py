@@ -22,6 +22,7 @@ class RunFolder:
         self.evidence_log = self.state / "evidence.jsonl"
         self.latency_log = self.state / "latency.jsonl"
         self.finished = self.state / "finished.json"
+        self.remeasuring = self.state / "remeasuring"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -55,7 +56,11 @@ class RunFolder:
             ) from error
 
     def forget_timings(self) -> None:
-        """Drop what was timed here, with the record of the audio whose making was timed."""
+        """Drop what was timed here, with the record of the audio whose making was timed.
+
+        `remeasuring` is there until that audio is made again, even if the process is killed.
+        """
+        self.remeasuring.touch()
         for path in (self.finished, self.latency_log, self.trials_log):
             path.unlink(missing_ok=True)
 

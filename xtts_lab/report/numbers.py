@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 BLANK = "–"
-_DECIMALS = {"ratio": 1, "%": 1, "s": 2, "ms": 0, "1/s": 1, "Hz": 0}
+_DECIMALS = {"ratio": 1, "%": 1, "s": 2, "ms": 1, "1/s": 1, "Hz": 0}
 _SHOWN_UNIT = {"ratio": "%", "1/s": "/s", "cosine": "", "1": ""}
 
 

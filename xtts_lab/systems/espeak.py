@@ -71,17 +71,12 @@ class EspeakSystem:
         Raises `AudioError` for a reference that cannot be read, `ValueError` for one made by
         another version of the synthetic speakers.
         """
-        from xtts_lab.audio import AudioError, comment_of
+        from xtts_lab.audio import comment_of
         from xtts_lab.espeak.speakers import variant_of
 
         if self._speaker == "default" or not references:
             return None
-        path = references[0].audio
-        try:
-            comment = comment_of(path)
-        except (OSError, RuntimeError):  # soundfile's messages name the whole path
-            raise AudioError(f"{path.name}: cannot be read as audio") from None
-        return variant_of(comment)
+        return variant_of(comment_of(references[0].audio))
 
     def stream(self, request: Request, voice: Variant | None) -> Iterator[Audio]:
         """Yield float32 chunks of about 90 ms; raises `EspeakError` where nothing can be said."""

@@ -15,9 +15,11 @@ Both sides go through the same function. What it does, and why:
 - Arabic: short vowels and other tashkeel go, as does tatweel, and alef with hamza, madda or wasla
   becomes a bare alef, since texts write these at will. Teh marbuta and alef maksura stay.
 - Chinese, Japanese, Korean: all white space goes; they are scored by character.
+- Chinese: traditional characters become simplified ones, since recognisers write either.
 - Numbers are not spelled out, and spelling variants are not unified.
 
-A change that can alter any score raises `NORMALISER_VERSION`.
+A change that can alter any score raises the version of the rules that changed: the general ones, or
+those of one language. Scores carry `normaliser_version` of their language.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-NORMALISER_VERSION = "1"
+from xtts_lab.text.simplified import to_simplified
 
 CHARACTER_LANGUAGES = frozenset({"zh-cn", "ja", "ko"})
 """Languages scored by character alone: WER does not apply, and white space does not count."""
@@ -46,7 +49,9 @@ def normalise(text: str, language: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text)
     text = unicodedata.normalize("NFKC", _lower(text, language))
-    text = _LANGUAGE_RULES.get(language, _unchanged)("".join(map(_clean, text)))
+    rule = _LANGUAGE_RULES.get(language)
+    text = "".join(map(_clean, text))
+    text = text if rule is None else rule.apply(text)
     words = filter(None, map(_without_leading_marks, _SECOND_DOT.sub("i", text).split()))
     joined = ("" if language in CHARACTER_LANGUAGES else " ").join(words)
     # What was apart may compose now: a vowel and its accent, two Hangul jamo.
@@ -84,5 +89,29 @@ def _unchanged(text: str) -> str:
     return text
 
 
-# Chinese belongs here once traditional characters are mapped to simplified ones.
-_LANGUAGE_RULES: Mapping[str, Callable[[str], str]] = {"ar": _arabic}
+@dataclass(frozen=True)
+class _Rule:
+    """What one language adds to the general rules."""
+
+    version: int
+    apply: Callable[[str], str]
+
+
+_GENERAL_VERSION = 1
+_LANGUAGE_RULES: Mapping[str, _Rule] = {
+    "ar": _Rule(1, _arabic),
+    "tr": _Rule(1, _unchanged),  # its lower case
+    "zh-cn": _Rule(2, to_simplified),
+}
+
+NORMALISER_VERSION = "+".join(
+    [f"general.{_GENERAL_VERSION}", *(f"{k}.{rule.version}" for k, rule in _LANGUAGE_RULES.items())]
+)
+"""The versions of all rules."""
+
+
+def normaliser_version(language: str) -> str:
+    """Return the versions of the rules that a language's texts go through."""
+    rule = _LANGUAGE_RULES.get(language)
+    general = f"general.{_GENERAL_VERSION}"
+    return general if rule is None else f"{general}+{language}.{rule.version}"

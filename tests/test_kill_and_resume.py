@@ -1,0 +1,80 @@
+"""A run killed with SIGKILL resumes to the results of an uninterrupted one, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+EXPERIMENT = """\
+name: killed
+systems: {a: {name: espeak}, b: {name: espeak, speed_wpm: 220}}
+texts: {name: builtin, languages: [en, de], per_language: 3}
+speakers: {name: synthetic, count: 3}
+repeats: 2
+metrics: [{name: duration}, {name: secs, encoder: resemblyzer}]
+sanity: false
+statistics: {baseline: a, resamples: 200}
+"""
+
+
+def _command(folder: Path, name: str) -> list[str]:
+    file = folder / "x.yaml"
+    file.write_text(EXPERIMENT)
+    arguments = ["run", str(file), "--out", str(folder / name), "--no-cache"]
+    return [sys.executable, "-m", "xtts_lab.cli", *arguments]
+
+
+def _results(run: Path) -> dict[str, bytes]:
+    found = {
+        path.relative_to(run).as_posix(): path.read_bytes()
+        for path in run.rglob("*")
+        if path.is_file() and ".state" not in path.parts and path.name != "timings.parquet"
+    }
+    trials = pd.read_parquet(run / "trials.parquet").drop(columns="synthesis_s")
+    return {**found, "trials.parquet": trials.to_csv().encode()}
+
+
+def _kill_at(command: list[str], line_start: str) -> None:
+    """Kill the run, its workers and its helpers as soon as it prints a line."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(line_start):
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("whole")
+    subprocess.run(_command(folder, "run"), check=True, capture_output=True)
+    return _results(folder / "run")
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        ["synthesise: 0/", "synthesise: 12/"],
+        ["synthesise: 20/", "measure resemblyzer: 0/"],
+        ["measure resemblyzer: 9/"],
+    ],
+    ids=lambda m: " then ".join(m),
+)
+def test_a_killed_run_resumes(
+    moments: list[str], tmp_path: Path, uninterrupted: dict[str, bytes]
+) -> None:
+    command = _command(tmp_path, "run")
+    for moment in moments:
+        _kill_at(command, moment)
+        assert not (tmp_path / "run" / "report.html").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    assert _results(tmp_path / "run") == uninterrupted
+    assert not list((tmp_path / "run").rglob("*.partial"))

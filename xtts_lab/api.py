@@ -1,0 +1,223 @@
+"""The public Python interface: a checkpoint that clones voices and speaks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from xtts_lab import registry
+from xtts_lab.checkpoint import Checkpoint, load, locate
+from xtts_lab.checkpoint.builtin import builtin_folder
+from xtts_lab.device import resolve_device
+from xtts_lab.errors import UsageError
+from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.speak import Spoken, speak
+from xtts_lab.inference.speak import stream as stream_prompt
+from xtts_lab.inference.voice import blend, clone
+from xtts_lab.model import CloningDefaults, XttsModel
+from xtts_lab.text.tokenizer import XttsTokenizer
+from xtts_lab.types import Audio, Reference, Request, Synthesis, Timings, Voice
+
+STREAM_CHUNK_CODES = 20
+"""Codes a streamed chunk: 0.93 s of speech, as the reference implementation streams."""
+
+
+MAX_KEPT_VOICES = 64
+"""How many cloned voices `synthesise_batch` keeps; the oldest goes first."""
+
+
+class XTTS:
+    """An XTTS ready to speak.
+
+    Every call is reproducible: what is said depends on text, language, voice, seed and settings
+    alone. `coqui_compat` restores the reference implementation's text front end, its truncation
+    of references and its repetition penalty, mistakes included.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", *, coqui_compat: bool = False
+    ) -> None:
+        self.device = resolve_device(device)
+        self.checkpoint = checkpoint
+        self.model: XttsModel = checkpoint.model.to(self.device)
+        self.coqui_compat = coqui_compat
+        self.tokenizer = XttsTokenizer.from_file(checkpoint.vocabulary, coqui_compat=coqui_compat)
+        self._cloned: dict[tuple[Path, ...], Voice] = {}
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path, *, device: str = "auto", coqui_compat: bool = False
+    ) -> XTTS:
+        """Load a folder, a fine-tune, `owner/name[@commit]` on the hub, or a built-in name.
+
+        Raises `UsageError`, in one line, for what is absent or does not fit; nothing in a
+        checkpoint is ever executed.
+        """
+        folder = builtin_folder(str(source)) or locate(source)
+        return cls(load(folder), device, coqui_compat=coqui_compat)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the speech, in Hz."""
+        return self.model.config.sample_rate
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages that the vocabulary has a tag for."""
+        return self.tokenizer.languages
+
+    @property
+    def voices(self) -> Mapping[str, Voice]:
+        """The studio voices that came with the checkpoint, by name."""
+        return self.checkpoint.voices
+
+    @property
+    def sampling(self) -> SamplingOptions:
+        """The checkpoint's own way to draw codes."""
+        own = self.model.config.sampling
+        return SamplingOptions(
+            own.temperature,
+            own.top_k,
+            own.top_p,
+            own.repetition_penalty,
+            coqui_compat=self.coqui_compat,
+        )
+
+    def voice(self, name: str) -> Voice:
+        """Return a studio voice; an unknown name is a `UsageError` that names the nearest."""
+        if name not in self.voices:
+            raise UsageError(registry.unknown("voice", name, self.voices))
+        return self.voices[name]
+
+    def clone_voice(
+        self, references: Sequence[str | Path], *, cloning: CloningDefaults | None = None
+    ) -> Voice:
+        """Make a voice of any number of recordings of any length, in flat memory.
+
+        Both halves are duration-weighted means over the chunks of all references; the seconds that
+        went in stand in `Voice.reference_s`.
+        """
+        paths = [Path(reference) for reference in references]
+        cloned = clone(self.model, paths, cloning, self.coqui_compat)
+        return replace(cloned.voice, reference_s=cloned.prefix_s)
+
+    def blend_voices(self, voices: Sequence[tuple[Voice, float]]) -> Voice:
+        """Mix voices by weights: `[(voice, 0.5), (other, 0.5)]`."""
+        return blend(voices)
+
+    def synthesise(
+        self,
+        text: str,
+        *,
+        language: str,
+        voice: Voice | str,
+        seed: int = 0,
+        speed: float = 1.0,
+        sampling: SamplingOptions | None = None,
+        max_codes: int | None = None,
+    ) -> Audio:
+        """Say a text of any length; long texts are split at sentences and clauses."""
+        prompts = self._prompts(text, language, self._voice(voice), seed, sampling, max_codes)
+        embedding = self._voice(voice).embedding
+        spoken = [speak(self.model, [p], [embedding], speed)[0] for p in prompts]
+        return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
+
+    def synthesise_batch(
+        self,
+        requests: Sequence[Request],
+        *,
+        sampling: SamplingOptions | None = None,
+        max_codes: int | None = None,
+        voice: str | None = None,
+    ) -> list[Synthesis]:
+        """Say many things at once; each keeps its own seed, and sounds as it would alone.
+
+        References that several requests share are cloned once. `voice` names a studio voice to
+        speak with in place of the references.
+        """
+        start = perf_counter()
+        named = None if voice is None else self.voice(voice)
+        voices = [named or self._voice_of(request.references) for request in requests]
+        condition_ms = (perf_counter() - start) * 1e3
+        pieces = [
+            self._prompts(r.text, r.language, voice, r.seed, sampling, max_codes)
+            for r, voice in zip(requests, voices, strict=True)
+        ]
+        flat = [prompt for of in pieces for prompt in of]
+        embeddings = [v.embedding for v, of in zip(voices, pieces, strict=True) for _ in of]
+        spoken = iter(speak(self.model, flat, embeddings))
+        groups = [[next(spoken) for _ in of] for of in pieces]
+        total_ms = (perf_counter() - start) * 1e3
+        timings = Timings(condition_ms=condition_ms, total_ms=total_ms)
+        return [self._joined(group, timings) for group in groups]
+
+    def stream(
+        self,
+        text: str,
+        *,
+        language: str,
+        voice: Voice | str,
+        seed: int = 0,
+        speed: float = 1.0,
+        sampling: SamplingOptions | None = None,
+        max_codes: int | None = None,
+        chunk_codes: int = STREAM_CHUNK_CODES,
+    ) -> Iterator[Audio]:
+        """Say a text in chunks as they are ready; joined, they are what `synthesise` returns."""
+        chosen = self._voice(voice)
+        for prompt in self._prompts(text, language, chosen, seed, sampling, max_codes):
+            for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed):
+                yield Audio(samples, self.sample_rate)
+
+    def _voice(self, voice: Voice | str) -> Voice:
+        return self.voice(voice) if isinstance(voice, str) else voice
+
+    def _voice_of(self, references: Sequence[Reference]) -> Voice:
+        key = tuple(reference.audio for reference in references)
+        if key not in self._cloned:
+            if len(self._cloned) >= MAX_KEPT_VOICES:
+                self._cloned.pop(next(iter(self._cloned)))
+            self._cloned[key] = self.clone_voice(key)
+        return self._cloned[key]
+
+    def _prompts(
+        self,
+        text: str,
+        language: str,
+        voice: Voice,
+        seed: int,
+        sampling: SamplingOptions | None,
+        max_codes: int | None,
+    ) -> list[Prompt]:
+        """Return one prompt a piece of text; the first piece has the seed itself."""
+        pieces = self.tokenizer.split(text, language)
+        if not pieces:
+            raise UsageError("text: nothing to say; write at least one word")
+        tokens = [torch.tensor(self.tokenizer.encode(p, language)) for p in pieces]
+        return [
+            Prompt(voice.prefix, ids, _seed_of(seed, index), sampling or self.sampling, max_codes)
+            for index, ids in enumerate(tokens)
+        ]
+
+    def _joined(self, parts: Sequence[Spoken], timings: Timings) -> Synthesis:
+        stop: Literal["end", "limit"] = "end"
+        if any(part.stop == "limit" for part in parts):
+            stop = "limit"
+        samples: Tensor = torch.cat([part.samples for part in parts])
+        codes = torch.cat([part.codes for part in parts])
+        return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes)
+
+
+def _seed_of(seed: int, index: int) -> int:
+    """Return the seed of a text's piece: the request's for the first, then derived from it."""
+    if index == 0:
+        return seed
+    return int(hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:8], 16) & 0x7FFF_FFFF

@@ -1,0 +1,200 @@
+"""Configurations <-> JSON: the published `config.json`, and dataclasses as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from xtts_lab.errors import UsageError
+from xtts_lab.model import CloningDefaults, ModelConfig, SamplingDefaults
+from xtts_lab.nn.gpt import GptConfig
+
+T = TypeVar("T")
+
+SECTION = "xtts_lab"
+"""The key under which sizes stand that the published format has no name for."""
+
+GPT_KEYS = {
+    "layers": "gpt_layers",
+    "width": "gpt_n_model_channels",
+    "heads": "gpt_n_heads",
+    "text_tokens": "gpt_number_text_tokens",
+    "start_text": "gpt_start_text_token",
+    "stop_text": "gpt_stop_text_token",
+    "audio_tokens": "gpt_num_audio_tokens",
+    "start_audio": "gpt_start_audio_token",
+    "stop_audio": "gpt_stop_audio_token",
+    "max_text": "gpt_max_text_tokens",
+    "max_audio": "gpt_max_audio_tokens",
+}
+GENERATOR_KEYS = {
+    "input_width": "decoder_input_dim",
+    "embedding": "d_vector_dim",
+    "speaker_in_every_stage": "cond_d_vector_in_each_upsampling_layer",
+}
+VOCODER_KEYS = {
+    "input_sample_rate": "input_sample_rate",
+    "sample_rate": "output_sample_rate",
+    "code_stride": "gpt_code_stride_len",
+}
+CLONING_KEYS = {
+    "chunk_s": "gpt_cond_chunk_len",
+    "window_s": "max_ref_len",
+    "limit_s": "gpt_cond_len",
+    "normalise_peak": "sound_norm_refs",
+}
+SAMPLING_KEYS = {
+    "temperature": "temperature",
+    "top_k": "top_k",
+    "top_p": "top_p",
+    "repetition_penalty": "repetition_penalty",
+}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object; `UsageError` where the file is absent, no JSON, or no object."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path.name}: no such file in {path.parent.name}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path.name}: cannot be read as JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{path.name}: holds no JSON object")
+    return data
+
+
+def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> ModelConfig:
+    """Return the configuration of a published `config.json`.
+
+    The published file leaves the text tokens open; like the reference, they come from
+    `vocabulary` (token -> id), where that has them.
+    """
+    args = data.get("model_args", {})
+    if not isinstance(args, Mapping):
+        raise UsageError("config.json: model_args must be an object")
+    if args.get("gpt_use_perceiver_resampler") is not True:
+        raise UsageError(
+            "config.json: gpt_use_perceiver_resampler is not true; "
+            "this is an XTTS v1 checkpoint, and only v2 is supported"
+        )
+    gpt = _with_vocabulary(_section(GptConfig(), GPT_KEYS, args), vocabulary)
+    base = ModelConfig()
+    own = data.get(SECTION)
+    parts = _parts(base, args, gpt) if own is None else _own_parts(base, own)
+    return replace(
+        parts,
+        gpt=gpt,
+        cloning=_section(CloningDefaults(), CLONING_KEYS, data),
+        sampling=_section(SamplingDefaults(), SAMPLING_KEYS, data),
+        languages=_languages(data.get("languages", list(base.languages))),
+    )
+
+
+def to_published(config: ModelConfig) -> dict[str, Any]:
+    """Return `config` as a published `config.json`, with our section where sizes are unusual."""
+    gpt, generator = config.gpt, config.vocoder.generator
+    args: dict[str, Any] = {key: getattr(gpt, field) for field, key in GPT_KEYS.items()}
+    args |= {key: getattr(generator, field) for field, key in GENERATOR_KEYS.items()}
+    args |= {key: getattr(config.vocoder, field) for field, key in VOCODER_KEYS.items()}
+    args["gpt_use_perceiver_resampler"] = True
+    data: dict[str, Any] = {"model": "xtts", "model_args": args}
+    data |= {key: _integral(getattr(config.cloning, f)) for f, key in CLONING_KEYS.items()}
+    data |= {key: getattr(config.sampling, field) for field, key in SAMPLING_KEYS.items()}
+    data["languages"] = list(config.languages)
+    if from_published(data, {}) != config:
+        names = ("conditioner", "vocoder", "speaker_encoder")
+        data[SECTION] = {name: dataclasses.asdict(getattr(config, name)) for name in names}
+    return data
+
+
+def from_json(kind: type[T], data: object, where: str) -> T:
+    """Build a dataclass from JSON; `UsageError` names the first key that does not fit."""
+    if not isinstance(data, Mapping):
+        raise UsageError(f"{where}: must be an object")
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(data) - set(hints))
+    if unknown:
+        raise UsageError(f"{where}: unknown key '{unknown[0]}'")
+    values = {key: _value(hints[key], value, f"{where}.{key}") for key, value in data.items()}
+    return kind(**values)
+
+
+def _own_parts(base: ModelConfig, own: object) -> ModelConfig:
+    names = ("conditioner", "vocoder", "speaker_encoder")
+    if not isinstance(own, Mapping) or set(own) != set(names):
+        raise UsageError(f"config.json: {SECTION} must hold {', '.join(names)}")
+    parts = {
+        name: from_json(type(getattr(base, name)), own[name], f"config.json: {SECTION}.{name}")
+        for name in names
+    }
+    return replace(base, **parts)
+
+
+def _section(default: T, keys: Mapping[str, str], data: Mapping[str, Any]) -> T:
+    """Fill a dataclass from the published keys; those that are absent or null keep the default."""
+    hints = typing.get_type_hints(type(default))
+    found = {
+        field: _value(hints[field], data[key], f"config.json: {key}")
+        for field, key in keys.items()
+        if data.get(key) is not None
+    }
+    return replace(default, **found)  # type: ignore[type-var]
+
+
+def _parts(base: ModelConfig, args: Mapping[str, Any], gpt: GptConfig) -> ModelConfig:
+    """The parts whose sizes follow from the GPT's in the published format."""
+    conditioner = replace(base.conditioner, width=gpt.width, encoder_heads=gpt.heads)
+    generator = replace(base.vocoder.generator, input_width=gpt.width)
+    generator = _section(generator, GENERATOR_KEYS, args)
+    vocoder = _section(replace(base.vocoder, generator=generator), VOCODER_KEYS, args)
+    return replace(base, conditioner=conditioner, vocoder=vocoder)
+
+
+def _languages(value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise UsageError("config.json: languages must be a list of language codes")
+
+
+def _with_vocabulary(gpt: GptConfig, vocabulary: Mapping[str, int]) -> GptConfig:
+    if not vocabulary:
+        return gpt
+    return replace(
+        gpt,
+        text_tokens=max(vocabulary.values()) + 1,
+        start_text=vocabulary.get("[START]", gpt.start_text),
+        stop_text=vocabulary.get("[STOP]", gpt.stop_text),
+    )
+
+
+def _value(hint: Any, value: object, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_json(hint, value, where)  # type: ignore[arg-type]
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        choices = [part for part in inner if part is not type(None)]
+        return None if value is None else _value(choices[0], value, where)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(inner[0], item, where) for item in value)
+    if origin is Literal and value in inner:
+        return value
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, str) and isinstance(value, hint) and not isinstance(value, bool):
+        return value
+    raise UsageError(f"{where}: {value!r} is not of the kind {getattr(hint, '__name__', hint)}")
+
+
+def _integral(value: float | bool) -> float | bool:
+    # The published file gives whole seconds, and the reference multiplies them as integers.
+    whole = not isinstance(value, bool) and float(value).is_integer()
+    return int(value) if whole else value

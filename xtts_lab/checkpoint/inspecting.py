@@ -1,0 +1,83 @@
+"""What a checkpoint is, read no further than its small files; and the hashes of its content."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xtts_lab import files
+from xtts_lab.audio import sha256
+from xtts_lab.cache import cache_dir
+from xtts_lab.checkpoint import native
+from xtts_lab.checkpoint.builtin import builtin_folder
+from xtts_lab.checkpoint.config_json import from_published, read_json
+from xtts_lab.checkpoint.hub import locate
+from xtts_lab.checkpoint.vocabulary import token_ids
+from xtts_lab.errors import UsageError
+from xtts_lab.model import ModelConfig
+
+PUBLISHED_WEIGHTS = ("model.pth", "best_model.pth")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A checkpoint before its weights are read; `random` says that they mean nothing."""
+
+    folder: Path
+    config: ModelConfig
+    weights: Path
+    vocabulary: Path
+    native: bool
+    random: bool
+
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of what determines speech: weights, vocabulary, configuration."""
+        return {
+            "weights_sha256": _remembered_sha256(self.weights),
+            "vocabulary_sha256": sha256(self.vocabulary),
+            "config_sha256": sha256(self.folder / "config.json"),
+        }
+
+
+def inspect(source: str | Path) -> Description:
+    """Describe a folder, a hub id or a built-in name. Raises `UsageError` for what does not fit."""
+    folder = builtin_folder(str(source)) or locate(source)
+    if not folder.is_dir():
+        raise UsageError(f"checkpoint '{folder.name}': no such folder")
+    data = read_json(folder / "config.json")
+    vocabulary = folder / "vocab.json"
+    ours = native.is_native(data)
+    ids = token_ids(vocabulary)
+    config = native.config_of(data) if ours else from_published(data, ids)
+    weights = folder / native.WEIGHTS if ours else _published_weights(folder)
+    if not weights.is_file():
+        raise UsageError(f"checkpoint '{folder.name}': holds no {weights.name}")
+    return Description(folder, config, weights, vocabulary, ours, _says_random(data))
+
+
+def _says_random(data: dict[str, Any]) -> bool:
+    return data.get("weights_random") is True
+
+
+def _published_weights(folder: Path) -> Path:
+    for name in PUBLISHED_WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(f"checkpoint '{folder.name}': holds none of {', '.join(PUBLISHED_WEIGHTS)}")
+
+
+def _remembered_sha256(path: Path) -> str:
+    """Hash a large file once: again only when its path, size or time of change differ."""
+    status = path.stat()
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    memory = cache_dir() / "hashes.json"
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if not isinstance(known, dict) or not isinstance(known.get(key), str):
+        known = {**(known if isinstance(known, dict) else {}), key: sha256(path)}
+        files.write_text(memory, json.dumps(known, indent=1))
+    return str(known[key])

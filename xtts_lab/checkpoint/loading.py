@@ -1,0 +1,51 @@
+"""A checkpoint folder -> a model ready to speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from xtts_lab.checkpoint import native
+from xtts_lab.checkpoint.assembling import from_native, from_published
+from xtts_lab.checkpoint.inspecting import inspect
+from xtts_lab.checkpoint.reading import read_pickle, read_safetensors, tensors_of
+from xtts_lab.checkpoint.speakers import load_speakers
+from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.types import Voice
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A loaded checkpoint: the model (in `eval` mode, on the CPU) and what lies beside it.
+
+    `weights` is the file that the tensors came from (and, in fp32, still are mapped from: do not
+    change it while the model lives); `voices` are its studio speakers by name.
+    """
+
+    model: XttsModel
+    config: ModelConfig
+    vocabulary: Path
+    weights: Path
+    voices: dict[str, Voice]
+    random: bool
+
+
+def load(source: str | Path, dtype: torch.dtype = torch.float32) -> Checkpoint:
+    """Load a published folder, a community fine-tune, our own export, a hub id or a built-in name.
+
+    The published one holds `config.json`, `model.pth`, `vocab.json` and maybe `speakers_xtts.pth`;
+    ours `model.safetensors` in place of `model.pth`. Anything that does not fit is a `UsageError`
+    in one line, and nothing in a file is executed.
+    """
+    found = inspect(source)
+    name = found.weights.name
+    if found.native:
+        model = from_native(found.config, read_safetensors(found.weights), name, dtype)
+        voices = native.load_voices(found.folder)
+    else:
+        tensors = tensors_of(read_pickle(found.weights), found.weights)
+        model = from_published(found.config, tensors, name, dtype)
+        voices = load_speakers(found.folder / "speakers_xtts.pth", missing_ok=True)
+    return Checkpoint(model, found.config, found.vocabulary, found.weights, voices, found.random)

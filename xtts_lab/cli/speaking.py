@@ -1,0 +1,110 @@
+"""What `synthesise`, `stream` and `voices` do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from xtts_lab import audio
+from xtts_lab.api import XTTS
+from xtts_lab.cli import DONE
+from xtts_lab.errors import UsageError
+from xtts_lab.registry import unknown
+from xtts_lab.types import Audio, Voice
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What is to be said, with what voice, by what checkpoint."""
+
+    text: str
+    language: str
+    checkpoint: str
+    references: tuple[Path, ...]
+    voice: str | None
+    seed: int
+    max_codes: int | None
+    device: str
+
+
+def synthesise(speech: Speech, out: Path) -> int:
+    """Write a text's speech to a WAV file."""
+    _check_out(out)
+    model, voice = _ready(speech)
+    start = time.perf_counter()
+    spoken = model.synthesise(
+        speech.text,
+        language=speech.language,
+        voice=voice,
+        seed=speech.seed,
+        max_codes=speech.max_codes,
+    )
+    elapsed_s = time.perf_counter() - start
+    audio.save(out, spoken)
+    print(f"{out}: {spoken.duration_s:.2f} s of speech in {elapsed_s:.2f} s")
+    return DONE
+
+
+def stream(speech: Speech, out: Path | None) -> int:
+    """Speak in chunks: to a WAV file, or as raw 16-bit PCM to standard output."""
+    import torch
+
+    if out is not None:
+        _check_out(out)
+    model, voice = _ready(speech)
+    start = time.perf_counter()
+    chunks: list[Audio] = []
+    for chunk in model.stream(
+        speech.text,
+        language=speech.language,
+        voice=voice,
+        seed=speech.seed,
+        max_codes=speech.max_codes,
+    ):
+        latency_ms = (time.perf_counter() - start) * 1e3
+        print(
+            f"chunk {len(chunks) + 1}: {chunk.duration_s:.2f} s after {latency_ms:.0f} ms",
+            file=sys.stderr,
+        )
+        chunks.append(chunk)
+        if out is None:
+            sys.stdout.buffer.write(audio.pcm16(chunk.samples).numpy().tobytes())
+            sys.stdout.buffer.flush()
+    if out is not None:
+        joined = torch.cat([chunk.samples for chunk in chunks])
+        audio.save(out, Audio(joined, model.sample_rate))
+        print(out)
+    return DONE
+
+
+def voices(checkpoint: str) -> int:
+    """Print the names of a checkpoint's studio voices."""
+    model = XTTS.from_pretrained(checkpoint, device="cpu")
+    for name in model.voices:
+        print(name)
+    if not model.voices:
+        print(
+            "no studio voices beside this checkpoint: clone one with --reference", file=sys.stderr
+        )
+    return DONE
+
+
+def _ready(speech: Speech) -> tuple[XTTS, Voice]:
+    if bool(speech.references) == (speech.voice is not None):
+        raise UsageError("give either --reference (once or more) or --voice, a studio voice's name")
+    model = XTTS.from_pretrained(speech.checkpoint, device=speech.device)
+    if speech.language not in model.languages:
+        raise UsageError(f"--language: {unknown('language', speech.language, model.languages)}")
+    if speech.voice is not None:
+        return model, model.voice(speech.voice)
+    try:
+        return model, model.clone_voice(speech.references)
+    except audio.AudioError as error:
+        raise UsageError(f"--reference: {error}") from error
+
+
+def _check_out(out: Path) -> None:
+    if out.is_dir() or not out.parent.is_dir():
+        raise UsageError(f"--out: {out}: name a file in a folder that exists")

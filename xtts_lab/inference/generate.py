@@ -1,0 +1,158 @@
+"""Codes and states from text tokens and a voice. B batch, N prefix, S text, P prompt, D width.
+
+Prefill reads prefix, text and the start token in one pass; decode adds one code a step. The states
+that the vocoder needs are those that predicted each code, collected while decoding: the reference
+computes the same by a second full pass, of which it drops five positions (the padding, start and
+stop tokens that it had added).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from xtts_lab.errors import UsageError
+from xtts_lab.inference.sampling import TIGHT, Sampler, SamplingOptions, uniforms
+from xtts_lab.nn.attention import KVCache
+from xtts_lab.nn.gpt import Gpt
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """One thing to say: `prefix` [N, D]; `text` int64 [S] without start and stop tokens.
+
+    `max_codes` caps the codes below the model's own limit. The codes depend on nothing but this
+    and the weights.
+    """
+
+    prefix: Tensor
+    text: Tensor
+    seed: int
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    max_codes: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """`codes` int64 [n] without the stop token; `states` [n or n + 1, D].
+
+    Where the model stopped by itself, the last state is the one that predicted the stop token: the
+    reference speaks it too. `tight_steps` counts the steps whose margin was under 1e-4: where it
+    is 0, the codes are the same at any batch size (in fp32).
+    """
+
+    codes: Tensor
+    states: Tensor
+    stop: Literal["end", "limit"]
+    tight_steps: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One decoding step: `codes` [B] (possibly the stop token), `states` [B, D], `margins` [B].
+
+    `active` [B] bool (on the CPU) says which rows were still speaking; the rest is to be ignored.
+    """
+
+    codes: Tensor
+    states: Tensor
+    margins: Tensor
+    active: Tensor
+
+
+def generate(gpt: Gpt, prompts: Sequence[Prompt]) -> list[Generation]:
+    """Generate for a batch; each row's result is what it would be alone (in fp32)."""
+    rows: list[list[tuple[Tensor, Tensor, Tensor]]] = [[] for _ in prompts]
+    for step in steps(gpt, prompts):
+        for row in step.active.nonzero().flatten().tolist():
+            rows[row].append((step.codes[row], step.states[row], step.margins[row]))
+    return [_generation(gpt, made) for made in rows]
+
+
+@torch.inference_mode()
+def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
+    """Decode step by step until every row has stopped or reached its limit."""
+    _check(gpt, prompts)
+    config = gpt.config
+    device = gpt.audio_embedding.weight.device
+    limits = torch.tensor([limit_of(gpt, prompt) for prompt in prompts])
+    longest = int(limits.max())
+    noise = torch.stack([uniforms(p.seed, longest) for p in prompts], dim=1).to(device)
+    sampler = Sampler(
+        [p.sampling for p in prompts], config.audio_tokens, config.start_audio, device
+    )
+    embedded, lengths = _prompts(gpt, prompts)
+    width = embedded.shape[1]
+    cache = gpt.empty_cache(len(prompts), width + longest)
+    hidden = gpt.prefill(embedded, lengths, cache)
+    active = limits > 0
+    for index in range(longest):
+        codes, margins = sampler(gpt.audio_head(hidden), noise[index])
+        yield Step(codes, hidden, margins, active)
+        active = active & (codes.cpu() != config.stop_audio) & (limits > index + 1)
+        if not bool(active.any()):
+            return
+        hidden = _advance(gpt, codes, lengths, cache.used(width + index + 1), index)
+
+
+def limit_of(gpt: Gpt, prompt: Prompt) -> int:
+    """How many codes a prompt may get."""
+    ceiling = gpt.config.max_codes
+    return ceiling if prompt.max_codes is None else min(prompt.max_codes, ceiling)
+
+
+def _advance(gpt: Gpt, codes: Tensor, lengths: Tensor, cache: KVCache, index: int) -> Tensor:
+    # The start token is at audio position 0, so the code of step `index` is at `index + 1`.
+    position = torch.full_like(codes, index + 1)
+    embedded = gpt.embed_audio(codes, position)
+    return gpt.decode(embedded, lengths + index, cache, masked=codes.shape[0] > 1)
+
+
+def _prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
+    """Embed prompts, padded on the right: [B, P, D], and their lengths [B]."""
+    rows = [_prompt(gpt, prompt) for prompt in prompts]
+    lengths = torch.tensor([row.shape[0] for row in rows], device=rows[0].device)
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
+
+
+def _prompt(gpt: Gpt, prompt: Prompt) -> Tensor:
+    config = gpt.config
+    weight = gpt.audio_embedding.weight
+    text = torch.nn.functional.pad(
+        prompt.text.long().to(weight.device), (1, 0), value=config.start_text
+    )
+    text = torch.nn.functional.pad(text, (0, 1), value=config.stop_text)
+    start = torch.tensor([[config.start_audio]], device=weight.device)
+    audio = gpt.embed_audio(start, torch.zeros_like(start))
+    parts = [prompt.prefix.to(weight), gpt.embed_text(text[None])[0], audio[0]]
+    return torch.cat(parts)
+
+
+def _check(gpt: Gpt, prompts: Sequence[Prompt]) -> None:
+    config = gpt.config
+    for prompt in prompts:
+        if prompt.text.shape[0] > config.max_text:
+            raise UsageError(
+                f"text: {prompt.text.shape[0]} tokens are more than the model's "
+                f"{config.max_text}; split it into sentences"
+            )
+        if prompt.prefix.ndim != 2 or prompt.prefix.shape[1] != config.width:
+            raise UsageError(
+                f"voice: its prefix has shape {tuple(prompt.prefix.shape)}, "
+                f"but this model is {config.width} wide: clone it with this model"
+            )
+
+
+def _generation(gpt: Gpt, made: list[tuple[Tensor, Tensor, Tensor]]) -> Generation:
+    if not made:
+        nothing = torch.zeros(0, gpt.config.width)
+        return Generation(torch.zeros(0, dtype=torch.long), nothing, "limit")
+    codes, states, margins = (torch.stack(parts) for parts in zip(*made, strict=True))
+    tight = int((margins < TIGHT).sum())
+    if int(codes[-1]) == gpt.config.stop_audio:
+        return Generation(codes[:-1], states, "end", tight)
+    return Generation(codes, states, "limit", tight)

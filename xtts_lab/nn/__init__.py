@@ -1,0 +1,1 @@
+"""Plain building blocks of the network. Nothing here knows about files, voices or languages."""

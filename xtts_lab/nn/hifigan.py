@@ -1,0 +1,119 @@
+"""The HiFi-GAN generator with a speaker vector (Kong et al. 2020, arXiv 2010.05646).
+
+B batch, C channels, F frames, T samples = F * product of rates, E embedding.
+
+Convolutions are plain: a checkpoint's weight normalisation is folded into them when it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SLOPE = 0.1
+
+
+@dataclass(frozen=True)
+class HifiganConfig:
+    """Sizes of the generator; the defaults are XTTS-v2's."""
+
+    input_width: int = 1024
+    embedding: int = 512
+    channels: int = 512
+    rates: tuple[int, ...] = (8, 8, 2, 2)
+    upsample_kernels: tuple[int, ...] = (16, 16, 4, 4)
+    kernels: tuple[int, ...] = (3, 7, 11)
+    dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5), (1, 3, 5), (1, 3, 5))
+    speaker_in_every_stage: bool = True
+
+    @property
+    def hop_length(self) -> int:
+        """Samples a frame."""
+        hop = 1
+        for rate in self.rates:
+            hop *= rate
+        return hop
+
+    @property
+    def context_frames(self) -> int:
+        """How many frames on either side an output sample can depend on (an upper bound)."""
+        reach = 3  # the last convolution, in samples
+        blocks = max(
+            sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
+            for kernel, dilations in zip(self.kernels, self.dilations, strict=True)
+        )
+        for rate, kernel in zip(reversed(self.rates), reversed(self.upsample_kernels), strict=True):
+            reach = -(-(reach + blocks + kernel) // rate)
+        return reach + 3
+
+
+class ResidualBlock(nn.Module):
+    """Pairs of a dilated and a plain convolution, each pair added to its input."""
+
+    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        half = (kernel - 1) // 2
+        self.dilated = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, dilation=d, padding=half * d) for d in dilations
+        )
+        self.plain = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel, padding=half) for _ in dilations
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dilated, plain in zip(self.dilated, self.plain, strict=True):
+            inner = dilated(functional.leaky_relu(x, SLOPE))
+            x = x + plain(functional.leaky_relu(inner, SLOPE))
+        return x
+
+
+class UpsampleStage(nn.Module):
+    """A transposed convolution, the speaker vector, and the mean of parallel residual blocks."""
+
+    def __init__(self, config: HifiganConfig, index: int) -> None:
+        super().__init__()
+        channels = config.channels >> (index + 1)
+        rate, kernel = config.rates[index], config.upsample_kernels[index]
+        self.upsample = nn.ConvTranspose1d(
+            config.channels >> index, channels, kernel, rate, padding=(kernel - rate) // 2
+        )
+        self.speaker = (
+            nn.Conv1d(config.embedding, channels, 1) if config.speaker_in_every_stage else None
+        )
+        self.blocks = nn.ModuleList(
+            ResidualBlock(channels, k, d)
+            for k, d in zip(config.kernels, config.dilations, strict=True)
+        )
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        x = self.upsample(functional.leaky_relu(x, SLOPE))
+        if self.speaker is not None:
+            x = x + self.speaker(embedding)
+        total = self.blocks[0](x)
+        for block in list(self.blocks)[1:]:
+            total = total + block(x)
+        mean: Tensor = total / len(self.blocks)
+        return mean
+
+
+class HifiganGenerator(nn.Module):
+    """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T] in [-1, 1]."""
+
+    def __init__(self, config: HifiganConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.input = nn.Conv1d(config.input_width, config.channels, 7, padding=3)
+        self.speaker = nn.Conv1d(config.embedding, config.channels, 1)
+        self.stages = nn.ModuleList(UpsampleStage(config, i) for i in range(len(config.rates)))
+        self.output = nn.Conv1d(config.channels >> len(config.rates), 1, 7, padding=3, bias=False)
+
+    def forward(self, frames: Tensor, embedding: Tensor) -> Tensor:
+        speaker = embedding.unsqueeze(-1)
+        x: Tensor = self.input(frames) + self.speaker(speaker)
+        for stage in self.stages:
+            x = stage(x, speaker)
+        # The last activation has torch's default slope, not SLOPE: so it is in the original.
+        return torch.tanh(self.output(functional.leaky_relu(x))).squeeze(1)

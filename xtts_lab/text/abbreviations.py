@@ -1,0 +1,137 @@
+"""Abbreviations: the reference's list, and ours, which adds to it and corrects it.
+
+Keys are written without the final dot. Russian ones are whole words and have none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache, partial
+from types import MappingProxyType
+
+
+def _table(text: str) -> Mapping[str, str]:
+    pairs = (line.split("=") for line in text.split("; "))
+    return MappingProxyType({key.strip(): value.strip() for key, value in pairs})
+
+
+REFERENCE: Mapping[str, Mapping[str, str]] = {
+    # "misess" is how the training texts spelled it.
+    "en": _table(
+        "mrs=misess; mr=mister; dr=doctor; st=saint; co=company; jr=junior; maj=major; gen=general;"
+        " drs=doctors; rev=reverend; lt=lieutenant; hon=honorable; sgt=sergeant; capt=captain;"
+        " esq=esquire; ltd=limited; col=colonel; ft=fort"
+    ),
+    "es": _table(
+        "sra=señora; sr=señor; dr=doctor; dra=doctora; st=santo; co=compañía; jr=junior;"
+        " ltd=limitada"
+    ),
+    "fr": _table(
+        "mme=madame; mr=monsieur; dr=docteur; st=saint; co=compagnie; jr=junior; ltd=limitée"
+    ),
+    "de": _table("fr=frau; dr=doktor; st=sankt; co=firma; jr=junior"),
+    "pt": _table(
+        "sra=senhora; sr=senhor; dr=doutor; dra=doutora; st=santo; co=companhia; jr=júnior;"
+        " ltd=limitada"
+    ),
+    "it": _table("sig=signore; dr=dottore; st=santo; co=compagnia; jr=junior; ltd=limitata"),
+    "pl": _table("p=pani; m=pan; dr=doktor; sw=święty; jr=junior"),
+    "cs": _table("dr=doktor; ing=inženýr; p=pan"),
+    "ru": _table("г-жа=госпожа; г-н=господин; д-р=доктор"),
+    "nl": _table("dhr=de heer; mevr=mevrouw; dr=dokter; jhr=jonkheer"),
+    "tr": _table("b=bay; byk=büyük; dr=doktor"),
+    "hu": _table("dr=doktor; b=bácsi; nőv=nővér"),
+}
+
+OURS: Mapping[str, Mapping[str, str]] = {
+    "en": _table(
+        "vs=versus; etc=et cetera; prof=professor; e.g=for example; i.e=that is; no=number"
+    ),
+    "es": _table(
+        "sres=señores; avda=avenida; av=avenida; srta=señorita; ud=usted; uds=ustedes;"
+        " prof=profesor; p. ej=por ejemplo; etc=etcétera"
+    ),
+    "fr": _table("m=monsieur; mlle=mademoiselle; prof=professeur; etc=et cetera"),
+    "de": _table(
+        "z. b=zum beispiel; d. h=das heißt; u. a=unter anderem; usw=und so weiter;"
+        " bzw=beziehungsweise; ca=circa; nr=nummer; prof=professor; str=straße"
+    ),
+    "pt": _table("srta=senhorita; av=avenida; prof=professor; profa=professora; etc=etcétera"),
+    "it": _table(
+        "sig.ra=signora; sig.na=signorina; prof.ssa=professoressa; sigg=signori; dott=dottor;"
+        " dott.ssa=dottoressa; prof=professore; ecc=eccetera"
+    ),
+    "pl": _table(
+        "św=święty; prof=profesor; tj=to jest; m.in=między innymi; np=na przykład; itd=i tak dalej;"
+        " itp=i tym podobne"
+    ),
+    "cs": _table("prof=profesor; např=například; atd=a tak dále; tj=to jest; č=číslo"),
+    "ru": _table("проф=профессор; т. е=то есть; т. д=так далее; т. п=тому подобное"),
+    "nl": _table(
+        "prof=professor; o.a=onder andere; bijv=bijvoorbeeld; enz=enzovoort; d.w.z=dat wil zeggen"
+    ),
+    "tr": _table("prof=profesör; av=avukat; cad=caddesi; vb=ve benzeri; vs=vesaire; sn=sayın"),
+    "hu": _table("prof=professzor; stb=satöbbi; pl=például; kb=körülbelül; ún=úgynevezett"),
+}
+"""What the reference leaves as letters, or takes apart wrongly ("sig.ra"). "no." needs a number."""
+
+_WITHOUT_DOT: Mapping[str, Mapping[str, str]] = {
+    "fr": _table(
+        "mme=madame; mlle=mademoiselle; dr=docteur; bd=boulevard"
+    ),  # French titles that end as the word ends
+    "en": _table("mr=mister; mrs=misess"),  # British spelling
+}
+_STREET = re.compile(r"(?<=[^\W\d] )St\.(?!\s+[A-Z])")
+"""After a name, and not before one: "Main St. is", unlike "St. Mary" (needs the case)."""
+
+_BEFORE_A_NUMBER = frozenset({("en", "no"), ("de", "nr"), ("cs", "č")})
+_AFTER_A_NUMBER: Mapping[str, Mapping[str, str]] = {"en": {"ft": "feet", "lb": "pounds"}}
+
+
+def expand_reference(text: str, base: str) -> str:
+    """Expand as the reference does: in the table's order, ignoring case."""
+    end = r"\b" if base == "ru" else r"\."
+    for short, full in REFERENCE.get(base, {}).items():
+        text = re.sub(rf"\b{short}{end}", full, text, flags=re.IGNORECASE)
+    return text
+
+
+def expand(text: str, base: str) -> str:
+    """Expand all abbreviations; `text` still has its digits and its case."""
+    if base == "en":
+        text = _STREET.sub("street", text)
+    if base == "de":
+        text = re.sub(r"(?<=\w)str\.", "straße", text)
+    for pattern, full in _patterns(base):
+        text = pattern.sub(partial(_with_final_stop, full), text)
+    return expand_reference(text, base)
+
+
+def _with_final_stop(full: str, match: re.Match[str]) -> str:
+    """An abbreviation's dot at the end of the text is the sentence's too."""
+    gap = match.groupdict().get("gap", "")
+    ends = match[0].endswith(".") and match.end() == len(match.string)
+    return gap + full + ("." if ends else "")
+
+
+@cache
+def _patterns(base: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    rules = [(rf"(?<=\d)(?P<gap>\s?){short}\b\.?", full)
+             for short, full in _AFTER_A_NUMBER.get(base, {}).items()]  # fmt: skip
+    for short, full in sorted(OURS.get(base, {}).items(), key=lambda item: -len(item[0])):
+        body = re.escape(short).replace(r"\ ", r"\s?")
+        ahead = r"(?=\s?\d)" if (base, short) in _BEFORE_A_NUMBER else ""
+        # "sig.ra", "e.g": the dots inside mark it already.
+        end = r"(?:\.|\b)" if "." in short and " " not in short else r"\."
+        rules.append((rf"(?<![\w.]){body}{end}{ahead}", full))
+    rules += [(rf"\b{short}\b(?!\.)", full)
+              for short, full in _WITHOUT_DOT.get(base, {}).items()]  # fmt: skip
+    return tuple((re.compile(body, re.IGNORECASE), full) for body, full in rules)
+
+
+def own_pattern(base: str) -> str:
+    """Return a pattern of everything that only `expand` expands, empty where nothing is."""
+    own = [pattern.pattern.replace("?P<gap>", "?:") for pattern, _ in _patterns(base)]
+    own += {"en": [r"\bst\."], "de": [r"str\."]}.get(base, [])
+    return "|".join(own)

@@ -1,0 +1,36 @@
+"""Korean numbers before counters: native numerals for few things, for hours and for ages."""
+
+from __future__ import annotations
+
+import re
+
+_ONES = ("", "한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉")
+_TENS = ("", "열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔")
+
+# The largest number that is read natively; above it Sino-Korean is as usual, or the only reading.
+_COUNTERS = (
+    (99, "살"),
+    (12, "시(?![즌도스])"),
+    (20, "개(?![월년국사])|명|마리|권|잔|병|달(?!러)|가지|사람|송이|그루|켤레|자루|벌"),
+)
+
+
+def native(number: int) -> str:
+    """Read 1 to 99 as it stands before a counter: 한, 두, 스무, 스물한."""
+    if number == 20:
+        return "스무"
+    return _TENS[number // 10] + _ONES[number % 10]
+
+
+def read_counted(text: str) -> str:
+    """Replace the digits in "3개", "2명", "3시" (세 개, 두 명, 세 시), and in June and October."""
+    text = re.sub(r"(?<!\d)(6|10)월", lambda match: {"6": "유월", "10": "시월"}[match[1]], text)
+    for limit, counters in _COUNTERS:
+        text = re.sub(
+            rf"(?<![\d.,:/-])([1-9]\d?)\s?(?={counters})",
+            lambda match, limit=limit: (  # type: ignore[misc]
+                f"{native(int(match[1]))} " if int(match[1]) <= limit else match[0]
+            ),
+            text,
+        )
+    return text

@@ -1,0 +1,60 @@
+"""Text as it is spoken: lower case, numbers and symbols as words, one space between words.
+
+Equal to the reference implementation's `multilingual_cleaners` wherever that is right; every
+deliberate difference stands in `differences.py` and in docs/text.md.
+"""
+
+from __future__ import annotations
+
+import re
+
+from xtts_lab.text import (
+    abbreviations,
+    chinese_numbers,
+    coqui,
+    japanese,
+    numbers,
+    romanise,
+    symbols,
+)
+from xtts_lab.text.characters import brackets_to_spaces, clean
+from xtts_lab.text.languages import base_language
+
+
+def normalise(text: str, language: str, coqui_compat: bool = False) -> str:
+    """Return `text` as it is spoken in `language`, in its own script.
+
+    Never fails on a text of a known language. `coqui_compat` restores the reference's behaviour,
+    which does fail on some (`UsageError`), and does nothing at all to Japanese.
+    """
+    base = base_language(language)
+    if coqui_compat:
+        return text if base == "ja" else coqui.guarded(coqui.normalise, text, base)
+    text = clean(text)
+    return _spoken(text if base == "ja" else text.replace('"', ""), base)
+
+
+def prepare(text: str, language: str, coqui_compat: bool = False) -> str:
+    """Normalise and romanise: what the BPE sees after the language's tag."""
+    base = base_language(language)
+    if coqui_compat:
+        return coqui.guarded(coqui.prepare, text, base)
+    romanised = brackets_to_spaces(romanise.romanise(normalise(text, language), base))
+    # cutlet's own spaces stay as they are: in Japanese the reference does not collapse them.
+    return romanised.strip() if base == "ja" else _collapse(romanised)
+
+
+def _spoken(text: str, base: str) -> str:
+    if base == "zh":
+        return _collapse(chinese_numbers.read_numbers(text.lower()))
+    if base == "ja":
+        return _collapse(japanese.read_numbers(text))
+    text = abbreviations.expand(text, base)
+    text = symbols.speak(numbers.read_numbers(text, base), base)
+    if base == "tr":
+        text = text.replace("I", "ı")
+    return _collapse(text.lower())
+
+
+def _collapse(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()

@@ -1,0 +1,1 @@
+"""Vocoders: GPT states or codes in, waveform out."""
