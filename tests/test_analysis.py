@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_report import METRICS, make_run
-from test_report_sections import SWEPT, make_rich_run
 
+from tests.test_report import METRICS, make_run
+from tests.test_report_sections import SWEPT, make_rich_run
 from xtts_lab import analysis
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError

@@ -92,7 +92,7 @@ MISTAKES = {
     "unknown language": ("b > a[duration_s=0.1] on duration.seconds in dee", r"mean 'de'"),
     "absent language": ("b > a[duration_s=0.1] on duration.seconds in fr", r"'fr'.*de, en"),
     "absent condition": (
-        "b > a[duration_s=0.1] on duration.seconds in cross-lingual", r"there is no-reference"),
+        "b > a[duration_s=0.1] on duration.seconds in cross-lingual", r"no item is cross-lingual"),
     "or equal": ('"b >= a[duration_s=0.1] on duration.seconds"', r"'>=' is no comparison"),
     "percent": ("b > a[duration_s=0.1] on duration.seconds by 1%", r"1 % as 0.01"),
     "no metric": ("b > a[duration_s=0.1] by 0.1", r"cannot be read at 'by 0.1'; write 'ARM"),

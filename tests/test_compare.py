@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from test_report import Page
 
+from tests.test_report import Page
 from xtts_lab.cli import run_app
 from xtts_lab.data.published import names, published
 from xtts_lab.errors import UsageError

@@ -14,12 +14,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 from xtts_lab import registry
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.bootstrap import design, generator, weights
 from xtts_lab.experiment.cells import cell_table, cells_of, placed
+from xtts_lab.experiment.intervals import student
 from xtts_lab.experiment.latency import (
     StreamError,
     clock_of,
@@ -29,6 +31,7 @@ from xtts_lab.experiment.latency import (
     warm_up,
 )
 from xtts_lab.experiment.pooled import Pool
+from xtts_lab.experiment.spread import units
 from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
 from xtts_lab.metrics.latency import (
     Latency,
@@ -322,7 +325,10 @@ def test_the_interval_of_a_median_is_that_of_repeating_what_was_drawn() -> None:
     counts = (speakers[cells.speaker] * sentences[cells.sentence]).astype(int)
     of_cell = frame["numerator"].to_numpy()
     medians = [np.median(np.repeat(of_cell, c)) for c in counts.T if c.any()]
-    expected = np.quantile(medians, [0.05, 0.95])
+    # Stretched as every interval is (see `intervals`): to n - 1 and Student's tails.
+    n = units(design(cells))
+    stretch = np.sqrt(n / (n - 1)) * student(n - 1, 0.9) / -ndtri(0.05)
+    expected = row["mean"] + stretch * (np.quantile(medians, [0.05, 0.95]) - row["mean"])
     assert [row["ci_low"], row["ci_high"]] == pytest.approx(expected, rel=4e-3)
 
 

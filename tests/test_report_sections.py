@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from test_report import METRICS, Page, make_run
 
+from tests.test_report import METRICS, Page, make_run
 from xtts_lab import report
 from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.spec import ExperimentSpec
@@ -180,7 +180,7 @@ def test_claims_come_before_results_with_verdict_effect_size_and_need(page: Page
     assert "96 trials, 6 speakers and 24 sentences" in answer
     assert "80 % power would take about 34 speakers and 60 sentences" in answer
     assert "Fewer than 10 speakers." in answer
-    assert "Refuted It is fast. 200 ms [190, 210]" in answer
+    assert "Refuted It is fast. 200.0 ms [190.0, 210.0]" in answer
 
 
 def test_without_claims_the_comparisons_answer(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_chunks_play_when_they_have_come_and_gaps_are_marked(run: Run) -> None:
     assert figure is not None
     (row, *_), (strip, *_) = figure.table.rows, figure.strips
     # The player has 500 ms from 100 on: dry from 600 until the chunk of 700, which lasts to 1100.
-    assert [cell.text for cell in row[1:4]] == ["100", "700", "900"]
+    assert [cell.text for cell in row[1:4]] == ["100.0", "700.0", "900.0"]
     assert [cell.note for cell in row[1:4]] == ["", "late 100.0 %", "late 0.0 %"]
     assert strip.count('class="gap"') == 1
     assert strip.count('class="chunk"') == 3

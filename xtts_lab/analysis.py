@@ -158,10 +158,14 @@ def plot_similarity(run: RunData, encoder: str = "resemblyzer", ax: Axes | None 
         mine = own.loc[own["arm"] == arm, "value"]
         theirs = others.loc[(others["arm"] == arm) & others["value"].notna(), "value"]
         if len(mine):
-            ax.hist(mine, _BINS, span, density=True, color=colour, alpha=0.2)
-            ax.hist(mine, _BINS, span, density=True, color=colour, histtype="step", label=arm)
+            ax.hist(mine, bins=_BINS, range=span, density=True, color=colour, alpha=0.2)
+            ax.hist(
+                mine, bins=_BINS, range=span, density=True, color=colour, histtype="step", label=arm
+            )
         if len(theirs):
-            ax.hist(theirs, _BINS, span, density=True, color=colour, histtype="step", ls=":")
+            ax.hist(
+                theirs, bins=_BINS, range=span, density=True, color=colour, histtype="step", ls=":"
+            )
     return _finish(ax, f"similarity by {encoder} (dotted: other speakers)")
 
 
@@ -223,7 +227,9 @@ def _axes(ax: Axes | None, *, height: float = 3.2) -> Axes:
         raise UsageError(
             "plots need matplotlib; install with: make install EXTRAS=...,notebooks"
         ) from error
-    return pyplot.subplots(figsize=(7.0, height), layout="constrained")[1]
+    _, axes = pyplot.subplots(figsize=(7.0, height), layout="constrained")
+    made: Axes = axes
+    return made
 
 
 def _finish(ax: Axes, label: str) -> Axes:

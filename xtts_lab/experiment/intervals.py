@@ -86,6 +86,8 @@ def interval(
         return Interval(mean, nan, nan, nan, confidence, None)
     found = spread(cells, layout, influences(cells, sums, statistic)) if smooth else None
     n = units(layout)
+    if n < 2:  # one unit tells nothing of how far another would lie
+        return Interval(mean, nan, nan, nan, confidence, None)
     df = found.df if found else float(n - 1)
     wider = math.sqrt(n / (n - 1))
     if found and found.resampled > 0:
