@@ -6,8 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# On shared and loaded machines how long, or how many tries, drawing an example takes says nothing.
+_PATIENT = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+settings.register_profile("local", deadline=None, suppress_health_check=_PATIENT)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 @pytest.fixture(autouse=True)
