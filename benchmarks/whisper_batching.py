@@ -3,8 +3,8 @@
     python benchmarks/whisper_batching.py [--threads 2] [--clips 64]
 
 The texts must be the same, and batches at least 1.5 times as fast on two cores. Both sides take
-turns in parts of 16 clips, so that another load on the machine meets them alike; the ratio is
-that of the sums, the parts' ratios show its spread. Where the gain comes from is in
+turns in parts of 16 clips of one language, as they stand in a run's batches, so that another load
+on the machine meets them alike; the ratio is that of the sums, the parts' ratios its spread. Where the gain comes from is in
 `xtts_lab/instruments/packed_linear.py` (most of it) and `whisper_decoding.py`.
 """
 
@@ -28,10 +28,14 @@ PART = 16
 
 
 def short_clips(folder: Path, count: int) -> list[Clip]:
-    """Speak the shortest sentences of a few languages, in turn."""
+    """Speak the shortest sentences of a few languages, one language after another."""
     texts = {code: sorted((s.text for s in builtin(code)), key=len) for code in LANGUAGES}
-    turns = [divmod(i, len(LANGUAGES)) for i in range(count)]
-    requests = [Request(texts[LANGUAGES[of]][turn], LANGUAGES[of], (), 0) for turn, of in turns]
+    turns = [divmod(i, PART) for i in range(count)]
+    languages = [LANGUAGES[part % len(LANGUAGES)] for part, _ in turns]
+    requests = [
+        Request(texts[code][turn], code, (), 0)
+        for code, (_, turn) in zip(languages, turns, strict=True)
+    ]
     clips = []
     for i, made in enumerate(EspeakSystem().synthesise(requests)):
         assert isinstance(made, Synthesis)

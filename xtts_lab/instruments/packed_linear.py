@@ -12,17 +12,21 @@ from torch import Tensor, nn
 
 
 class PackedLinear(nn.Module):
-    """What an `nn.Linear` in float32 computes, [..., K] -> [..., N], for inference on the CPU."""
+    """What an `nn.Linear` in float32 computes, [..., K] -> [..., N], for inference on the CPU.
 
-    def __init__(self, linear: nn.Linear) -> None:
+    With `gelu` the activation that follows is computed in the same pass over the output.
+    """
+
+    def __init__(self, linear: nn.Linear, gelu: bool = False) -> None:
         super().__init__()
         # A plain attribute: an opaque layout is not to be moved, cast or saved.
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
         self.bias = linear.bias
+        self._activation = "gelu" if gelu else "none"
 
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._packed, self.bias, "none", [], ""
+            x, self._packed, self.bias, self._activation, [], "none"
         )
         return result
 
@@ -35,12 +39,23 @@ def is_supported() -> bool:
 
 
 def pack_linears(module: nn.Module) -> None:
-    """Replace each float32 `nn.Linear` inside `module`, on the CPU; do nothing if unsupported."""
+    """Replace each float32 `nn.Linear` inside `module`, on the CPU; do nothing if unsupported.
+
+    In an `nn.Sequential`, an exact GELU right after one goes into its product.
+    """
     if not is_supported():
         return
-    for name, child in module.named_children():
-        if isinstance(child, nn.Linear):
-            if child.weight.device.type == "cpu" and child.weight.dtype == torch.float32:
-                setattr(module, name, PackedLinear(child))
-        else:
+    children = list(module.named_children())
+    for i, (name, child) in enumerate(children):
+        if not isinstance(child, nn.Linear):
             pack_linears(child)
+        elif child.weight.device.type == "cpu" and child.weight.dtype == torch.float32:
+            after = children[i + 1][1] if i + 1 < len(children) else None
+            fused = isinstance(module, nn.Sequential) and _is_exact_gelu(after)
+            setattr(module, name, PackedLinear(child, gelu=fused))
+            if fused:
+                setattr(module, str(int(name) + 1), nn.Identity())
+
+
+def _is_exact_gelu(module: nn.Module | None) -> bool:
+    return isinstance(module, nn.GELU) and module.approximate == "none"

@@ -21,6 +21,7 @@ from torch import Tensor
 from whisper.decoding import DecodingOptions, DecodingResult
 
 from xtts_lab.instruments.packed_linear import pack_linears
+from xtts_lab.instruments.whisper_loop import GreedyTask
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MAX_COMPRESSION_RATIO = 2.4
@@ -53,9 +54,12 @@ def encode(network: Any, samples: Tensor) -> Tensor | None:
     The window is filled as `transcribe` does: the spectrogram is taken of the clip and silence
     after it, cut at the clip's end, and padded with zeros, which are not the silence's value.
     """
-    mel = _spectrogram(network, samples)
-    frames = mel.shape[-1] - whisper.audio.N_FRAMES
-    return _features(network, mel[:, :frames]) if frames > 0 else None
+    frames = samples.shape[-1] // whisper.audio.HOP_LENGTH
+    if frames == 0:
+        return None
+    # A second of silence reaches as far as the clip's last frame can see; more changes nothing.
+    mel = _spectrogram(network, samples, whisper.audio.SAMPLE_RATE)
+    return _features(network, mel[:, :frames])
 
 
 @torch.inference_mode()
@@ -63,13 +67,13 @@ def detect_language(network: Any, samples: Tensor) -> str:
     """Return the likeliest language's code of [T], heard with the silence after it."""
     if not network.is_multilingual:
         return "en"
-    _, probabilities = network.detect_language(_features(network, _spectrogram(network, samples)))
+    mel = _spectrogram(network, samples, whisper.audio.N_SAMPLES)
+    _, probabilities = network.detect_language(_features(network, mel))
     return str(max(probabilities, key=probabilities.get))
 
 
-def _spectrogram(network: Any, samples: Tensor) -> Tensor:
-    """Return log mel bands [M, F] of [T] and 30 s of silence."""
-    silence = whisper.audio.N_SAMPLES
+def _spectrogram(network: Any, samples: Tensor, silence: int) -> Tensor:
+    """Return log mel bands [M, F] of [T] and `silence` samples of silence."""
     bands: Tensor = whisper.log_mel_spectrogram(samples, network.dims.n_mels, padding=silence)
     return bands
 
@@ -90,7 +94,7 @@ def decode(network: Any, clips: Sequence[Encoded], *, beam_size: int) -> list[De
         return [_decode(network, clip, beam_size=beam_size) for clip in clips]
     options = _options(clips[0].language)
     features = torch.stack([clip.features for clip in clips])
-    results: list[DecodingResult] = whisper.decode(network, features, options)
+    results: list[DecodingResult] = GreedyTask(network, options).run(features)
     return results
 
 
