@@ -17,7 +17,7 @@ LEAVE_TOGETHER = 0.25
 """The share of rows that must be done before they leave: to repack the cache takes time too."""
 
 
-class GreedyTask(DecodingTask):
+class GreedyTask(DecodingTask):  # type: ignore[misc]  # the library is untyped
     """`whisper.DecodingTask` for greedy decoding of one language (openai-whisper 20250625)."""
 
     def _main_loop(
