@@ -195,7 +195,8 @@ def test_packing_replaces_linears_at_any_depth_and_the_gelu_after_them() -> None
     expected = inner(x)
     pack_linears(network)
     kinds = [type(module) for module in network.modules() if not list(module.children())]
-    first = [PackedLinear, torch.nn.Identity] if is_supported() else [torch.nn.Linear, torch.nn.GELU]
+    plain = [torch.nn.Linear, torch.nn.GELU]
+    first = [PackedLinear, torch.nn.Identity] if is_supported() else plain
     second = [first[0], torch.nn.GELU]  # its tanh form is another function
     assert kinds == [*first, *second, torch.nn.Conv1d, torch.nn.Linear]
     with torch.no_grad():
