@@ -105,17 +105,16 @@ def test_sizes_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
         VocosConfig(**wrong)
 
 
-CONSTRUCTIONS = {
-    "vocos": "from xtts_lab.nn.vocos import *; VocosGenerator(VocosConfig())",
-}
-
-
-@pytest.mark.parametrize("name", CONSTRUCTIONS)
-def test_construction_on_meta_needs_no_compiler(name: str) -> None:
-    code = f"""
+def test_the_blocks_are_built_on_meta_without_the_compiler() -> None:
+    code = """
 import sys, torch
+from xtts_lab.nn.diffusion import DiffusionConfig, DiffusionDecoder
+from xtts_lab.nn.griffin_lim import MelInverter
+from xtts_lab.nn.mel import CONDITIONING_MEL
+from xtts_lab.nn.vocos import VocosConfig, VocosGenerator
 with torch.device("meta"):
-    {CONSTRUCTIONS[name]}
+    VocosGenerator(VocosConfig()), DiffusionDecoder(DiffusionConfig())
+    MelInverter(CONDITIONING_MEL)
 print("LOADED", [m for m in ("torch._dynamo", "torch._inductor") if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
