@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from xtts_lab import registry
 from xtts_lab.checkpoint import Checkpoint, load, locate
 from xtts_lab.checkpoint.builtin import builtin_folder
+from xtts_lab.checkpoint.parts import choose, swap
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.generate import Prompt
@@ -24,7 +25,10 @@ from xtts_lab.inference.speak import stream as stream_prompt
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
 from xtts_lab.text.tokenizer import XttsTokenizer
-from xtts_lab.types import Audio, Reference, Request, Synthesis, Timings, Voice
+from xtts_lab.types import Audio, Json, Reference, Request, Synthesis, Timings, Voice
+from xtts_lab.yaml_file import Document, Where
+
+_ARGUMENTS = Where(Document("from_pretrained"))
 
 STREAM_CHUNK_CODES = 20
 """Codes a streamed chunk: 0.93 s of speech, as the reference implementation streams."""
@@ -50,24 +54,41 @@ class XTTS:
         self.model: XttsModel = checkpoint.model.to(self.device)
         self.coqui_compat = coqui_compat
         self.tokenizer = XttsTokenizer.from_file(checkpoint.vocabulary, coqui_compat=coqui_compat)
-        self._cloned: dict[tuple[Path, ...], Voice] = {}
+        self._cloned: dict[tuple[Reference, ...], Voice] = {}
 
     @classmethod
     def from_pretrained(
-        cls, source: str | Path, *, device: str = "auto", coqui_compat: bool = False
+        cls,
+        source: str | Path,
+        *,
+        device: str = "auto",
+        coqui_compat: bool = False,
+        conditioner: Mapping[str, Any] | None = None,
+        vocoder: Mapping[str, Any] | None = None,
     ) -> XTTS:
         """Load a folder, a fine-tune, `owner/name[@commit]` on the hub, or a built-in name.
 
-        Raises `UsageError`, in one line, for what is absent or does not fit; nothing in a
-        checkpoint is ever executed.
+        `conditioner` and `vocoder` replace the checkpoint's own: `{"name": "tortoise", "weights":
+        "tortoise.safetensors"}`; without weights of its own a part is random, and what is said
+        means nothing. Raises `UsageError`, in one line, for what is absent or does not fit; nothing
+        in a checkpoint is ever executed.
         """
         folder = builtin_folder(str(source)) or locate(source)
-        return cls(load(folder), device, coqui_compat=coqui_compat)
+        checkpoint = load(folder)
+        own = checkpoint.model.config
+        choices = (
+            choose("conditioners", conditioner, own.conditioner, _ARGUMENTS / "conditioner"),
+            choose("vocoders", vocoder, own.vocoder, _ARGUMENTS / "vocoder"),
+        )
+        swap(checkpoint.model, choices)
+        if not choices[0].own:  # studio voices are what another conditioner made
+            checkpoint = replace(checkpoint, voices={})
+        return cls(checkpoint, device, coqui_compat=coqui_compat)
 
     @property
     def sample_rate(self) -> int:
         """Of the speech, in Hz."""
-        return self.model.config.sample_rate
+        return self.model.vocoder.sample_rate
 
     @property
     def languages(self) -> frozenset[str]:
@@ -98,19 +119,23 @@ class XTTS:
         return self.voices[name]
 
     def clone_voice(
-        self, references: Sequence[str | Path], *, cloning: CloningDefaults | None = None
+        self,
+        references: Sequence[str | Path | Reference],
+        *,
+        cloning: CloningDefaults | None = None,
     ) -> Voice:
         """Make a voice of any number of recordings of any length, in flat memory.
 
-        Both halves are duration-weighted means over the chunks of all references; the seconds that
-        went in stand in `Voice.reference_s`.
+        With XTTS-v2's conditioner both halves are duration-weighted means over the chunks of all
+        references; the seconds that went into the prefix stand in `Voice.reference_s`. A
+        `Reference` also says what its recording says, which the conditioner `valle` must know.
         """
-        paths = [Path(reference) for reference in references]
-        cloned = clone(self.model, paths, cloning, self.coqui_compat)
+        given = [r if isinstance(r, Reference) else Reference(Path(r)) for r in references]
+        cloned = clone(self.model, given, cloning, self.coqui_compat)
         return replace(cloned.voice, reference_s=cloned.prefix_s)
 
     def blend_voices(self, voices: Sequence[tuple[Voice, float]]) -> Voice:
-        """Mix voices by weights: `[(voice, 0.5), (other, 0.5)]`."""
+        """Mix voices by weights: `[(voice, 0.5), (other, 0.5)]`; `UsageError` for code prefixes."""
         return blend(voices)
 
     def synthesise(
@@ -157,7 +182,10 @@ class XTTS:
         groups = [[next(spoken) for _ in of] for of in pieces]
         total_ms = (perf_counter() - start) * 1e3
         timings = Timings(condition_ms=condition_ms, total_ms=total_ms)
-        return [self._joined(group, timings) for group in groups]
+        return [
+            self._joined(group, timings, prompts[0], voice)
+            for group, prompts, voice in zip(groups, pieces, voices, strict=True)
+        ]
 
     def stream(
         self,
@@ -171,7 +199,10 @@ class XTTS:
         max_codes: int | None = None,
         chunk_codes: int = STREAM_CHUNK_CODES,
     ) -> Iterator[Audio]:
-        """Say a text in chunks as they are ready; joined, they are what `synthesise` returns."""
+        """Say a text in chunks as they are ready; joined, they are what `synthesise` returns.
+
+        Raises `UsageError` for a vocoder that needs the whole utterance.
+        """
         chosen = self._voice(voice)
         for prompt in self._prompts(text, language, chosen, seed, sampling, max_codes):
             for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed):
@@ -181,7 +212,7 @@ class XTTS:
         return self.voice(voice) if isinstance(voice, str) else voice
 
     def _voice_of(self, references: Sequence[Reference]) -> Voice:
-        key = tuple(reference.audio for reference in references)
+        key = tuple(references)
         if key not in self._cloned:
             if len(self._cloned) >= MAX_KEPT_VOICES:
                 self._cloned.pop(next(iter(self._cloned)))
@@ -201,19 +232,52 @@ class XTTS:
         pieces = self.tokenizer.split(text, language)
         if not pieces:
             raise UsageError("text: nothing to say; write at least one word")
-        tokens = [torch.tensor(self.tokenizer.encode(p, language)) for p in pieces]
+        prefix, codes, before = self._prompted(voice, language)
+        drawn = sampling or self.sampling
         return [
-            Prompt(voice.prefix, ids, _seed_of(seed, index), sampling or self.sampling, max_codes)
-            for index, ids in enumerate(tokens)
+            Prompt(
+                prefix,
+                torch.tensor(before + self.tokenizer.encode(piece, language)),
+                _seed_of(seed, index),
+                drawn,
+                max_codes,
+                codes,
+            )
+            for index, piece in enumerate(pieces)
         ]
 
-    def _joined(self, parts: Sequence[Spoken], timings: Timings) -> Synthesis:
+    def _prompted(self, voice: Voice, language: str) -> tuple[Tensor, Tensor | None, list[int]]:
+        """A voice -> prefix [N, D], the codes [K] that begin the output, and their text's ids."""
+        conditioner = self.model.conditioner
+        is_codes = not voice.prefix.is_floating_point()
+        if is_codes != (conditioner.prefix_kind == "codes"):
+            name = self.model.config.conditioner.name
+            raise UsageError(f"voice: was not made for the conditioner '{name}'; clone it again")
+        if not is_codes:
+            return voice.prefix, None, []
+        codes = voice.prefix.to(self.model.device)
+        if not conditioner.continues:
+            with torch.inference_mode():
+                return conditioner.embed(codes), None, []
+        if not voice.text:
+            raise UsageError("voice: its text is not known, and the model reads it")
+        nothing = torch.zeros(0, self.model.config.gpt.width)
+        return nothing, codes, self.tokenizer.encode(voice.text, voice.language or language)
+
+    def _joined(
+        self, parts: Sequence[Spoken], timings: Timings, prompt: Prompt, voice: Voice
+    ) -> Synthesis:
         stop: Literal["end", "limit"] = "end"
         if any(part.stop == "limit" for part in parts):
             stop = "limit"
         samples: Tensor = torch.cat([part.samples for part in parts])
         codes = torch.cat([part.codes for part in parts])
-        return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes)
+        details: dict[str, Json] = {
+            "prefix_length": prompt.prefix.shape[0] + prompt.continued,
+            "reference_s": None if voice.reference_s is None else round(voice.reference_s, 6),
+            "tight_steps": sum(part.tight_steps for part in parts),
+        }
+        return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes, details)
 
 
 def _seed_of(seed: int, index: int) -> int:

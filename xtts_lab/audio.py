@@ -38,6 +38,16 @@ def load(path: Path, sample_rate: int | None = None) -> Audio:
     return audio if sample_rate is None else resample(audio, sample_rate)
 
 
+def duration_s(path: Path) -> float:
+    """Return the seconds of a file as its header has them; `AudioError` where it has none."""
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (OSError, RuntimeError) as error:
+        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+
+
 def resample(audio: Audio, sample_rate: int) -> Audio:
     """Resample with torchaudio's windowed sinc, as the published models were trained with."""
     from xtts_lab.torchaudio_cpu import import_torchaudio

@@ -19,15 +19,19 @@ from xtts_lab.errors import UsageError
 from xtts_lab.yaml_file import Where
 
 Spec = dict[str, Any]
+_EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 def schema(target: type[Any]) -> type[pydantic.BaseModel]:
-    """Return the pydantic model of a class's keyword arguments: strict types, no unknown key."""
+    """Return the pydantic model of a class's keyword arguments: strict types, no unknown key.
+
+    Positional-only arguments are no settings: what is built around the part passes them.
+    """
     hints = typing.get_type_hints(target.__init__)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(target).parameters.items():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        if parameter.kind is not parameter.KEYWORD_ONLY and parameter.kind is not _EITHER:
             continue
         required = parameter.default is parameter.empty
         fields[name] = (hints.get(name, Any), ... if required else parameter.default)
@@ -42,7 +46,7 @@ def resolve(kind: str, spec: Any, where: Where) -> Spec:
 
     `where` is the place to name in errors. Raises `UsageError` for an unknown name or key (with
     the nearest known one) or a wrong type. A class whose defaults depend on a file (a checkpoint's
-    own settings, say) fills them in with a static method `complete(settings) -> settings`.
+    own settings, say) fills them in with a static method `complete(settings, where) -> settings`.
     """
     name = _name_of(spec, where)
     settings = _validate(kind, name, spec, where).model_dump(mode="json")
@@ -50,18 +54,21 @@ def resolve(kind: str, spec: Any, where: Where) -> Spec:
     if complete is None:
         return {"name": name, **settings}
     try:
-        return {"name": name, **complete(settings)}
+        return {"name": name, **complete(settings, where)}
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
 
 
-def build(kind: str, spec: Any, where: Where) -> Any:
-    """Construct what a spec describes; its own `UsageError` is prefixed with the place."""
+def build(kind: str, spec: Any, where: Where, *context: Any) -> Any:
+    """Construct what a spec describes; its own `UsageError` is prefixed with the place.
+
+    `context` are the positional-only arguments of the class.
+    """
     name = _name_of(spec, where)
     validated = _validate(kind, name, spec, where)
     arguments = {field: getattr(validated, field) for field in type(validated).model_fields}
     try:
-        return registry.lookup(kind, name)(**arguments)
+        return registry.lookup(kind, name)(*context, **arguments)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
 

@@ -1,22 +1,39 @@
-"""The network: conditioner, GPT, vocoder and speaker encoder. Composition only.
+"""The network: conditioner, GPT, vocoder, speaker encoder, and a DVAE. Composition only.
 
 The configuration holds every size and every default in one place; a published checkpoint's
-`config.json` fills it (`checkpoint.published`), and nothing else in the package repeats a number.
+`config.json` fills it (`checkpoint.config_json`), and nothing else in the package repeats a number.
+Conditioner and vocoder are registered parts, named with their settings.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from xtts_lab.conditioners.perceiver import PerceiverConditioner, PerceiverConfig
+from xtts_lab import config as configuration
+from xtts_lab.conditioners.base import Conditioner
+from xtts_lab.nn.dvae import Dvae, DvaeConfig
 from xtts_lab.nn.gpt import Gpt, GptConfig
-from xtts_lab.nn.hifigan import HifiganConfig
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
-from xtts_lab.types import LANGUAGES
-from xtts_lab.vocoders.hifigan import HifiganVocoder, HifiganVocoderConfig
+from xtts_lab.types import LANGUAGES, Json, ModelSizes, Part
+from xtts_lab.vocoders.base import Vocoder
+from xtts_lab.yaml_file import Document, Where
+
+Kind = Literal["conditioners", "vocoders"]
+
+
+def part(kind: Kind, name: str, **settings: Json) -> Part:
+    """Return a registered part with every setting filled in; `UsageError` for what is unknown."""
+    resolved = configuration.resolve(kind, {"name": name, **settings}, _nowhere(kind))
+    return Part(name, {key: value for key, value in resolved.items() if key != "name"})
+
+
+def _nowhere(kind: Kind) -> Where:
+    return Where(Document(kind.removesuffix("s")))
 
 
 @dataclass(frozen=True)
@@ -47,11 +64,16 @@ class SamplingDefaults:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes and defaults of an XTTS; those here are XTTS-v2's."""
+    """Sizes and defaults of an XTTS; those here are XTTS-v2's.
+
+    `dvae` is None where the checkpoint brings none: its codes cannot be made, nor be decoded
+    without the GPT's states.
+    """
 
     gpt: GptConfig = field(default_factory=GptConfig)
-    conditioner: PerceiverConfig = field(default_factory=PerceiverConfig)
-    vocoder: HifiganVocoderConfig = field(default_factory=HifiganVocoderConfig)
+    conditioner: Part = field(default_factory=partial(part, "conditioners", "perceiver"))
+    vocoder: Part = field(default_factory=partial(part, "vocoders", "hifigan"))
+    dvae: DvaeConfig | None = None
     speaker_encoder: SpeakerEncoderConfig = field(default_factory=SpeakerEncoderConfig)
     cloning: CloningDefaults = field(default_factory=CloningDefaults)
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
@@ -59,16 +81,18 @@ class ModelConfig:
 
     @classmethod
     def tiny(cls, width: int = 64, layers: int = 2) -> ModelConfig:
-        """Sizes for tests and demonstrations: under a million parameters, faster than real time."""
-        generator = HifiganConfig(input_width=width, embedding=32, channels=32)
+        """Sizes for tests and demonstrations: about a million parameters, faster than real time."""
+        perceiver = part(
+            "conditioners", "perceiver",
+            latents=8, encoder_blocks=2, encoder_heads=4, heads=2, head_width=16,
+        )  # fmt: skip
         return cls(
             gpt=GptConfig(
                 layers=layers, width=width, heads=4, text_tokens=512, start_text=261, max_audio=160
             ),
-            conditioner=PerceiverConfig(
-                width=width, encoder_heads=4, encoder_blocks=2, latents=8, heads=2, head_width=16
-            ),
-            vocoder=HifiganVocoderConfig(generator=generator),
+            conditioner=perceiver,
+            vocoder=part("vocoders", "hifigan", channels=32),
+            dvae=DvaeConfig(code_width=32, width=32, residual_blocks=1),
             speaker_encoder=SpeakerEncoderConfig(
                 widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1), attention=16, embedding=32
             ),
@@ -79,21 +103,28 @@ class ModelConfig:
         return replace(self, gpt=replace(self.gpt, layers=layers))
 
     @property
-    def sample_rate(self) -> int:
-        """Of the speech, in Hz."""
-        return self.vocoder.sample_rate
+    def sizes(self) -> ModelSizes:
+        """What conditioner and vocoder are built around."""
+        bands = (self.dvae or DvaeConfig()).bands
+        codes = self.gpt.audio_tokens - 2  # start and stop
+        return ModelSizes(self.gpt.width, codes, self.speaker_encoder.embedding, bands)
 
 
 class XttsModel(nn.Module):
     """The parts by name. There is no `forward`: training, cloning and speaking use the parts."""
 
+    conditioner: Conditioner
+    vocoder: Vocoder
+    dvae: Dvae | None
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.conditioner = PerceiverConditioner(config.conditioner)
+        self.conditioner = build("conditioners", config.conditioner, config.sizes)
         self.gpt = Gpt(config.gpt)
-        self.vocoder = HifiganVocoder(config.vocoder)
+        self.vocoder = build("vocoders", config.vocoder, config.sizes)
         self.speaker_encoder = SpeakerEncoder(config.speaker_encoder)
+        self.dvae = None if config.dvae is None else Dvae(config.dvae)
 
     @property
     def device(self) -> torch.device:
@@ -102,3 +133,8 @@ class XttsModel(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         return self.gpt.audio_embedding.weight.dtype
+
+
+def build(kind: Kind, chosen: Part, sizes: ModelSizes) -> Any:
+    """Construct a part for a model of these sizes, with the weights that its class draws."""
+    return configuration.build(kind, {"name": chosen.name, **chosen.settings}, _nowhere(kind), sizes)

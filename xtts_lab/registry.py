@@ -25,6 +25,22 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
         "xtts": "xtts_lab.systems.xtts:XttsSystem",
     },
+    "conditioners": {
+        "code_prompt": "xtts_lab.conditioners.code_prompt:CodePromptConditioner",
+        "encoder_sequence": "xtts_lab.conditioners.encoder_sequence:EncoderSequenceConditioner",
+        "no_reference": "xtts_lab.conditioners.no_reference:NoReferenceConditioner",
+        "perceiver": "xtts_lab.conditioners.perceiver:PerceiverConditioner",
+        "speaker_embedding": "xtts_lab.conditioners.speaker_embedding:SpeakerEmbeddingConditioner",
+        "tortoise": "xtts_lab.conditioners.tortoise:TortoiseConditioner",
+        "valle": "xtts_lab.conditioners.valle:ValleConditioner",
+    },
+    "vocoders": {
+        "diffusion": "xtts_lab.vocoders.diffusion:DiffusionVocoder",
+        "griffin_lim": "xtts_lab.vocoders.griffin_lim:GriffinLimVocoder",
+        "hifigan": "xtts_lab.vocoders.hifigan:HifiganVocoder",
+        "mel_hifigan": "xtts_lab.vocoders.mel_hifigan:MelHifiganVocoder",
+        "vocos": "xtts_lab.vocoders.vocos:VocosVocoder",
+    },
     "metrics": {
         "cer": "xtts_lab.metrics.error_rate:Cer",
         "consistency": "xtts_lab.metrics.consistency:Consistency",

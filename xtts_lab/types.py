@@ -111,11 +111,36 @@ class Voice:
     """What a model knows of a speaker: `prefix` [N, D], or codes [N]; `embedding` [E].
 
     `reference_s` is how many seconds of reference audio went into the prefix, where that is known.
+    `text` and `language` are what the audio behind the codes says, for models that read it.
     """
 
     prefix: Tensor
     embedding: Tensor
     reference_s: float | None = None
+    text: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """What the model around a conditioner or a vocoder decides.
+
+    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors,
+    `bands` of the DVAE's mel.
+    """
+
+    width: int
+    codes: int
+    embedding: int
+    bands: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A registered conditioner or vocoder by name, with all its settings, JSON-like."""
+
+    name: str
+    settings: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,12 +173,17 @@ class Timings:
 
 @dataclass(frozen=True, eq=False)
 class Synthesis:
-    """Synthesised audio; `stop` is `limit` where a length cap ended it; `codes` int64 [N]."""
+    """Synthesised audio; `stop` is `limit` where a length cap ended it; `codes` int64 [N].
+
+    `details` are what is known of the trial beside, JSON-like: `prefix_length`, `reference_s`
+    (seconds of reference that went into it), `tight_steps` (see `inference.generate`).
+    """
 
     audio: Audio
     stop: Literal["end", "limit"] = "end"
     timings: Timings = field(default_factory=Timings)
     codes: Tensor | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

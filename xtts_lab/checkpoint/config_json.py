@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from xtts_lab.errors import UsageError
-from xtts_lab.model import CloningDefaults, ModelConfig, SamplingDefaults
+from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, part
 from xtts_lab.nn.gpt import GptConfig
+from xtts_lab.nn.speaker_encoder import SpeakerEncoderConfig
+from xtts_lab.types import Part
 
 T = TypeVar("T")
 
@@ -33,16 +35,18 @@ GPT_KEYS = {
     "max_text": "gpt_max_text_tokens",
     "max_audio": "gpt_max_audio_tokens",
 }
-GENERATOR_KEYS = {
-    "input_width": "decoder_input_dim",
-    "embedding": "d_vector_dim",
-    "speaker_in_every_stage": "cond_d_vector_in_each_upsampling_layer",
-}
+SPEAKER_KEYS = {"embedding": "d_vector_dim"}
 VOCODER_KEYS = {
+    "speaker_in_every_stage": "cond_d_vector_in_each_upsampling_layer",
     "input_sample_rate": "input_sample_rate",
     "sample_rate": "output_sample_rate",
     "code_stride": "gpt_code_stride_len",
 }
+PERCEIVER = "gpt_use_perceiver_resampler"
+CONDITIONERS = {True: "perceiver", False: "encoder_sequence"}
+"""What the published format knows: XTTS-v2 has a Perceiver, v1 has none."""
+
+OWN_PARTS = ("conditioner", "vocoder", "speaker_encoder")
 CLONING_KEYS = {
     "chunk_s": "gpt_cond_chunk_len",
     "window_s": "max_ref_len",
@@ -79,11 +83,6 @@ def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Mo
     args = data.get("model_args", {})
     if not isinstance(args, Mapping):
         raise UsageError("config.json: model_args must be an object")
-    if args.get("gpt_use_perceiver_resampler") is not True:
-        raise UsageError(
-            "config.json: gpt_use_perceiver_resampler is not true; "
-            "this is an XTTS v1 checkpoint, and only v2 is supported"
-        )
     gpt = _with_vocabulary(_section(GptConfig(), GPT_KEYS, args), vocabulary)
     base = ModelConfig()
     own = data.get(SECTION)
@@ -98,24 +97,34 @@ def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Mo
 
 
 def to_published(config: ModelConfig) -> dict[str, Any]:
-    """Return `config` as a published `config.json`, with our section where sizes are unusual."""
-    gpt, generator = config.gpt, config.vocoder.generator
+    """Return `config` as a published `config.json`, with our section where sizes are unusual.
+
+    Raises `UsageError` for parts that the published format does not know. A DVAE's sizes are those
+    of its own file.
+    """
+    known = (*CONDITIONERS.values(), "hifigan")
+    for chosen in (config.conditioner, config.vocoder):
+        if chosen.name not in known:
+            raise UsageError(f"the published format knows no '{chosen.name}'; use our own")
+    gpt, vocoder = config.gpt, config.vocoder.settings
     args: dict[str, Any] = {key: getattr(gpt, field) for field, key in GPT_KEYS.items()}
-    args |= {key: getattr(generator, field) for field, key in GENERATOR_KEYS.items()}
-    args |= {key: getattr(config.vocoder, field) for field, key in VOCODER_KEYS.items()}
-    args["gpt_use_perceiver_resampler"] = True
+    args |= {key: vocoder[name] for name, key in VOCODER_KEYS.items()}
+    args |= {key: getattr(config.speaker_encoder, field) for field, key in SPEAKER_KEYS.items()}
+    args["decoder_input_dim"] = gpt.width
+    args[PERCEIVER] = config.conditioner.name == CONDITIONERS[True]
     data: dict[str, Any] = {"model": "xtts", "model_args": args}
     data |= {key: _integral(getattr(config.cloning, f)) for f, key in CLONING_KEYS.items()}
     data |= {key: getattr(config.sampling, field) for field, key in SAMPLING_KEYS.items()}
     data["languages"] = list(config.languages)
-    if from_published(data, {}) != config:
-        names = ("conditioner", "vocoder", "speaker_encoder")
-        data[SECTION] = {name: dataclasses.asdict(getattr(config, name)) for name in names}
+    if from_published(data, {}) != dataclasses.replace(config, dvae=None):
+        data[SECTION] = {name: dataclasses.asdict(getattr(config, name)) for name in OWN_PARTS}
     return data
 
 
 def from_json(kind: type[T], data: object, where: str) -> T:
     """Build a dataclass from JSON; `UsageError` names the first key that does not fit."""
+    if kind is Part:
+        return _part(data, where)  # type: ignore[return-value]
     if not isinstance(data, Mapping):
         raise UsageError(f"{where}: must be an object")
     hints = typing.get_type_hints(kind)
@@ -127,12 +136,11 @@ def from_json(kind: type[T], data: object, where: str) -> T:
 
 
 def _own_parts(base: ModelConfig, own: object) -> ModelConfig:
-    names = ("conditioner", "vocoder", "speaker_encoder")
-    if not isinstance(own, Mapping) or set(own) != set(names):
-        raise UsageError(f"config.json: {SECTION} must hold {', '.join(names)}")
+    if not isinstance(own, Mapping) or set(own) != set(OWN_PARTS):
+        raise UsageError(f"config.json: {SECTION} must hold {', '.join(OWN_PARTS)}")
     parts = {
         name: from_json(type(getattr(base, name)), own[name], f"config.json: {SECTION}.{name}")
-        for name in names
+        for name in OWN_PARTS
     }
     return replace(base, **parts)
 
@@ -150,11 +158,22 @@ def _section(default: T, keys: Mapping[str, str], data: Mapping[str, Any]) -> T:
 
 def _parts(base: ModelConfig, args: Mapping[str, Any], gpt: GptConfig) -> ModelConfig:
     """The parts whose sizes follow from the GPT's in the published format."""
-    conditioner = replace(base.conditioner, width=gpt.width, encoder_heads=gpt.heads)
-    generator = replace(base.vocoder.generator, input_width=gpt.width)
-    generator = _section(generator, GENERATOR_KEYS, args)
-    vocoder = _section(replace(base.vocoder, generator=generator), VOCODER_KEYS, args)
-    return replace(base, conditioner=conditioner, vocoder=vocoder)
+    if args.get("decoder_input_dim", gpt.width) not in (None, gpt.width):
+        raise UsageError(
+            f"config.json: decoder_input_dim is not gpt_n_model_channels, {gpt.width}; "
+            "HiFi-GAN reads the GPT's states"
+        )
+    name = CONDITIONERS[args.get(PERCEIVER) is True]
+    found = {key: args[of] for key, of in VOCODER_KEYS.items() if args.get(of) is not None}
+    try:
+        return replace(
+            base,
+            conditioner=part("conditioners", name, encoder_heads=gpt.heads),
+            vocoder=part("vocoders", "hifigan", **found),
+            speaker_encoder=_section(SpeakerEncoderConfig(), SPEAKER_KEYS, args),
+        )
+    except UsageError as error:
+        raise UsageError(f"config.json: {error}") from error
 
 
 def _languages(value: object) -> tuple[str, ...]:
@@ -172,6 +191,19 @@ def _with_vocabulary(gpt: GptConfig, vocabulary: Mapping[str, int]) -> GptConfig
         start_text=vocabulary.get("[START]", gpt.start_text),
         stop_text=vocabulary.get("[STOP]", gpt.stop_text),
     )
+
+
+def _part(value: object, where: str) -> Part:
+    if not (isinstance(value, Mapping) and set(value) == {"name", "settings"}):
+        raise UsageError(f"{where}: must hold name and settings")
+    kind: Kind = "vocoders" if where.endswith("vocoder") else "conditioners"
+    settings = value["settings"]
+    if not (isinstance(value["name"], str) and isinstance(settings, Mapping)):
+        raise UsageError(f"{where}: name must be text, settings an object")
+    try:
+        return part(kind, value["name"], **settings)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _value(hint: Any, value: object, where: str) -> Any:

@@ -15,6 +15,8 @@ FILES = (
     "vocab.json",
     "speakers_xtts.pth",
     "voices.safetensors",
+    "dvae.pth",
+    "mel_stats.pth",
 )
 
 PINNED = {"coqui/XTTS-v2": "6c2b0d75eae4b7047358e3b6bd9325f857d43f77"}

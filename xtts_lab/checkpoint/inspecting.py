@@ -19,11 +19,16 @@ from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
 
 PUBLISHED_WEIGHTS = ("model.pth", "best_model.pth")
+DVAE, DVAE_STATS = "dvae.pth", "mel_stats.pth"
 
 
 @dataclass(frozen=True)
 class Description:
-    """A checkpoint before its weights are read; `random` says that they mean nothing."""
+    """A checkpoint before its weights are read; `random` says that they mean nothing.
+
+    `dvae` is the published format's own file of the DVAE, where there is one; our format keeps the
+    DVAE with the rest.
+    """
 
     folder: Path
     config: ModelConfig
@@ -31,14 +36,26 @@ class Description:
     vocabulary: Path
     native: bool
     random: bool
+    dvae: Path | None = None
+
+    @property
+    def has_dvae(self) -> bool:
+        """Whether codes can be made of audio, and decoded without the GPT's states."""
+        return self.dvae is not None or self.config.dvae is not None
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of what determines speech: weights, vocabulary, configuration."""
         return {
-            "weights_sha256": _remembered_sha256(self.weights),
+            "weights_sha256": remembered_sha256(self.weights),
             "vocabulary_sha256": sha256(self.vocabulary),
             "config_sha256": sha256(self.folder / "config.json"),
         }
+
+    def dvae_sha256(self) -> str | None:
+        """Return the SHA-256 of the file that holds the DVAE."""
+        if not self.has_dvae:
+            return None
+        return remembered_sha256(self.dvae or self.weights)
 
 
 def inspect(source: str | Path) -> Description:
@@ -54,7 +71,9 @@ def inspect(source: str | Path) -> Description:
     weights = folder / native.WEIGHTS if ours else _published_weights(folder)
     if not weights.is_file():
         raise UsageError(f"checkpoint '{folder.name}': holds no {weights.name}")
-    return Description(folder, config, weights, vocabulary, ours, _says_random(data))
+    dvae = folder / DVAE
+    own_dvae = dvae if dvae.is_file() and not ours else None
+    return Description(folder, config, weights, vocabulary, ours, _says_random(data), own_dvae)
 
 
 def _says_random(data: dict[str, Any]) -> bool:
@@ -68,7 +87,7 @@ def _published_weights(folder: Path) -> Path:
     raise UsageError(f"checkpoint '{folder.name}': holds none of {', '.join(PUBLISHED_WEIGHTS)}")
 
 
-def _remembered_sha256(path: Path) -> str:
+def remembered_sha256(path: Path) -> str:
     """Hash a large file once: again only when its path, size or time of change differ."""
     status = path.stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"

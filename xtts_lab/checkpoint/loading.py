@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from xtts_lab.checkpoint import native
 from xtts_lab.checkpoint.assembling import from_native, from_published
-from xtts_lab.checkpoint.inspecting import inspect
+from xtts_lab.checkpoint.dvae import read_dvae
+from xtts_lab.checkpoint.inspecting import DVAE_STATS, Description, inspect
 from xtts_lab.checkpoint.reading import read_pickle, read_safetensors, tensors_of
 from xtts_lab.checkpoint.speakers import load_speakers
 from xtts_lab.model import ModelConfig, XttsModel
@@ -35,7 +36,8 @@ class Checkpoint:
 def load(source: str | Path, dtype: torch.dtype = torch.float32) -> Checkpoint:
     """Load a published folder, a community fine-tune, our own export, a hub id or a built-in name.
 
-    The published one holds `config.json`, `model.pth`, `vocab.json` and maybe `speakers_xtts.pth`;
+    The published one holds `config.json`, `model.pth`, `vocab.json` and maybe `speakers_xtts.pth`
+    and `dvae.pth` with `mel_stats.pth`;
     ours `model.safetensors` in place of `model.pth`. Anything that does not fit is a `UsageError`
     in one line, and nothing in a file is executed.
     """
@@ -47,5 +49,16 @@ def load(source: str | Path, dtype: torch.dtype = torch.float32) -> Checkpoint:
     else:
         tensors = tensors_of(read_pickle(found.weights), found.weights)
         model = from_published(found.config, tensors, name, dtype)
+        _add_dvae(model, found, dtype)
         voices = load_speakers(found.folder / "speakers_xtts.pth", missing_ok=True)
-    return Checkpoint(model, found.config, found.vocabulary, found.weights, voices, found.random)
+    return Checkpoint(model, model.config, found.vocabulary, found.weights, voices, found.random)
+
+
+def _add_dvae(model: XttsModel, found: Description, dtype: torch.dtype) -> None:
+    """Put the DVAE of a published checkpoint, a file of its own, into the model."""
+    if found.dvae is None:
+        return
+    stats = found.folder / DVAE_STATS
+    dvae = read_dvae(found.dvae, stats if stats.is_file() else None).to(dtype)
+    model.dvae = dvae.eval()
+    model.config = replace(model.config, dvae=dvae.config)

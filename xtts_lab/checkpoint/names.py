@@ -8,8 +8,10 @@ bias, running_mean, ...) is the same on both sides but for `SINGLE_NAMES`.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from xtts_lab.model import ModelConfig
+from xtts_lab.types import Part
 
 SINGLE_NAMES = {
     "conditioner.mel.mel_stats": "mel_stats",
@@ -27,6 +29,8 @@ IGNORED = re.compile(
     r"|gpt\.gpt_inference\..*|gpt\.gpt\.wte\..*"
     r"|gpt\.gpt\.h\.\d+\.attn\.(bias|masked_bias)"
     r"|(dvae|torch_mel_spectrogram_style_encoder|torch_mel_spectrogram_dvae)\..*"
+    # Of XTTS v1: a code prompt that nothing calls, and what earlier versions spoke with.
+    r"|gpt\.prompt_(pos_)?embedding\..*|(ne_hifigan_decoder|diffusion_decoder|vocoder)\..*"
 )
 
 
@@ -52,7 +56,7 @@ def module_names(config: ModelConfig) -> dict[str, str]:
     """Return our module path -> published module path, for a model of these sizes."""
     return {
         **_gpt(config.gpt.layers),
-        **_conditioner(config.conditioner.encoder_blocks, config.conditioner.depth),
+        **_conditioner(config.conditioner),
         **_vocoder(config),
         **_speaker_encoder(config),
     }
@@ -79,14 +83,15 @@ def _gpt(layers: int) -> dict[str, str]:
     return names
 
 
-def _conditioner(blocks: int, depth: int) -> dict[str, str]:
+def _conditioner(part: Part) -> dict[str, str]:
+    """Of the mel encoder and, in v2, the Perceiver."""
     names = {"conditioner.encoder.input": "gpt.conditioning_encoder.init"}
-    for i in range(blocks):
+    for i in range(_count(part, "encoder_blocks")):
         ours, theirs = f"conditioner.encoder.blocks.{i}", f"gpt.conditioning_encoder.attn.{i}"
         names[f"{ours}.norm"] = f"{theirs}.norm"
         names[f"{ours}.qkv"] = f"{theirs}.qkv"
         names[f"{ours}.out"] = f"{theirs}.proj_out"
-    for i in range(depth):
+    for i in range(_count(part, "depth")):
         ours = f"conditioner.resampler.layers.{i}"
         theirs = f"gpt.conditioning_perceiver.layers.{i}"
         names[f"{ours}.attention.query"] = f"{theirs}.0.to_q"
@@ -99,21 +104,27 @@ def _conditioner(blocks: int, depth: int) -> dict[str, str]:
 
 def _vocoder(config: ModelConfig) -> dict[str, str]:
     ours, theirs = "vocoder.generator", "hifigan_decoder.waveform_decoder"
-    generator = config.vocoder.generator
+    settings: Any = config.vocoder.settings
     names = {
         f"{ours}.input": f"{theirs}.conv_pre",
         f"{ours}.speaker": f"{theirs}.cond_layer",
         f"{ours}.output": f"{theirs}.conv_post",
     }
-    for i in range(len(generator.rates)):
+    for i in range(len(settings["rates"])):
         names[f"{ours}.stages.{i}.upsample"] = f"{theirs}.ups.{i}"
         names[f"{ours}.stages.{i}.speaker"] = f"{theirs}.conds.{i}"
-        for j, dilations in enumerate(generator.dilations):
-            block = f"{theirs}.resblocks.{i * len(generator.kernels) + j}"
+        for j, dilations in enumerate(settings["dilations"]):
+            block = f"{theirs}.resblocks.{i * len(settings['kernels']) + j}"
             for k in range(len(dilations)):
                 names[f"{ours}.stages.{i}.blocks.{j}.dilated.{k}"] = f"{block}.convs1.{k}"
                 names[f"{ours}.stages.{i}.blocks.{j}.plain.{k}"] = f"{block}.convs2.{k}"
     return names
+
+
+def _count(part: Part, key: str) -> int:
+    """How many blocks of a kind a part has; none where it has no such setting."""
+    value = part.settings.get(key, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _speaker_encoder(config: ModelConfig) -> dict[str, str]:

@@ -18,7 +18,7 @@ from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.types import Voice
 
 FORMAT = "xtts_lab"
-VERSION = 1
+VERSION = 2
 WEIGHTS = "model.safetensors"
 VOICES = "voices.safetensors"
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.checkpoint.config_json import to_published
+from xtts_lab.checkpoint.dvae import published_dvae_state, random_dvae
 from xtts_lab.checkpoint.names import is_transposed, module_names, published_name
 from xtts_lab.checkpoint.speakers import save_speakers
 from xtts_lab.checkpoint.vocabulary import character_vocabulary
@@ -32,7 +33,7 @@ def random_checkpoint(
 ) -> None:
     """Write `config.json`, `model.pth`, `vocab.json` and, with `speakers`, `speakers_xtts.pth`.
 
-    Same seed, same weights. Without a `vocabulary` a character-level one of the model's size is
+    A DVAE in `config` goes into files of its own, `dvae.pth` and `mel_stats.pth`. Same seed, same weights. Without a `vocabulary` a character-level one of the model's size is
     written. `config.json` says `weights_random`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +41,9 @@ def random_checkpoint(
     model = XttsModel(config)
     randomise(model, generator)
     torch.save({"model": published_state(model)}, folder / "model.pth")
+    if model.dvae is not None:
+        torch.save(published_dvae_state(model.dvae), folder / "dvae.pth")
+        torch.save(model.dvae.mel.mel_stats.clone(), folder / "mel_stats.pth")
     data = {**to_published(config), "weights_random": True}
     (folder / "config.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     if vocabulary is None:
@@ -48,7 +52,7 @@ def random_checkpoint(
     else:
         shutil.copyfile(vocabulary, folder / "vocab.json")
     if speakers:
-        voices = {name: _random_voice(config, generator) for name in speakers}
+        voices = {name: _random_voice(model, generator) for name in speakers}
         save_speakers(folder / "speakers_xtts.pth", voices)
 
 
@@ -56,8 +60,10 @@ def random_checkpoint(
 def randomise(model: XttsModel, generator: torch.Generator) -> None:
     """Fill every tensor of a model in place."""
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() and not name.startswith("dvae."):
             tensor.copy_(_random(name, tensor, generator))
+    if model.config.dvae is not None:
+        model.dvae = random_dvae(model.config.dvae, generator)
 
 
 def _random(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -84,6 +90,8 @@ def published_state(model: XttsModel) -> dict[str, Tensor]:
     modules = module_names(model.config)
     state: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
+        if name.startswith("dvae."):
+            continue
         published = published_name(name, modules)
         stored = tensor.detach().t().contiguous() if is_transposed(name) else tensor.detach()
         if _is_weight_normalised(name):
@@ -117,8 +125,9 @@ def _constants(model: XttsModel) -> dict[str, Tensor]:
     }
 
 
-def _random_voice(config: ModelConfig, generator: torch.Generator) -> Voice:
-    conditioner = config.conditioner
-    prefix = torch.randn(conditioner.latents, conditioner.width, generator=generator)
-    embedding = torch.randn(config.speaker_encoder.embedding, generator=generator)
+def _random_voice(model: XttsModel, generator: torch.Generator) -> Voice:
+    """A voice of the length that the conditioner makes of a second of noise."""
+    second = torch.randn(1, model.conditioner.intake.sample_rate, generator=generator)
+    prefix = torch.randn(model.conditioner(second)[0].shape, generator=generator)
+    embedding = torch.randn(model.config.speaker_encoder.embedding, generator=generator)
     return Voice(prefix, embedding / embedding.norm())

@@ -5,59 +5,54 @@ B batch, T samples, M mel bands, F frames, N latents, D width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+import math
+from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from xtts_lab.conditioners.base import Conditioner, Intake
 from xtts_lab.nn.conditioning_encoder import ConditioningEncoder
-from xtts_lab.nn.mel import CONDITIONING_MEL, ConditioningMel, MelConfig
+from xtts_lab.nn.mel import ConditioningMel
 from xtts_lab.nn.perceiver import PerceiverResampler
+from xtts_lab.types import ModelSizes
 
 
-@dataclass(frozen=True)
-class PerceiverConfig:
-    """Sizes of the conditioner; the defaults are XTTS-v2's."""
+class PerceiverConditioner(Conditioner):
+    """XTTS-v2: a mel encoder and a Perceiver resampler, any audio to a few latents.
 
-    mel: MelConfig = CONDITIONING_MEL
-    width: int = 1024
-    encoder_heads: int = 16
-    encoder_blocks: int = 6
-    latents: int = 32
-    depth: int = 2
-    heads: int = 8
-    head_width: int = 64
-
-
-class PerceiverConditioner(nn.Module):
-    """A chunk of reference audio [B, T] at 22 050 Hz -> prefix [B, N, D].
-
-    Chunks of a batch are of one length. T must exceed 1024 samples (half a mel window); the
-    reference implementation drops chunks under 0.33 s, and so does `inference.voice`.
+    A chunk [B, T] at 22 050 Hz -> prefix [B, `latents`, D]. Chunks of a batch are of one length. T
+    must exceed 1024 samples (half a mel window); the reference implementation drops chunks under
+    0.33 s, and so does `inference.voice`. `pooling`: the mean over chunks, as the reference does
+    it, or all chunks' latents one after the other, of the first `max_s` seconds.
     """
 
-    prefix_kind: ClassVar[Literal["latents", "codes"]] = "latents"
-    needs_text: ClassVar[bool] = False
-
-    def __init__(self, config: PerceiverConfig) -> None:
+    def __init__(
+        self,
+        sizes: ModelSizes,
+        /,
+        *,
+        latents: int = 32,
+        pooling: Literal["mean", "concatenate"] = "mean",
+        max_s: float = 30.0,
+        encoder_blocks: int = 6,
+        encoder_heads: int = 16,
+        depth: int = 2,
+        heads: int = 8,
+        head_width: int = 64,
+    ) -> None:
         super().__init__()
-        self.config = config
-        self.mel = ConditioningMel(config.mel)
+        self._pooling = pooling
+        self._max_s = max_s if pooling == "concatenate" else math.inf
+        self.mel = ConditioningMel()
         self.encoder = ConditioningEncoder(
-            config.mel.bands, config.width, config.encoder_heads, config.encoder_blocks
+            self.mel.config.bands, sizes.width, encoder_heads, encoder_blocks
         )
-        self.resampler = PerceiverResampler(
-            config.width, config.latents, config.depth, config.heads, config.head_width
-        )
+        self.resampler = PerceiverResampler(sizes.width, latents, depth, heads, head_width)
 
     @property
-    def sample_rate(self) -> int:
-        return self.config.mel.sample_rate
+    def intake(self) -> Intake:
+        return Intake("audio", self.mel.config.sample_rate, pooling=self._pooling, max_s=self._max_s)
 
     def forward(self, samples: Tensor) -> Tensor:
-        return self.encode(self.mel(samples))
-
-    def encode(self, mel: Tensor) -> Tensor:
-        """Normalised log mel [B, M, F] -> prefix [B, N, D]."""
-        prefix: Tensor = self.resampler(self.encoder(mel).transpose(1, 2))
+        prefix: Tensor = self.resampler(self.encoder(self.mel(samples)).transpose(1, 2))
         return prefix

@@ -1,4 +1,6 @@
-"""Codes and states from text tokens and a voice. B batch, N prefix, S text, P prompt, D width.
+"""Codes and states from text tokens and a voice.
+
+B batch, N prefix, S text, K codes of a prompt, P everything before the first new code, D width.
 
 Prefill reads prefix, text and the start token in one pass; decode adds one code a step. The states
 that the vocoder needs are those that predicted each code, collected while decoding: the reference
@@ -25,8 +27,10 @@ from xtts_lab.nn.gpt import Gpt
 class Prompt:
     """One thing to say: `prefix` [N, D]; `text` int64 [S] without start and stop tokens.
 
-    `max_codes` caps the codes below the model's own limit. The codes depend on nothing but this
-    and the weights.
+    The output goes on after `codes` int64 [K], where there are any: they take positions of the
+    output, but do not count as said (no penalty), and are not part of the result. `max_codes` caps
+    the new codes below the model's own limit. The result depends on nothing but this and the
+    weights.
     """
 
     prefix: Tensor
@@ -34,6 +38,12 @@ class Prompt:
     seed: int
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     max_codes: int | None = None
+    codes: Tensor | None = None
+
+    @property
+    def continued(self) -> int:
+        """K, how many codes the output goes on after."""
+        return 0 if self.codes is None else self.codes.shape[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +96,8 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
         [p.sampling for p in prompts], config.audio_tokens, config.start_audio, device
     )
     embedded, lengths = _prompts(gpt, prompts)
+    # The start token is at audio position 0, so the first new code is at K + 1.
+    first = torch.tensor([prompt.continued + 1 for prompt in prompts], device=device)
     width = embedded.shape[1]
     cache = gpt.empty_cache(len(prompts), width + longest)
     hidden = gpt.prefill(embedded, lengths, cache)
@@ -96,20 +108,15 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
         active = active & (codes.cpu() != config.stop_audio) & (limits > index + 1)
         if not bool(active.any()):
             return
-        hidden = _advance(gpt, codes, lengths, cache.used(width + index + 1), index)
+        x = gpt.embed_audio(codes[:, None], (first + index)[:, None])[:, 0]
+        used = cache.used(width + index + 1)
+        hidden = gpt.decode(x, lengths + index, used, masked=len(prompts) > 1)
 
 
 def limit_of(gpt: Gpt, prompt: Prompt) -> int:
     """How many codes a prompt may get."""
-    ceiling = gpt.config.max_codes
+    ceiling = gpt.config.max_codes - prompt.continued
     return ceiling if prompt.max_codes is None else min(prompt.max_codes, ceiling)
-
-
-def _advance(gpt: Gpt, codes: Tensor, lengths: Tensor, cache: KVCache, index: int) -> Tensor:
-    # The start token is at audio position 0, so the code of step `index` is at `index + 1`.
-    position = torch.full_like(codes, index + 1)
-    embedded = gpt.embed_audio(codes, position)
-    return gpt.decode(embedded, lengths + index, cache, masked=codes.shape[0] > 1)
 
 
 def _prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
@@ -126,8 +133,11 @@ def _prompt(gpt: Gpt, prompt: Prompt) -> Tensor:
         prompt.text.long().to(weight.device), (1, 0), value=config.start_text
     )
     text = torch.nn.functional.pad(text, (0, 1), value=config.stop_text)
-    start = torch.tensor([[config.start_audio]], device=weight.device)
-    audio = gpt.embed_audio(start, torch.zeros_like(start))
+    audio_ids = torch.full((1, 1 + prompt.continued), config.start_audio, device=weight.device)
+    if prompt.codes is not None:
+        audio_ids[0, 1:] = prompt.codes
+    positions = torch.arange(audio_ids.shape[1], device=weight.device)
+    audio = gpt.embed_audio(audio_ids, positions)
     parts = [prompt.prefix.to(weight), gpt.embed_text(text[None])[0], audio[0]]
     return torch.cat(parts)
 
@@ -138,12 +148,17 @@ def _check(gpt: Gpt, prompts: Sequence[Prompt]) -> None:
         if prompt.text.shape[0] > config.max_text:
             raise UsageError(
                 f"text: {prompt.text.shape[0]} tokens are more than the model's "
-                f"{config.max_text}; split it into sentences"
+                f"{config.max_text} (a voice's own text counts); split it into sentences"
             )
         if prompt.prefix.ndim != 2 or prompt.prefix.shape[1] != config.width:
             raise UsageError(
                 f"voice: its prefix has shape {tuple(prompt.prefix.shape)}, "
                 f"but this model is {config.width} wide: clone it with this model"
+            )
+        if prompt.continued >= config.max_codes:
+            raise UsageError(
+                f"voice: its prompt of {prompt.continued} codes leaves no room of the model's "
+                f"{config.max_codes}; clone it from less audio"
             )
 
 

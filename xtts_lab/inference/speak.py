@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.generate import Generation, Prompt, generate, steps
+from xtts_lab.errors import UsageError
+from xtts_lab.inference.generate import Generation, Prompt, Step, generate, steps
 from xtts_lab.model import XttsModel
+from xtts_lab.nn.dvae import Dvae
+from xtts_lab.vocoders import stages
+from xtts_lab.vocoders.stages import LinearResize, Local, Stage
+from xtts_lab.vocoders.streaming import VocoderStream
+
+MIN_SPEED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,21 +40,31 @@ def speak(
 ) -> list[Spoken]:
     """Speak a batch: one speaker vector [E] a prompt. Rows do not depend on each other."""
     generations = generate(model.gpt, prompts)
-    pairs = zip(generations, embeddings, strict=True)
+    rows = zip(generations, embeddings, prompts, strict=True)
     return [
-        Spoken(vocode(model, g, e, speed), g.codes.cpu(), g.stop, g.tight_steps) for g, e in pairs
+        Spoken(vocode(model, g, e, p.seed, speed), g.codes.cpu(), g.stop, g.tight_steps)
+        for g, e, p in rows
     ]
 
 
 @torch.inference_mode()
 def vocode(
-    model: XttsModel, generation: Generation, embedding: Tensor, speed: float = 1.0
+    model: XttsModel, generation: Generation, embedding: Tensor, seed: int, speed: float = 1.0
 ) -> Tensor:
-    """States of one generation and a speaker vector [E] -> samples float32 [T] on the CPU."""
-    if generation.states.shape[0] == 0:
+    """One generation and a speaker vector [E] -> samples float32 [T] on the CPU."""
+    vector = embedding.to(model.device, model.dtype).unsqueeze(0)
+    if model.vocoder.reads == "codes":
+        _require_own_speed(model, speed)
+        inputs = generation.codes.unsqueeze(0)
+    elif model.vocoder.reads == "mel":
+        codes = generation.codes.view(1, 1, -1)
+        inputs = stages.whole(before_vocoder(model, speed), codes)
+    else:
+        states = generation.states.unsqueeze(0).transpose(1, 2)
+        inputs = stages.whole(before_vocoder(model, speed), states).transpose(1, 2)
+    if generation.states.shape[0] == 0 or inputs.numel() == 0:
         return torch.zeros(0)
-    states = generation.states.unsqueeze(0)
-    waveform: Tensor = model.vocoder(states, embedding.to(states).unsqueeze(0), speed)
+    waveform: Tensor = model.vocoder(inputs, vector, seed)
     return waveform[0].float().cpu()
 
 
@@ -61,18 +79,68 @@ def stream(
     """Speak one prompt in pieces, float32 [T] each on the CPU, that join to what `speak` returns.
 
     A piece is made whenever `chunk_codes` further codes (46 ms each) are there; its cost does not
-    grow with what has been said.
+    grow with what has been said. Raises `UsageError` for a vocoder that cannot stream.
     """
-    vocoder = model.vocoder.stream(embedding.to(model.device, model.dtype), speed)
+    check_streams(model)
+    vector = embedding.to(model.device, model.dtype).unsqueeze(0)
+    chain = (*before_vocoder(model, speed), *model.vocoder.stages(vector))
+    vocoder = VocoderStream(chain)
     waiting: list[Tensor] = []
     for step in steps(model.gpt, [prompt]):
-        waiting.append(step.states)
+        waiting += _heard(model, step)
         if len(waiting) >= chunk_codes:
-            yield from _nonempty(vocoder.push(torch.cat(waiting)))
+            yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
             waiting = []
     if waiting:
-        yield from _nonempty(vocoder.push(torch.cat(waiting)))
+        yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
     yield from _nonempty(vocoder.finish())
+
+
+def check_streams(model: XttsModel) -> None:
+    """Raise `UsageError` for a vocoder that needs the whole utterance."""
+    if not model.vocoder.streams:
+        name = model.config.vocoder.name
+        raise UsageError(f"the vocoder '{name}' cannot stream; synthesise instead")
+
+
+def before_vocoder(model: XttsModel, speed: float) -> tuple[Stage, ...]:
+    """From codes [1, 1, n] or states [1, D, n] to what the vocoder reads, [1, C, W].
+
+    `speed` over 1 shortens the speech by shrinking states or mel along time, as the reference does
+    with its states.
+    """
+    made: list[Stage] = []
+    if model.vocoder.reads == "mel":
+        dvae = _dvae(model)
+        made.append(Local(partial(_log_mel, dvae), dvae.config.stride, dvae.config.context_codes))
+    if speed != 1.0:
+        made.append(LinearResize(1.0 / max(speed, MIN_SPEED)))
+    return tuple(made)
+
+
+def _log_mel(dvae: Dvae, codes: Tensor) -> Tensor:
+    """Codes [B, 1, W] -> log mel [B, M, W * stride], its scale restored."""
+    return dvae.decode(codes[:, 0]) * dvae.mel.mel_stats.unsqueeze(-1)
+
+
+def _dvae(model: XttsModel) -> Dvae:
+    if model.dvae is None:
+        name = model.config.vocoder.name
+        raise UsageError(f"the vocoder '{name}' needs the checkpoint's DVAE (dvae.pth)")
+    return model.dvae
+
+
+def _require_own_speed(model: XttsModel, speed: float) -> None:
+    if speed != 1.0:
+        name = model.config.vocoder.name
+        raise UsageError(f"speed: the vocoder '{name}' reads codes, which have no other speed")
+
+
+def _heard(model: XttsModel, step: Step) -> list[Tensor]:
+    """What the vocoder reads of a step of one row: its state [D], or its code [1] but the stop."""
+    if model.vocoder.reads == "states":
+        return [step.states[0]]
+    return [] if int(step.codes[0]) == model.gpt.config.stop_audio else [step.codes]
 
 
 def _nonempty(samples: Tensor) -> Iterator[Tensor]:

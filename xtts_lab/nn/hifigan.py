@@ -18,7 +18,7 @@ SLOPE = 0.1
 
 @dataclass(frozen=True)
 class HifiganConfig:
-    """Sizes of the generator; the defaults are XTTS-v2's."""
+    """Sizes of the generator; the defaults are XTTS-v2's. Without speaker vectors `embedding` is 0."""
 
     input_width: int = 1024
     embedding: int = 512
@@ -81,7 +81,9 @@ class UpsampleStage(nn.Module):
             config.channels >> index, channels, kernel, rate, padding=(kernel - rate) // 2
         )
         self.speaker = (
-            nn.Conv1d(config.embedding, channels, 1) if config.speaker_in_every_stage else None
+            nn.Conv1d(config.embedding, channels, 1)
+            if config.speaker_in_every_stage and config.embedding
+            else None
         )
         self.blocks = nn.ModuleList(
             ResidualBlock(channels, k, d)
@@ -100,19 +102,26 @@ class UpsampleStage(nn.Module):
 
 
 class HifiganGenerator(nn.Module):
-    """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T] in [-1, 1]."""
+    """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T] in [-1, 1].
+
+    With an `embedding` of 0 the vectors are not looked at.
+    """
 
     def __init__(self, config: HifiganConfig) -> None:
         super().__init__()
         self.config = config
         self.input = nn.Conv1d(config.input_width, config.channels, 7, padding=3)
-        self.speaker = nn.Conv1d(config.embedding, config.channels, 1)
+        self.speaker = (
+            nn.Conv1d(config.embedding, config.channels, 1) if config.embedding else None
+        )
         self.stages = nn.ModuleList(UpsampleStage(config, i) for i in range(len(config.rates)))
         self.output = nn.Conv1d(config.channels >> len(config.rates), 1, 7, padding=3, bias=False)
 
     def forward(self, frames: Tensor, embedding: Tensor) -> Tensor:
         speaker = embedding.unsqueeze(-1)
-        x: Tensor = self.input(frames) + self.speaker(speaker)
+        x: Tensor = self.input(frames)
+        if self.speaker is not None:
+            x = x + self.speaker(speaker)
         for stage in self.stages:
             x = stage(x, speaker)
         # The last activation has torch's default slope, not SLOPE: so it is in the original.

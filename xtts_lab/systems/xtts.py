@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from xtts_lab.audio import AudioError
 from xtts_lab.errors import UsageError
 from xtts_lab.types import (
     LANGUAGES,
@@ -17,24 +17,26 @@ from xtts_lab.types import (
     Synthesis,
     Voice,
 )
+from xtts_lab.yaml_file import Document, Where
 
 if TYPE_CHECKING:
     from xtts_lab.api import XTTS
     from xtts_lab.inference.sampling import SamplingOptions
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
-
-SAMPLING_KEYS = ("temperature", "top_k", "top_p", "repetition_penalty")
 
 
 class XttsSystem:
     """Our XTTS with a checkpoint: a folder, a hub id with its commit, or a built-in name.
 
-    Sampling settings left out are the checkpoint's own, and stand in the resolved experiment.
-    `max_codes` caps an utterance (one code: 46 ms). `voice` names a studio voice of the checkpoint
-    to speak with instead of cloning the references. `coqui_compat` restores the reference
-    implementation's text front end, truncation of references and penalty. fp32.
+    `conditioner` and `vocoder` (`name`, its settings, `weights`) replace the checkpoint's own, and
+    `sampling` (temperature, top_k, top_p, repetition_penalty) its way to draw codes; what is left
+    out is the checkpoint's, and stands in the resolved experiment. A part that was not trained
+    together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code:
+    46 ms). `voice` names a studio voice of the checkpoint to speak with instead of cloning the
+    references. `coqui_compat` restores the reference implementation's text front end, truncation
+    of references and penalty. fp32.
     """
 
     languages = frozenset(LANGUAGES)
@@ -44,32 +46,26 @@ class XttsSystem:
         *,
         checkpoint: str,
         device: str = "auto",
-        temperature: float | None = None,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        repetition_penalty: float | None = None,
+        conditioner: dict[str, Any] | None = None,
+        vocoder: dict[str, Any] | None = None,
+        sampling: dict[str, Any] | None = None,
         max_codes: int | None = None,
         voice: str | None = None,
         batch_size: int = 1,
         coqui_compat: bool = False,
     ) -> None:
-        from xtts_lab.checkpoint.inspecting import inspect
-        from xtts_lab.inference.sampling import SamplingOptions
+        from xtts_lab.systems.xtts_parts import XttsParts
 
         if batch_size < 1:
             raise UsageError(f"batch_size: must be at least 1, not {batch_size}")
         if max_codes is not None and max_codes < 1:
             raise UsageError(f"max_codes: must be at least 1, not {max_codes}")
-        self._source = inspect(checkpoint)
+        written = {"conditioner": conditioner, "vocoder": vocoder, "sampling": sampling}
+        self._parts = XttsParts.resolve(checkpoint, written, Where(Document("xtts")))
+        if voice is not None and not self._parts.conditioner.own:
+            raise UsageError("voice: studio voices were made by the checkpoint's own conditioner")
         self._device = device
-        own = asdict(self._source.config.sampling)
-        chosen = dict(
-            zip(SAMPLING_KEYS, (temperature, top_k, top_p, repetition_penalty), strict=True)
-        )
-        merged: dict[str, Any] = {
-            key: own[key] if value is None else value for key, value in chosen.items()
-        }
-        self._sampling: SamplingOptions = SamplingOptions(**merged, coqui_compat=coqui_compat)
+        self._sampling: SamplingOptions = self._parts.options(coqui_compat)
         self._max_codes = max_codes
         self._voice_name = voice
         self._batch_size = batch_size
@@ -77,52 +73,75 @@ class XttsSystem:
         self._model: XTTS | None = None
 
     @staticmethod
-    def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Fill in what a checkpoint's `config.json` decides: its own sampling settings."""
-        from xtts_lab.checkpoint.inspecting import inspect
+    def complete(settings: Mapping[str, Any], where: Where) -> dict[str, Any]:
+        """Fill in what the checkpoint decides: its own parts and sampling settings."""
+        from xtts_lab.systems.xtts_parts import XttsParts
 
-        own = asdict(inspect(str(settings["checkpoint"])).config.sampling)
-        filled = {key: own[key] for key in SAMPLING_KEYS if settings[key] is None}
-        return {**settings, **filled}
+        resolved = XttsParts.resolve(str(settings["checkpoint"]), settings, where)
+        return {**settings, **resolved.spec}
 
     @property
     def sample_rate(self) -> int:
         """Of the speech, in Hz."""
-        return self._source.config.sample_rate
+        return self._parts.sample_rate
+
+    @property
+    def streams(self) -> bool:
+        """Whether the vocoder can speak while codes are still to come."""
+        return self._parts.streams
+
+    @property
+    def needs_reference_text(self) -> bool:
+        """Whether the conditioner reads what the references say."""
+        return self._voice_name is None and self._parts.needs_text
 
     @property
     def weights_random(self) -> bool:
-        """Whether the checkpoint says that its weights are random."""
-        return self._source.random
+        """Whether the checkpoint says that its weights are random, or a part has none."""
+        return self._parts.random
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """Why parts were not trained together with what is beside them; empty where all were."""
+        return self._parts.untrained
+
+    @property
+    def facts(self) -> Mapping[str, Json]:
+        """What each part costs: parameters, operations, prefix length."""
+        return self._parts.facts
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        return {"version": ENGINE_VERSION, **self._source.hashes()}
+        return {"version": ENGINE_VERSION, **self._parts.hashes()}
 
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
         for start in range(0, len(requests), self._batch_size):
             batch = requests[start : start + self._batch_size]
-            if self._voice_name is None and not all(r.references for r in batch):
-                yield from map(self._one, batch)
-            else:
-                yield from self._speak(batch)
+            yield from self._speak(batch)
 
-    def _one(self, request: Request) -> Synthesis | Failure:
-        if not request.references and self._voice_name is None:
-            return Failure("no reference to clone; give references, or name a studio voice")
-        return self._speak([request])[0]
-
-    def _speak(self, batch: Sequence[Request]) -> list[Synthesis]:
-        return self._loaded().synthesise_batch(
-            batch, sampling=self._sampling, max_codes=self._max_codes, voice=self._voice_name
-        )
+    def _speak(self, batch: Sequence[Request]) -> list[Synthesis | Failure]:
+        """Speak a batch; where it fails as a whole, each request by itself, to fail alone."""
+        model = self._loaded()
+        try:
+            return [
+                *model.synthesise_batch(
+                    batch,
+                    sampling=self._sampling,
+                    max_codes=self._max_codes,
+                    voice=self._voice_name,
+                )
+            ]
+        except (UsageError, AudioError) as error:
+            if len(batch) == 1:
+                return [Failure(str(error))]
+            return [result for request in batch for result in self._speak([request])]
 
     def prepare(self, references: Sequence[Reference]) -> Voice:
         """Clone the references, or return the studio voice."""
         model = self._loaded()
         if self._voice_name is not None:
             return model.voice(self._voice_name)
-        return model.clone_voice([reference.audio for reference in references])
+        return model.clone_voice(references)
 
     def stream(self, request: Request, voice: Voice) -> Iterator[Audio]:
         yield from self._loaded().stream(
@@ -143,6 +162,10 @@ class XttsSystem:
             from xtts_lab.api import XTTS
 
             self._model = XTTS.from_pretrained(
-                self._source.folder, device=self._device, coqui_compat=self._compat
+                self._parts.source.folder,
+                device=self._device,
+                coqui_compat=self._compat,
+                conditioner=self._parts.conditioner.spec,
+                vocoder=self._parts.vocoder.spec,
             )
         return self._model

@@ -1,0 +1,203 @@
+"""A conditioner or vocoder in place of a checkpoint's own, with weights of its own or none.
+
+A part's weights are a safetensors file with our names, whose header says which part it is and which
+GPT (or DVAE) it was trained beside, by the SHA-256 of that file: a part that was not trained
+together with what it reads or feeds runs, but says nothing about the method.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xtts_lab import config as configuration
+from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
+from xtts_lab.checkpoint.reading import read_safetensors
+from xtts_lab.errors import UsageError
+from xtts_lab.model import Kind, ModelConfig, XttsModel, build
+from xtts_lab.types import Json, Part
+from xtts_lab.yaml_file import Where
+
+FORMAT = "xtts_lab.part"
+SINGULAR: Mapping[Kind, str] = {"conditioners": "conditioner", "vocoders": "vocoder"}
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part as it was chosen. `own`: it is the checkpoint's, with the checkpoint's weights."""
+
+    kind: Kind
+    part: Part
+    weights: Path | None
+    own: bool
+
+    @property
+    def spec(self) -> Spec:
+        """The choice as a resolved experiment shows it."""
+        weights = None if self.weights is None else str(self.weights)
+        return {"name": self.part.name, **self.part.settings, "weights": weights}
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """What determines the part's output beside its settings."""
+        return {} if self.weights is None else {"weights_sha256": remembered_sha256(self.weights)}
+
+
+def choose(kind: Kind, spec: Mapping[str, Any] | None, own: Part, where: Where) -> Choice:
+    """Resolve what is written about a part: `name`, settings, `weights`; all may be left out.
+
+    Settings left out are those of the weights' file, else the checkpoint's (for a part of the same
+    name), else the part's defaults. Raises `UsageError` for what is unknown, or does not fit the
+    weights.
+    """
+    written = dict(spec or {})
+    weights = written.pop("weights", None)
+    if weights is not None and not isinstance(weights, str):
+        raise UsageError(f"{where / 'weights'}: must be a path, not {weights!r}")
+    path = None if weights is None else Path(weights)
+    base = own if path is None else _header(path, kind, where).part
+    written.setdefault("name", base.name)
+    settings = {**(base.settings if written["name"] == base.name else {}), **written}
+    resolved = configuration.resolve(kind, settings, where)
+    chosen = Part(str(resolved.pop("name")), resolved)
+    if path is not None and chosen != base:
+        differing = sorted(k for k in resolved if resolved[k] != base.settings.get(k))
+        raise UsageError(
+            f"{where / 'weights'}: {path.name} holds a {base.name} with another "
+            f"{', '.join(differing) or 'name'}; leave the settings out to take those of the file"
+        )
+    return Choice(kind, chosen, path, own=path is None and chosen == own)
+
+
+def untrained(choice: Choice, found: Description) -> str | None:
+    """Say in one line why a part was not trained together with what is beside it, or None."""
+    if choice.own:
+        return None
+    name = f"{SINGULAR[choice.kind]} {choice.part.name}"
+    module = part_skeleton(choice, found.config)
+    reads_mel = choice.kind == "vocoders" and getattr(module, "reads", "states") != "states"
+    if reads_mel and not any(True for _ in module.parameters()):
+        return None  # nothing to train
+    if choice.weights is None:
+        return f"{name}: its weights are random or another's"
+    beside = found.dvae_sha256() if reads_mel else remembered_sha256(found.weights)
+    trained_with = _header(choice.weights, choice.kind, None).trained_with
+    if trained_with != beside:
+        return f"{name}: trained beside another {'DVAE' if reads_mel else 'GPT'}"
+    return None
+
+
+def swap(model: XttsModel, choices: tuple[Choice, ...]) -> XttsModel:
+    """Put the chosen parts into a model, in place, and return it.
+
+    A part without weights draws them from a seed that its name and settings decide.
+    """
+    for choice in choices:
+        if choice.own:
+            continue
+        slot = SINGULAR[choice.kind]
+        module = _loaded(choice, model.config).to(model.device, model.dtype)
+        _keep_mel_stats(module, getattr(model, slot))
+        setattr(model, slot, module.eval())
+        model.config = swapped(model.config, (choice,))
+    return model
+
+
+def swapped(config: ModelConfig, choices: tuple[Choice, ...]) -> ModelConfig:
+    """Return the configuration of a model with the chosen parts."""
+    for choice in choices:
+        if choice.kind == "conditioners":
+            config = replace(config, conditioner=choice.part)
+        else:
+            config = replace(config, vocoder=choice.part)
+    return config
+
+
+def part_skeleton(choice: Choice, config: ModelConfig) -> Any:
+    """Return a part without weights, to be asked what it declares."""
+    with torch.device("meta"):
+        return build(choice.kind, choice.part, config.sizes)
+
+
+def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None) -> None:
+    """Write a model's conditioner or vocoder; `trained_with` is the SHA-256 of what it fits to.
+
+    That is the file of the GPT, or of the DVAE for a vocoder that reads no states.
+    """
+    from safetensors.torch import save_file
+
+    part = getattr(model.config, SINGULAR[kind])
+    module: nn.Module = getattr(model, SINGULAR[kind])
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named(module).items()}
+    header = {
+        "format": FORMAT,
+        "kind": kind,
+        "name": part.name,
+        "settings": json.dumps(part.settings),
+        "trained_with": trained_with or "",
+    }
+    save_file(tensors, path, header)
+
+
+@dataclass(frozen=True)
+class _Header:
+    part: Part
+    trained_with: str
+
+
+def _header(path: Path, kind: Kind, where: Where | None) -> _Header:
+    from safetensors import safe_open
+
+    place = "weights" if where is None else str(where / "weights")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            data = file.metadata() or {}
+    except Exception as error:  # safetensors' own exception class is not a stable import
+        raise UsageError(f"{place}: {path.name} cannot be read as safetensors") from error
+    if data.get("format") != FORMAT or data.get("kind") != kind:
+        raise UsageError(f"{place}: {path.name} holds no {SINGULAR[kind]} of xtts_lab")
+    part = Part(data["name"], json.loads(data["settings"]))
+    return _Header(part, data.get("trained_with", ""))
+
+
+def _loaded(choice: Choice, config: ModelConfig) -> nn.Module:
+    seed = hashlib.sha256(json.dumps(choice.spec, sort_keys=True).encode()).hexdigest()[:8]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(seed, 16))
+        module: nn.Module = build(choice.kind, choice.part, config.sizes)
+    if choice.weights is not None:
+        tensors = read_safetensors(choice.weights)
+        wanted = _named(module)
+        if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in wanted.items()}:
+            raise UsageError(
+                f"{choice.weights.name}: its tensors do not fit a {choice.part.name} of this "
+                "checkpoint's sizes"
+            )
+        module.load_state_dict({n: t for n, t in tensors.items() if n != _EMPTY}, strict=True)
+    return module
+
+
+_EMPTY = "empty"
+"""safetensors holds no file without tensors; a part without weights stores this one."""
+
+
+def _named(module: nn.Module) -> dict[str, Tensor]:
+    return dict(module.state_dict()) or {_EMPTY: torch.zeros(1)}
+
+
+def _keep_mel_stats(module: nn.Module, before: nn.Module) -> None:
+    """The scale of the mel belongs to the checkpoint, not to the encoder that hears it."""
+    name = "mel.mel_stats"
+    theirs, ours = before.state_dict().get(name), module.state_dict().get(name)
+    if theirs is not None and ours is not None and theirs.shape == ours.shape:
+        ours.copy_(theirs)
+
+

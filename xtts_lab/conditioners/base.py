@@ -1,0 +1,56 @@
+"""What every conditioner declares. B batch, T samples, N prefix, D width, E embedding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+Reads = Literal["audio", "codes", "speaker", "nothing"]
+Pooling = Literal["mean", "concatenate"]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a conditioner is given of the references, and how several become one prefix.
+
+    `reads`: samples [B, T] at `sample_rate`, the DVAE's codes [B, N], speaker vectors [B, E], or
+    nothing. Audio comes in chunks of `chunk_s` (None: the checkpoint's own; infinite: whole).
+    With the pooling `mean` every reference is cut by itself, and the prefix is the mean over all
+    chunks, weighted by duration, however many there are. With `concatenate`, as for codes,
+    references are joined in their order, cut at `max_s`, and the chunks' prefixes follow each other.
+    """
+
+    reads: Reads = "audio"
+    sample_rate: int = 22050
+    chunk_s: float | None = None
+    max_s: float = math.inf
+    pooling: Pooling = "mean"
+
+    @property
+    def order_matters(self) -> bool:
+        """Whether the order of references may change the prefix."""
+        return self.reads == "codes" or (self.reads == "audio" and self.pooling == "concatenate")
+
+
+class Conditioner(nn.Module):
+    """The base of all conditioners: what differs from these defaults, a class sets itself.
+
+    `prefix_kind`: latents [N, D] may be averaged and blended, codes [N] may not. `continues`: the
+    codes begin the output sequence, after the prompt's text and the target's, instead of standing
+    before the text (VALL-E); such a conditioner needs to know what its references say.
+    """
+
+    prefix_kind: ClassVar[Literal["latents", "codes"]] = "latents"
+    continues: ClassVar[bool] = False
+
+    @property
+    def intake(self) -> Intake:
+        """What `forward` reads."""
+        return Intake()
+
+    def embed(self, codes: Tensor) -> Tensor:
+        """Codes [N] -> the prefix [N, D] that they stand for, where codes are a prefix."""
+        raise NotImplementedError(f"{type(self).__name__} makes no prefix of codes")

@@ -1,0 +1,49 @@
+"""VALL-E's conditioner: the output goes on where a prompt's codes end.
+
+Wang et al. 2023 (arXiv 2301.02111, section 4.2): the prompt's transcript stands before the target
+text, and the prompt's codes begin the output sequence. Ours has one codebook, the DVAE's, where
+VALL-E has eight. B batch, N codes, M output positions.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from xtts_lab.conditioners.base import Conditioner, Intake
+from xtts_lab.types import ModelSizes
+
+
+class ValleConditioner(Conditioner):
+    """VALL-E: the prompt's text before the target's, its codes at the beginning of the output.
+
+    Codes [B, N] -> the same codes; it has no weights of its own, for the GPT's tables embed them.
+    Needs the references' text. References are joined in their order and cut at `max_s`, their
+    transcripts after as many characters as the audio that is left has of the whole.
+    """
+
+    prefix_kind: ClassVar[Literal["latents", "codes"]] = "codes"
+    continues: ClassVar[bool] = True
+
+    def __init__(self, _sizes: ModelSizes, /, *, max_s: float = 3.0) -> None:
+        super().__init__()
+        self._max_s = max_s
+
+    @property
+    def intake(self) -> Intake:
+        return Intake("codes", max_s=self._max_s)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return codes
+
+
+def target_mask(prompt_codes: Tensor, length: int) -> Tensor:
+    """Prompt lengths [B] -> bool [B, M]: the predictions that count in training, the target's only.
+
+    Position i of the output (start token, prompt, target, stop) predicts token i + 1: the last
+    code of the prompt, at position `prompt_codes`, predicts the first of the target.
+    """
+    positions = torch.arange(length, device=prompt_codes.device)
+    return positions >= prompt_codes.unsqueeze(-1)

@@ -1,0 +1,148 @@
+"""Which parts an XTTS on the bench is made of, and what a reader must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from xtts_lab import config as configuration
+from xtts_lab.checkpoint.assembling import skeleton
+from xtts_lab.checkpoint.dvae import read_dvae
+from xtts_lab.checkpoint.inspecting import Description, inspect
+from xtts_lab.checkpoint.parts import Choice, choose, part_skeleton, swapped, untrained
+from xtts_lab.errors import UsageError
+from xtts_lab.inference.costs import conditioner_cost, gpt_cost, vocoder_cost
+from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.model import SamplingDefaults
+from xtts_lab.types import Json
+from xtts_lab.yaml_file import Where
+
+
+@dataclass(frozen=True)
+class XttsParts:
+    """A checkpoint with the parts that replace its own; nothing is loaded."""
+
+    source: Description
+    conditioner: Choice
+    vocoder: Choice
+    sampling: SamplingDefaults
+
+    @classmethod
+    def resolve(cls, checkpoint: str, written: Mapping[str, Any], where: Where) -> XttsParts:
+        """Resolve `conditioner`, `vocoder` and `sampling` as written; `UsageError` for mistakes."""
+        source = inspect(checkpoint)
+        own = source.config
+        found = cls(
+            source,
+            choose(
+                "conditioners", written["conditioner"], own.conditioner, where / "conditioner"
+            ),
+            choose("vocoders", written["vocoder"], own.vocoder, where / "vocoder"),
+            _sampling(own.sampling, written["sampling"], where / "sampling"),
+        )
+        found._check(where)
+        return found
+
+    def _check(self, where: Where) -> None:
+        needs = {"conditioner": self._hears.intake.reads, "vocoder": self._sounds.reads}
+        for slot, reads in needs.items():
+            if reads in ("codes", "mel") and not self.source.has_dvae:
+                raise UsageError(
+                    f"{where / slot}: '{getattr(self, slot).part.name}' needs a DVAE, and the "
+                    "checkpoint has none; put dvae.pth and mel_stats.pth into its folder"
+                )
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The choices as a resolved experiment shows them."""
+        return {
+            "conditioner": self.conditioner.spec,
+            "vocoder": self.vocoder.spec,
+            "sampling": asdict(self.sampling),
+        }
+
+    def options(self, coqui_compat: bool) -> SamplingOptions:
+        """How codes are drawn; `UsageError` for values that do not work."""
+        return SamplingOptions(**asdict(self.sampling), coqui_compat=coqui_compat)
+
+    @cached_property
+    def _hears(self) -> Any:
+        return part_skeleton(self.conditioner, self.source.config)
+
+    @cached_property
+    def _sounds(self) -> Any:
+        return part_skeleton(self.vocoder, self.source.config)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the speech, in Hz."""
+        return int(self._sounds.sample_rate)
+
+    @property
+    def streams(self) -> bool:
+        """Whether the vocoder streams."""
+        return bool(self._sounds.streams)
+
+    @property
+    def needs_text(self) -> bool:
+        """Whether the conditioner reads what the references say."""
+        return bool(self._hears.continues)
+
+    @property
+    def random(self) -> bool:
+        """Whether weights are random: the checkpoint's, or those of a part that has none."""
+        return self.source.random or any(
+            not choice.own and choice.weights is None and any(True for _ in module.parameters())
+            for choice, module in ((self.conditioner, self._hears), (self.vocoder, self._sounds))
+        )
+
+    @cached_property
+    def untrained(self) -> tuple[str, ...]:
+        """Why parts were not trained together with what is beside them."""
+        reasons = [untrained(choice, self.source) for choice in (self.conditioner, self.vocoder)]
+        return tuple(reason for reason in reasons if reason is not None)
+
+    def hashes(self) -> dict[str, Json]:
+        """The SHA-256 of every file that determines speech."""
+        found: dict[str, Json] = {**self.source.hashes()}
+        if self._hears.intake.reads == "codes" or self._sounds.reads == "mel":
+            found["dvae_sha256"] = self.source.dvae_sha256()
+        for slot, choice in (("conditioner", self.conditioner), ("vocoder", self.vocoder)):
+            found |= {f"{slot}_{key}": value for key, value in choice.identity.items()}
+        return found
+
+    @cached_property
+    def facts(self) -> Mapping[str, Json]:
+        """Parameters, operations and lengths by part; counted on a model without weights."""
+        config = swapped(self.source.config, (self.conditioner, self.vocoder))
+        if self.source.dvae is not None:
+            config = replace(config, dvae=read_dvae(self.source.dvae, None).config)
+        model = skeleton(config).to("meta")
+        heard = conditioner_cost(model, config.cloning.chunk_s)
+        codes, sound = gpt_cost(model), vocoder_cost(model)
+        return {
+            "conditioner": {"name": self.conditioner.part.name, **asdict(heard)},
+            "gpt": {"name": "gpt", "parameters": codes[0], "flops": codes[1]},
+            "vocoder": {
+                "name": self.vocoder.part.name,
+                "parameters": sound[0],
+                "flops": sound[1],
+                "streams": self.streams,
+            },
+        }
+
+
+def _sampling(own: SamplingDefaults, written: Any, where: Where) -> SamplingDefaults:
+    """What is written, over the checkpoint's own; `UsageError` for unknown keys and wrong types."""
+    if written is None:
+        return own
+    known = configuration.schema(SamplingDefaults)
+    checked = configuration.validate(known, {**asdict(own), **dict(written)}, where)
+    sampling = SamplingDefaults(**checked.model_dump())
+    try:
+        SamplingOptions(**asdict(sampling))
+    except UsageError as error:
+        raise UsageError(f"{where / str(error)}") from error
+    return sampling
