@@ -34,6 +34,9 @@ class MelConfig:
 CONDITIONING_MEL = MelConfig(22050, 2048, 1024, 256, 80, 8000.0, "hann", "slaney")
 """What the conditioning encoder of XTTS-v2 hears."""
 
+DVAE_MEL = MelConfig(22050, 1024, 1024, 256, 80, 8000.0, "hann", "slaney")
+"""What the DVAE of XTTS hears, and decodes to."""
+
 SPEAKER_MEL = MelConfig(16000, 512, 400, 160, 64, 8000.0, "hamming")
 """What the H/ASP speaker encoder hears (Heo et al. 2020, arXiv 2009.14153)."""
 
@@ -80,13 +83,15 @@ class PowerMel(nn.Module):
 class ConditioningMel(nn.Module):
     """Samples [B, T] at 22 050 Hz -> log mel [B, M, F], divided by the checkpoint's `mel_stats`.
 
-    `mel_stats` [M] is a buffer: the published checkpoint carries it beside its weights.
+    `mel_stats` [M] is a buffer: the published checkpoint carries it beside its weights. The DVAE
+    hears the same with `DVAE_MEL`.
     """
 
     mel_stats: Tensor
 
     def __init__(self, config: MelConfig = CONDITIONING_MEL) -> None:
         super().__init__()
+        self.config = config
         self.mel = PowerMel(config)
         self.register_buffer("mel_stats", torch.ones(config.bands))
 
