@@ -137,4 +137,6 @@ class XttsModel(nn.Module):
 
 def build(kind: Kind, chosen: Part, sizes: ModelSizes) -> Any:
     """Construct a part for a model of these sizes, with the weights that its class draws."""
-    return configuration.build(kind, {"name": chosen.name, **chosen.settings}, _nowhere(kind), sizes)
+    return configuration.build(
+        kind, {"name": chosen.name, **chosen.settings}, _nowhere(kind), sizes
+    )

@@ -199,5 +199,3 @@ def _keep_mel_stats(module: nn.Module, before: nn.Module) -> None:
     theirs, ours = before.state_dict().get(name), module.state_dict().get(name)
     if theirs is not None and ours is not None and theirs.shape == ours.shape:
         ours.copy_(theirs)
-
-

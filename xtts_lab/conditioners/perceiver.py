@@ -51,7 +51,9 @@ class PerceiverConditioner(Conditioner):
 
     @property
     def intake(self) -> Intake:
-        return Intake("audio", self.mel.config.sample_rate, pooling=self._pooling, max_s=self._max_s)
+        return Intake(
+            "audio", self.mel.config.sample_rate, pooling=self._pooling, max_s=self._max_s
+        )
 
     def forward(self, samples: Tensor) -> Tensor:
         prefix: Tensor = self.resampler(self.encoder(self.mel(samples)).transpose(1, 2))

@@ -58,7 +58,11 @@ class TortoiseConditioner(Conditioner):
         self._pool, self._clip_s = pool, clip_s
         self.mel = ConditioningMel()
         self.encoder = ConditioningEncoder(
-            self.mel.config.bands, sizes.width, encoder_heads, encoder_blocks, residual_from_norm=False
+            self.mel.config.bands,
+            sizes.width,
+            encoder_heads,
+            encoder_blocks,
+            residual_from_norm=False,
         )
         self.spread = None if slots is None else SlotMlp(sizes.width, slots, hidden)
 

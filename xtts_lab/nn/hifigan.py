@@ -111,9 +111,7 @@ class HifiganGenerator(nn.Module):
         super().__init__()
         self.config = config
         self.input = nn.Conv1d(config.input_width, config.channels, 7, padding=3)
-        self.speaker = (
-            nn.Conv1d(config.embedding, config.channels, 1) if config.embedding else None
-        )
+        self.speaker = nn.Conv1d(config.embedding, config.channels, 1) if config.embedding else None
         self.stages = nn.ModuleList(UpsampleStage(config, i) for i in range(len(config.rates)))
         self.output = nn.Conv1d(config.channels >> len(config.rates), 1, 7, padding=3, bias=False)
 

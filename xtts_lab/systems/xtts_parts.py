@@ -36,9 +36,7 @@ class XttsParts:
         own = source.config
         found = cls(
             source,
-            choose(
-                "conditioners", written["conditioner"], own.conditioner, where / "conditioner"
-            ),
+            choose("conditioners", written["conditioner"], own.conditioner, where / "conditioner"),
             choose("vocoders", written["vocoder"], own.vocoder, where / "vocoder"),
             _sampling(own.sampling, written["sampling"], where / "sampling"),
         )

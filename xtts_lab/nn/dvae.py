@@ -1,0 +1,211 @@
+"""The discrete VAE that turns audio into the codes of XTTS, and codes back into a mel.
+
+Van den Oord et al. 2017 (VQ-VAE, arXiv 1711.00937), in the one-dimensional form of Betker 2023
+(Tortoise, arXiv 2305.07243) as XTTS uses it. B batch, T samples, M mel bands, F mel frames,
+N codes, K codebook size, D code width, C channels.
+
+`F = T // hop + 1` and `N = ceil(F / stride)`: no audio is padded to whole codes, the convolutions'
+own zeros fill the last one. Rows of a batch are of one length; a row's codes do not depend on the
+others, but audio padded with silence has other last codes than the same audio alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xtts_lab.nn.mel import DVAE_MEL, ConditioningMel, MelConfig
+
+
+@dataclass(frozen=True)
+class DvaeConfig:
+    """Sizes of the DVAE; the defaults are XTTS-v2's (v1 has 8192 codes).
+
+    `kernel` is odd, `residual_blocks` at least 1. Channels double with each of the encoder's
+    `layers`, from `width` on, and halve again in the decoder.
+    """
+
+    bands: int = 80
+    codes: int = 1024
+    code_width: int = 512
+    width: int = 512
+    layers: int = 2
+    residual_blocks: int = 3
+    kernel: int = 3
+
+    @property
+    def stride(self) -> int:
+        """Mel frames a code."""
+        return 1 << self.layers
+
+    @property
+    def inner_width(self) -> int:
+        """Channels of the residual blocks."""
+        return self.width << (self.layers - 1)
+
+    @property
+    def context_codes(self) -> int:
+        """How many codes on either side a decoded mel frame can depend on (an upper bound)."""
+        reach = 0  # in frames of the stage at hand, from the last one to the first
+        for _ in range(self.layers):
+            reach = -(-(reach + self.kernel // 2) // 2)
+        return reach + ResidualBlock.REACH * self.residual_blocks
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions over three frames and one over channels, added to the input [B, C, F]."""
+
+    REACH = 2
+    """Frames on either side that an output frame depends on."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(channels, channels, 3, padding=1)
+        self.second = nn.Conv1d(channels, channels, 3, padding=1)
+        self.out = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = functional.relu(self.second(functional.relu(self.first(x))))
+        added: Tensor = self.out(inner) + x
+        return added
+
+
+class DvaeEncoder(nn.Module):
+    """Normalised log mel [B, M, F] -> one vector a code, before quantisation, [B, D, N]."""
+
+    def __init__(self, config: DvaeConfig) -> None:
+        super().__init__()
+        widths = [config.bands, *(config.width << i for i in range(config.layers))]
+        self.downsample = nn.ModuleList(
+            nn.Conv1d(inputs, outputs, config.kernel, stride=2, padding=config.kernel // 2)
+            for inputs, outputs in pairwise(widths)
+        )
+        self.blocks = nn.ModuleList(
+            ResidualBlock(config.inner_width) for _ in range(config.residual_blocks)
+        )
+        self.output = nn.Conv1d(config.inner_width, config.code_width, 1)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        x = mel
+        for downsample in self.downsample:
+            x = functional.relu(downsample(x))
+        for block in self.blocks:
+            x = block(x)
+        vectors: Tensor = self.output(x)
+        return vectors
+
+
+class DvaeDecoder(nn.Module):
+    """Codebook vectors [B, D, N] -> normalised log mel [B, M, stride * N]."""
+
+    def __init__(self, config: DvaeConfig) -> None:
+        super().__init__()
+        widths = [config.inner_width, *(config.width << i for i in reversed(range(config.layers)))]
+        self.input = nn.Conv1d(config.code_width, config.inner_width, 1)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(config.inner_width) for _ in range(config.residual_blocks)
+        )
+        self.upsample = nn.ModuleList(
+            nn.Conv1d(inputs, outputs, config.kernel, padding=config.kernel // 2)
+            for inputs, outputs in pairwise(widths)
+        )
+        self.output = nn.Conv1d(config.width, config.bands, 1)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        x: Tensor = self.input(vectors)
+        for block in self.blocks:
+            x = block(x)
+        for upsample in self.upsample:
+            x = functional.relu(upsample(x.repeat_interleave(2, dim=-1)))
+        mel: Tensor = self.output(x)
+        return mel
+
+
+class Quantiser(nn.Module):
+    """The codebook [K, D]: the nearest entry's index, and the entry of an index.
+
+    A buffer, for the original moves it by running means and not by gradients.
+    """
+
+    codebook: Tensor
+
+    def __init__(self, codes: int, width: int) -> None:
+        super().__init__()
+        codebook = torch.empty(codes, width)
+        if not codebook.is_meta:  # there, it would only import torch's compiler
+            nn.init.normal_(codebook)
+        self.register_buffer("codebook", codebook)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Vectors [B, D, N] -> codes [B, N], the lowest of equally near ones."""
+        flat = vectors.transpose(1, 2).reshape(-1, vectors.shape[1])
+        products = flat @ self.codebook.t()
+        # In the original's order of operations: where two entries are all but equally near, the
+        # rounding of the sum decides.
+        squares = flat.pow(2).sum(1, keepdim=True), self.codebook.t().pow(2).sum(0, keepdim=True)
+        distances = squares[0] - 2 * products + squares[1]
+        return distances.argmin(1).view(vectors.shape[0], vectors.shape[2])
+
+    def vectors(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] -> their entries [B, D, N]."""
+        return functional.embedding(codes, self.codebook).transpose(1, 2)
+
+
+class Dvae(nn.Module):
+    """Audio [B, T] at 22 050 Hz <-> codes [B, N], of which one stands for 1024 samples."""
+
+    def __init__(self, config: DvaeConfig, mel: MelConfig = DVAE_MEL) -> None:
+        """Raises `ValueError` for an even kernel, or no layers or residual blocks."""
+        super().__init__()
+        if config.kernel % 2 == 0 or config.layers < 1 or config.residual_blocks < 1:
+            raise ValueError("a DVAE has an odd kernel, and at least one layer and residual block")
+        if config.bands != mel.bands:
+            raise ValueError(f"a DVAE over {config.bands} bands cannot hear {mel.bands}")
+        self.config = config
+        self.mel = ConditioningMel(mel)
+        self.encoder = DvaeEncoder(config)
+        self.quantiser = Quantiser(config.codes, config.code_width)
+        self.decoder = DvaeDecoder(config)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the audio that it hears, in Hz."""
+        return self.mel.config.sample_rate
+
+    @property
+    def code_stride(self) -> int:
+        """Samples a code."""
+        return self.config.stride * self.mel.config.hop_length
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Samples [B, T] -> codes [B, N], int64. T must exceed 512, half a mel window."""
+        return self.encode(self.mel(samples))
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Normalised log mel [B, M, F] -> codes [B, ceil(F / stride)], int64."""
+        codes: Tensor = self.quantiser(self.encoder(mel))
+        return codes
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] -> normalised log mel [B, M, stride * N]."""
+        mel: Tensor = self.decoder(self.quantiser.vectors(codes))
+        return mel
+
+    def decode_window(self, codes: Tensor, start: int, stop: int) -> Tensor:
+        """The frames of codes `start` to `stop` of [B, N] -> [B, M, stride * (stop - start)].
+
+        They equal (but for rounding) those of `decode(codes)`, and cost `context_codes` more codes
+        on either side. They are settled once `stop + context_codes` codes exist.
+        """
+        first = max(0, start - self.config.context_codes)
+        mel = self.decode(codes[:, first : stop + self.config.context_codes])
+        stride = self.config.stride
+        return mel[..., stride * (start - first) : stride * (stop - first)]
+
+    def denormalise(self, mel: Tensor) -> Tensor:
+        """Normalised log mel [B, M, F] -> power mel [B, M, F], at least about 1e-5 where heard."""
+        return (mel * self.mel.mel_stats.unsqueeze(-1)).exp()
