@@ -17,8 +17,8 @@ NAMES = ("random-tiny",)
 def builtin_folder(name: str) -> Path | None:
     """Return the folder of a built-in checkpoint, made at its first use; None for other names.
 
-    `random-tiny`: an XTTS of about a million parameters with random weights, a DVAE and two voices, to
-    try the bench with. Its speech means nothing.
+    `random-tiny`: an XTTS of about a million parameters with random weights, a DVAE and two voices,
+    to try the bench with. Its speech means nothing.
     """
     if name not in NAMES:
         return None

@@ -33,8 +33,9 @@ def random_checkpoint(
 ) -> None:
     """Write `config.json`, `model.pth`, `vocab.json` and, with `speakers`, `speakers_xtts.pth`.
 
-    A DVAE in `config` goes into files of its own, `dvae.pth` and `mel_stats.pth`. Same seed, same weights. Without a `vocabulary` a character-level one of the model's size is
-    written. `config.json` says `weights_random`.
+    A DVAE in `config` goes into files of its own, `dvae.pth` and `mel_stats.pth`. Same seed, same
+    weights. Without a `vocabulary` a character-level one of the model's size is written.
+    `config.json` says `weights_random`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(seed)

@@ -20,7 +20,8 @@ class Intake:
     nothing. Audio comes in chunks of `chunk_s` (None: the checkpoint's own; infinite: whole).
     With the pooling `mean` every reference is cut by itself, and the prefix is the mean over all
     chunks, weighted by duration, however many there are. With `concatenate`, as for codes,
-    references are joined in their order, cut at `max_s`, and the chunks' prefixes follow each other.
+    references are joined in their order and cut at `max_s`, and the chunks' prefixes follow each
+    other.
     """
 
     reads: Reads = "audio"

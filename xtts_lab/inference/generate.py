@@ -19,7 +19,6 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.sampling import TIGHT, Sampler, SamplingOptions, uniforms
-from xtts_lab.nn.attention import KVCache
 from xtts_lab.nn.gpt import Gpt
 
 

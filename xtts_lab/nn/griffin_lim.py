@@ -5,9 +5,9 @@ B batch, M mel bands, K = n_fft / 2 + 1 bins, F frames, T samples = F * hop.
 Power of the bins: non-negative least squares by multiplicative updates (Lee and Seung 2001,
 "Algorithms for non-negative matrix factorization", with the filter bank as the fixed factor). On a
 harmonic signal they come two fifths nearer to the true magnitudes than a pseudo-inverse clamped at
-zero (a third after Griffin-Lim), and need no decomposition that a device may lack. Phases: the fast Griffin-Lim of
-Perraudin, Balazs and Soendergaard 2013 ("A fast Griffin-Lim algorithm"), torchaudio's, from zero
-phases: no chance anywhere.
+zero (a third after Griffin-Lim), and need no decomposition that a device may lack. Phases: the fast
+Griffin-Lim of Perraudin, Balazs and Soendergaard 2013 ("A fast Griffin-Lim algorithm"),
+torchaudio's, from zero phases: no chance anywhere.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ SLOPE = 0.1
 
 @dataclass(frozen=True)
 class HifiganConfig:
-    """Sizes of the generator; the defaults are XTTS-v2's. Without speaker vectors `embedding` is 0."""
+    """Sizes of the generator; the defaults are XTTS-v2's. `embedding` 0: no speaker vectors."""
 
     input_width: int = 1024
     embedding: int = 512
