@@ -92,7 +92,7 @@ def test_random_weights_are_said_and_settings_of_the_checkpoint_shown(tmp_path: 
     assert set(trials["stop"]) <= {"limit", "end"}
     assert "random" in (run / "report.md").read_text()
     resolved = yaml.safe_load((run / "experiment.yaml").read_text())["systems"]["x"]
-    assert resolved["temperature"] == 0.75
+    assert resolved["sampling"]["temperature"] == 0.75
     assert resolved["top_k"] == 50
 
 

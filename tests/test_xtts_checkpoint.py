@@ -19,7 +19,7 @@ from xtts_lab.checkpoint import export, load, locate, random_checkpoint
 from xtts_lab.checkpoint.config_json import from_published, to_published
 from xtts_lab.checkpoint.vocabulary import token_ids
 from xtts_lab.errors import UsageError
-from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.model import ModelConfig, XttsModel, part
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +129,10 @@ def test_other_precisions(published: Path) -> None:
 
 
 def test_configurations_round_trip() -> None:
-    for config in (ModelConfig(), ModelConfig.tiny(), ModelConfig().reduced(3)):
+    first = replace(ModelConfig(), conditioner=part("conditioners", "encoder_sequence"))
+    for config in (ModelConfig(), ModelConfig.tiny(), ModelConfig().reduced(3), first):
         data = json.loads(json.dumps(to_published(config)))
-        assert from_published(data, {}) == config
+        assert from_published(data, {}) == replace(config, dvae=None)  # a file of its own
     assert "xtts_lab" not in to_published(ModelConfig().reduced(3))
 
 
@@ -223,7 +224,7 @@ def test_tensors_that_do_not_fit_are_named(published: Path, tmp_path: Path) -> N
         ("gpt_max_audio_tokens", 605, "163x64 instead of 608x64"),
         ("gpt_n_heads", 0, "no possible model"),
         ("gpt_layers", "many", "gpt_layers"),
-        ("gpt_use_perceiver_resampler", False, "XTTS v1"),
+        ("gpt_use_perceiver_resampler", False, "does not fit the conditioner"),
     ],
 )
 def test_a_configuration_for_other_sizes(

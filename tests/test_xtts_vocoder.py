@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.xtts_fixtures import tiny_model
 from xtts_lab.nn.hifigan import HifiganConfig, HifiganGenerator
-from xtts_lab.vocoders import interpolation
-from xtts_lab.vocoders.interpolation import LinearResize, Window
+from xtts_lab.vocoders import stages as chain
+from xtts_lab.vocoders.stages import LinearResize, Window
+from xtts_lab.vocoders.streaming import VocoderStream
 
 RATIO = 24000 / 22050
 
@@ -37,14 +38,14 @@ def test_any_part_can_be_had_from_its_inputs(
 ) -> None:
     stages = (LinearResize(1 / speed), LinearResize(4.0), LinearResize(RATIO))
     x = torch.randn(1, 2, length, generator=torch.Generator().manual_seed(length))
-    total = interpolation.length(stages, length)
+    total = chain.length(stages, length)
     if total == 0:
         return
     start = data.draw(st.integers(0, total - 1))
     stop = data.draw(st.integers(start + 1, total))
-    whole = interpolation.apply(stages, Window(x), 0, total, length).values
-    first, last = interpolation.inputs_of(stages, start, stop)
-    part = interpolation.apply(
+    whole = chain.apply(stages, Window(x), 0, total, length).values
+    first, last = chain.inputs_of(stages, start, stop)
+    part = chain.apply(
         stages, Window(x[..., first:last], first), start, stop, length
     ).values
     assert torch.equal(part, whole[..., start:stop])
@@ -55,11 +56,11 @@ def test_any_part_can_be_had_from_its_inputs(
 def test_what_is_settled_stays(length: int, more: int, speed: float) -> None:
     stages = (LinearResize(1 / speed), LinearResize(4.0), LinearResize(RATIO))
     x = torch.randn(1, 1, length + more, generator=torch.Generator().manual_seed(length))
-    ready = interpolation.settled(stages, length)
+    ready = chain.settled(stages, length)
     if ready == 0:
         return
-    early = interpolation.apply(stages, Window(x[..., :length]), 0, ready, None).values
-    late = interpolation.apply(stages, Window(x), 0, ready, length + more).values
+    early = chain.apply(stages, Window(x[..., :length]), 0, ready, None).values
+    late = chain.apply(stages, Window(x), 0, ready, length + more).values
     assert torch.equal(early, late)
 
 
@@ -92,13 +93,13 @@ def test_the_context_covers_the_receptive_field(config: HifiganConfig) -> None:
 def test_a_streams_cost_and_memory_do_not_grow() -> None:
     """However long the speech, a piece is computed from a bounded number of frames and states."""
     vocoder = tiny_model().vocoder
-    speech = vocoder.stream(torch.zeros(32))
+    speech = VocoderStream(vocoder.stages(torch.zeros(1, 32)))
     sizes, windows = [], []
     for _ in range(16):
-        sizes.append(speech.push(torch.randn(10, 64)).shape[0])
+        sizes.append(speech.push(torch.randn(64, 10)).shape[0])
         assert speech.window is not None
         windows.append(speech.window.values.shape[-1])
-    assert max(windows[5:]) <= 10 + 2 * speech.context
+    assert max(windows[5:]) <= 10 + 2 * vocoder.generator.config.context_frames
     assert max(windows[11:]) <= max(windows[:11]) + 1
     assert abs(sum(sizes[5:]) / 11 - 10 * 1024 * RATIO) < 256
 

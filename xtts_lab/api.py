@@ -130,7 +130,7 @@ class XTTS:
         references; the seconds that went into the prefix stand in `Voice.reference_s`. A
         `Reference` also says what its recording says, which the conditioner `valle` must know.
         """
-        given = [r if isinstance(r, Reference) else Reference(Path(r)) for r in references]
+        given = [r if isinstance(r, Reference) else Path(r) for r in references]
         cloned = clone(self.model, given, cloning, self.coqui_compat)
         return replace(cloned.voice, reference_s=cloned.prefix_s)
 

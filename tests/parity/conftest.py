@@ -14,12 +14,9 @@ import pytest
 import torch
 
 from xtts_lab.checkpoint import Checkpoint, load, random_checkpoint
-from xtts_lab.conditioners.perceiver import PerceiverConfig
-from xtts_lab.model import ModelConfig
+from xtts_lab.model import ModelConfig, part
 from xtts_lab.nn.gpt import GptConfig
-from xtts_lab.nn.hifigan import HifiganConfig
 from xtts_lab.torchaudio_cpu import import_torchaudio
-from xtts_lab.vocoders.hifigan import HifiganVocoderConfig
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,8 +43,7 @@ def sized(layers: int, width: int, heads: int) -> ModelConfig:
     """XTTS-v2 with another depth and width: the sizes that the reference lets one choose."""
     return ModelConfig(
         gpt=GptConfig(layers=layers, width=width, heads=heads, text_tokens=700),
-        conditioner=PerceiverConfig(width=width, encoder_heads=heads),
-        vocoder=HifiganVocoderConfig(generator=HifiganConfig(input_width=width)),
+        conditioner=part("conditioners", "perceiver", encoder_heads=heads),
     )
 
 

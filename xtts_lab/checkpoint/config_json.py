@@ -87,6 +87,11 @@ def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Mo
     base = ModelConfig()
     own = data.get(SECTION)
     parts = _parts(base, args, gpt) if own is None else _own_parts(base, own)
+    if (args.get(PERCEIVER) is True) != (parts.conditioner.name == CONDITIONERS[True]):
+        raise UsageError(
+            f"config.json: {PERCEIVER} does not fit the conditioner '{parts.conditioner.name}' "
+            f"of {SECTION}"
+        )
     return replace(
         parts,
         gpt=gpt,

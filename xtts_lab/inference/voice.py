@@ -44,7 +44,7 @@ class ClonedVoice:
 @torch.inference_mode()
 def clone(
     model: XttsModel,
-    references: Sequence[Reference],
+    given: Sequence[Path | Reference],
     settings: CloningDefaults | None = None,
     coqui_compat: bool = False,
 ) -> ClonedVoice:
@@ -53,6 +53,7 @@ def clone(
     Memory does not grow with their length. Raises `AudioError` for files that cannot be read and
     `UsageError` where nothing is long enough to use, or a text is missing that the model reads.
     """
+    references = [r if isinstance(r, Reference) else Reference(r) for r in given]
     if not references:
         if model.conditioner.intake.reads == "nothing" and not model.vocoder.uses_speaker:
             return _voice_of_nobody(model)
