@@ -163,14 +163,17 @@ def test_costs_are_those_of_the_module(case: str) -> None:
 
 
 def test_two_conditioners_can_be_matched_in_prefix_length_and_size() -> None:
-    """An MLP on Tortoise's latent makes 32 distinct slots in about the Perceiver's parameters."""
-    wide = replace(SIZES, width=256)
+    """An MLP on Tortoise's latent makes 32 distinct slots with the Perceiver's parameters."""
+    full = ModelConfig().sizes
     with torch.device("meta"):
-        perceiver = build("conditioners", part("conditioners", "perceiver"), wide)
-        slots = part("conditioners", "tortoise", slots=32, hidden=340)
-        tortoise = build("conditioners", slots, wide)
+        perceiver = build("conditioners", part("conditioners", "perceiver"), full)
+        resampler = sum(p.numel() for p in perceiver.resampler.parameters())
+        hidden = round(resampler / (full.width + 32 * full.width))
+        slots = part("conditioners", "tortoise", slots=32, hidden=hidden)
+        tortoise = build("conditioners", slots, full)
     counts = [sum(p.numel() for p in module.parameters()) for module in (perceiver, tortoise)]
-    assert counts[1] / counts[0] == pytest.approx(1.0, abs=0.05)
+    assert counts[1] / counts[0] == pytest.approx(1.0, abs=0.01)
+    assert counts[0] == pytest.approx(46e6, rel=0.02)  # 25 M of encoder, 21 M of Perceiver
 
 
 def test_codes_are_not_blended(clips: list[Reference]) -> None:

@@ -45,7 +45,7 @@ def conditioner_cost(model: XttsModel, default_chunk_s: float) -> ConditionerCos
     flops, length = 0, 0
     for seconds in chunks:
         inputs = _inputs(model, seconds)
-        with _counting() as count:
+        with _counting(model) as count:
             if intake.reads == "codes" and model.dvae is not None:
                 inputs = model.dvae(inputs)
             prefix = conditioner(inputs)
@@ -61,7 +61,7 @@ def gpt_cost(model: XttsModel) -> tuple[int, int]:
     gpt = model.gpt
     cache = gpt.empty_cache(1, CONTEXT + 1)
     x = torch.zeros(1, gpt.config.width, device="meta")
-    with _counting() as count:
+    with _counting(model) as count:
         gpt.audio_head(gpt.decode(x, torch.zeros(1, dtype=torch.long, device="meta"), cache))
     return _parameters(gpt), count()
 
@@ -74,7 +74,7 @@ def vocoder_cost(model: XttsModel) -> tuple[int, int]:
     config, vocoder = model.config, model.vocoder
     codes = 43  # two seconds, nearly
     embedding = torch.zeros(1, config.speaker_encoder.embedding, device="meta")
-    with _counting() as count:
+    with _counting(model) as count:
         if vocoder.reads == "states":
             inputs = torch.zeros(1, codes, config.gpt.width, device="meta")
         else:
@@ -113,7 +113,8 @@ def _parameters(module: nn.Module) -> int:
 
 
 @contextmanager
-def _counting() -> Iterator[Callable[[], int]]:
+def _counting(model: XttsModel) -> Iterator[Callable[[], int]]:
+    model.requires_grad_(False)  # the counter follows gradients where there are any
     mode: Any = FlopCounterMode(display=False)
     with torch.no_grad(), mode:
         yield lambda: int(mode.get_total_flops())

@@ -3,11 +3,12 @@
 B batch, M mel bands, K = n_fft / 2 + 1 bins, F frames, T samples = F * hop.
 
 Power of the bins: non-negative least squares by multiplicative updates (Lee and Seung 2001,
-"Algorithms for non-negative matrix factorization", with the filter bank as the fixed factor). On a
-harmonic signal they come two fifths nearer to the true magnitudes than a pseudo-inverse clamped at
-zero (a third after Griffin-Lim), and need no decomposition that a device may lack. Phases: the fast
-Griffin-Lim of Perraudin, Balazs and Soendergaard 2013 ("A fast Griffin-Lim algorithm"),
-torchaudio's, from zero phases: no chance anywhere.
+"Algorithms for non-negative matrix factorization", with the filter bank as the fixed factor). The
+result is nearer to the true magnitudes than a pseudo-inverse clamped at zero (spectral convergence
+after Griffin-Lim 0.19 against 0.29 on harmonic tones, 0.30 against 0.36 on espeak-ng's speech), and
+needs no decomposition that a device may lack. Phases: the fast Griffin-Lim of Perraudin, Balazs and
+Soendergaard 2013 ("A fast Griffin-Lim algorithm"), torchaudio's, from zero phases: no chance
+anywhere.
 """
 
 from __future__ import annotations
