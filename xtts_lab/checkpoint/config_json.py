@@ -46,6 +46,9 @@ PERCEIVER = "gpt_use_perceiver_resampler"
 CONDITIONERS = {True: "perceiver", False: "encoder_sequence"}
 """What the published format knows: XTTS-v2 has a Perceiver, v1 has none."""
 
+V1_GPT = GptConfig(audio_tokens=8194, start_audio=8192, stop_audio=8193)
+"""What an XTTS v1 file may leave out: the reference's own defaults."""
+
 OWN_PARTS = ("conditioner", "vocoder", "speaker_encoder")
 CLONING_KEYS = {
     "chunk_s": "gpt_cond_chunk_len",
@@ -83,7 +86,8 @@ def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Mo
     args = data.get("model_args", {})
     if not isinstance(args, Mapping):
         raise UsageError("config.json: model_args must be an object")
-    gpt = _with_vocabulary(_section(GptConfig(), GPT_KEYS, args), vocabulary)
+    base_gpt = GptConfig() if args.get(PERCEIVER) is True else V1_GPT
+    gpt = _with_vocabulary(_section(base_gpt, GPT_KEYS, args), vocabulary)
     base = ModelConfig()
     own = data.get(SECTION)
     parts = _parts(base, args, gpt) if own is None else _own_parts(base, own)
@@ -169,7 +173,8 @@ def _parts(base: ModelConfig, args: Mapping[str, Any], gpt: GptConfig) -> ModelC
             "HiFi-GAN reads the GPT's states"
         )
     name = CONDITIONERS[args.get(PERCEIVER) is True]
-    found = {key: args[of] for key, of in VOCODER_KEYS.items() if args.get(of) is not None}
+    known = {"gpt_code_stride_len": args.get("ar_mel_length_compression"), **args}  # v1's name
+    found = {key: known[of] for key, of in VOCODER_KEYS.items() if known.get(of) is not None}
     try:
         return replace(
             base,
