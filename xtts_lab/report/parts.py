@@ -88,8 +88,8 @@ def _line(
         Cell({"True": "yes", "False": "no"}.get(streams, BLANK)),
     ]
     if reasons:
-        own = [str(reasons[reason]) for reason in _reasons(rows[0])] if rows else []
-        line.append(Cell(f"untrained ({', '.join(own)})" if own else "yes"))
+        own = sorted(reasons[reason] for reason in _reasons(rows[0])) if rows else []
+        line.append(Cell(f"untrained ({', '.join(map(str, own))})" if own else "yes"))
     return line
 
 
