@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from xtts_lab.report.load import Run
@@ -20,21 +21,23 @@ def parts(run: Run) -> Table | None:
     if not known and not run.untrained_arms:
         return None
     reasons = untrained_reasons(run)
-    names = list(dict.fromkeys(str(row["part"]) for row in known))
-    same = {name: _flops_of(known, name) for name in names}
+    shared = _shared(run, known)
+    names = dict.fromkeys(str(row["part"]) for row in known)
+    same = {name: _flops_of(known, name) for name in names if name not in shared}
     lines = [
         _line(run, arm, [row for row in rows if row["arm"] == arm], same, reasons)
         for arm in run.arms
     ]
     head = [
         Cell("Arm"),
-        *(Cell(name.capitalize(), note=_costs(same[name])) for name in names),
+        *(Cell(name.capitalize(), note=_costs(of)) for name, of in same.items()),
         Cell("Prefix", note="positions"),
         Cell("Reference", note="seconds used"),
         Cell("Streams"),
         *([Cell("Trained together")] if reasons else []),
     ]
-    return Table("Parts", head, lines, remark=_remark(bool(reasons)))
+    told = [f"All arms share the {name}: {cost}." for name, cost in shared.items()]
+    return Table("Parts", head, lines, remark=" ".join([*told, _remark(bool(reasons))]))
 
 
 def untrained_reasons(run: Run) -> dict[str, int]:
@@ -60,6 +63,18 @@ def _remark(untrained: bool) -> str:
     return said
 
 
+def _shared(run: Run, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what all arms have alike beside conditioner and vocoder: part -> what it costs."""
+    found: dict[str, str] = {}
+    for part in dict.fromkeys(str(row["part"]) for row in rows):
+        own = [row for row in rows if row["part"] == part]
+        alike = {(row["name"], scaled(row["parameters"]), scaled(row["flops"])) for row in own}
+        if part not in ("conditioner", "vocoder") and len(alike) == 1 and len(own) == len(run.arms):
+            (_, parameters, flops), of = alike.pop(), _flops_of(rows, part)
+            found[part] = f"{parameters} parameters, {flops} FLOPs" + (f" for {of}" if of else "")
+    return found
+
+
 def _flops_of(rows: list[dict[str, Any]], part: str) -> str:
     """Return what the FLOPs of a part are counted for, if that is the same in all arms."""
     found = {str(row["flops_of"]) for row in rows if row["part"] == part and row["flops_of"]}
@@ -81,7 +96,7 @@ def _line(
     conditioner = by_part.get("conditioner", {})
     streams = str(rows[0]["streams"]) if rows else ""
     line = [
-        arm_cell(run, arm),
+        replace(arm_cell(run, arm), note=""),
         *(_part(by_part.get(name), of) for name, of in same.items()),
         Cell(_amount(conditioner.get("prefix_length"))),
         Cell(_amount(conditioner.get("reference_s"))),
