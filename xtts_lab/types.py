@@ -175,8 +175,9 @@ class Timings:
 class Synthesis:
     """Synthesised audio; `stop` is `limit` where a length cap ended it; `codes` int64 [N].
 
-    `details` are what is known of the trial beside, JSON-like: `prefix_length`, `reference_s`
-    (seconds of reference that went into it), `tight_steps` (see `inference.generate`).
+    `details` is what was measured on the way, determined by the request as the audio is:
+    `prefix_length`, `reference_s` (seconds of reference used) and `tight_steps` (how many codes
+    were drawn with a sampling margin under 1e-4) are columns of a run's trials.
     """
 
     audio: Audio
@@ -198,8 +199,15 @@ class System(Protocol):
 
     Construction is cheap: weights load at the first use. `identity` is what determines the audio
     beside the request and the configuration: weights' hashes, engine and library versions.
-    A system may also set `weights_random = True` (its speech means nothing) and
-    `encoders: frozenset[str]` (instruments that it uses itself, which may not judge it).
+    A system may also set `weights_random = True` (its speech means nothing);
+    `encoders: frozenset[str]` (instruments that it uses itself, which may not judge it);
+    `untrained: tuple[str, ...]`, a line for each reason why its parts were not trained together
+    (it runs, and gets no verdict); `streams = False` where it has `stream` and cannot use it;
+    `needs_reference_text = True` where it must know what its references say; and
+    `facts: Mapping[str, Mapping[str, Json]]`, what a reader must know of its parts, cheap to ask
+    for: part -> `name`, `parameters`, `flops`, `prefix_length`, `reference_s`, each where it
+    applies. FLOPs of a `conditioner` are for `reference_s` seconds of reference, of a `gpt` for a
+    code, of a `vocoder` for a second of speech. Facts enter no key.
     """
 
     languages: frozenset[str]

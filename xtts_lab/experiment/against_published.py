@@ -19,7 +19,7 @@ from xtts_lab.data.published import Published, PublishedMetric
 from xtts_lab.data.published import published as by_name
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.run_tables import RunTables
-from xtts_lab.experiment.statistics import ALL
+from xtts_lab.experiment.statistics import ALL, untrained
 from xtts_lab.registry import unknown
 
 COLUMNS = [
@@ -97,6 +97,8 @@ def _protocol(run: RunTables, arm: str, protocol: Mapping[str, Any]) -> Iterator
     trials = run.trials[run.trials["arm"] == arm]
     if trials["weights_random"].astype(bool).any():
         yield "random weights"
+    elif arm in untrained(trials):
+        yield "parts that were not trained together"
     spec = _system(run, arm)
     if spec.get("name") != protocol["system"]:
         yield f"another system ({spec.get('name')})"

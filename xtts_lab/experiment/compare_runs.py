@@ -16,7 +16,7 @@ from xtts_lab.experiment.bootstrap import holm
 from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.run import metric_info
 from xtts_lab.experiment.run_tables import RunTables
-from xtts_lab.experiment.statistics import ALL, MetricInfo, compare
+from xtts_lab.experiment.statistics import ALL, MetricInfo, compare, untrained
 from xtts_lab.registry import unknown
 
 COLUMNS = [
@@ -178,16 +178,14 @@ def _notes(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -> Iter
                 unlike = int((both[f"{column}_a"] != both[f"{column}_b"]).sum())
                 if unlike:
                     yield f"{name}: {unlike:,} of them have other {column} in the second run."
-        random = [r for r, arm in ((a, one), (b, other)) if _is_random(r, arm)]
-        if random:
-            yield f"{name}: weights are random, so the figures say nothing about speech."
+        if one in untrained(a.trials) or other in untrained(b.trials):
+            yield (
+                f"{name}: weights are random or were not trained together, so the figures say "
+                "nothing about speech."
+            )
 
 
 def _items(run: RunTables, arm: str) -> pd.DataFrame:
     own = run.trials[run.trials["arm"] == arm]
     extra = [c for c in ("references", "enrolment") if c in own]
     return own[[*_ITEM, *extra]].drop_duplicates(_ITEM)
-
-
-def _is_random(run: RunTables, arm: str) -> bool:
-    return bool(run.trials.loc[run.trials["arm"] == arm, "weights_random"].astype(bool).any())

@@ -26,11 +26,10 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.keys import digest
-from xtts_lab.experiment.parts import close, construct
+from xtts_lab.experiment.parts import close, construct, describe
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.store import RunFolder
-from xtts_lab.experiment.synthesise import describe
 from xtts_lab.types import Audio, Request, Streamed, Streaming, StreamingSystem
 
 if TYPE_CHECKING:
@@ -70,7 +69,9 @@ def stream_trials(
     for trial in plan.trials:
         by_arm.setdefault(trial.arm.id, []).append(trial)
     found: dict[str, Record] = {}
-    for own in by_arm.values():
+    for arm, own in by_arm.items():
+        if not plan.facts[arm].streams:
+            continue
         jobs = [job for t in own[: asked.trials] if (job := _job(t, folder, trials, asked))]
         found |= _stream_arm(own[0].arm.spec, plan.device, jobs, asked, journal)
     return found
@@ -96,8 +97,6 @@ def _stream_arm(
     if missing:
         system = construct("systems", spec, device)
         try:
-            if not isinstance(system, StreamingSystem):
-                return {}
             clock = clock_of(spec, device)
             warm_up(system, [job.request for job in jobs], asked.warmups)
             records = (_record(system, job, clock, asked.silence_dbfs) for job in missing)

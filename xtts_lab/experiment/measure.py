@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from xtts_lab import registry
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.keys import digest
-from xtts_lab.experiment.parts import close, construct
+from xtts_lab.experiment.measuring import Batch, Need, key_of, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.store import Cache, RunFolder
-from xtts_lab.experiment.synthesise import describe
-from xtts_lab.types import Clip, Failure
-
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Need:
-    """One output: an instrument on a clip, in a trial's role (`audio`: the trial's own)."""
-
-    key: str
-    trial_id: str
-    instrument: str
-    role: str
-    index: int
-    clip: Clip
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Clips for one instrument, in one process."""
-
-    instrument: str
-    spec: Mapping[str, Any]
-    device: str | None
-    needs: Sequence[Need]
+from xtts_lab.types import Clip
 
 
 def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
     """Return all outputs that the metrics need of the trials that have audio, in plan order."""
-    told = {key: _uses_language(spec["spec"]) for key, spec in plan.instruments.items()}
+    told = {key: uses_language(spec["spec"]) for key, spec in plan.instruments.items()}
     found: list[Need] = []
     for trial in plan.trials:
         record = trials.get(trial.id)
@@ -61,7 +31,7 @@ def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
             )
             language = _language(trial, role) if told[instrument] else None
             for index, (path, sha256) in enumerate(clips):
-                key = digest([sha256, plan.instruments[instrument], language])
+                key = key_of(sha256, plan.instruments[instrument], language)
                 clip = Clip(path, language)
                 found.append(Need(key, trial.id, instrument, role, index, clip, sha256))
     return found
@@ -93,10 +63,6 @@ def _language(trial: Trial, role: str) -> str | None:
     return trial.item.utterance.language
 
 
-def _uses_language(spec: Mapping[str, Any]) -> bool:
-    return bool(registry.lookup("instruments", str(spec["name"])).uses_language)
-
-
 def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, workers: int) -> int:
     """Take the measurements that are missing; return how many were taken."""
     missing: dict[str, Need] = {}
@@ -122,39 +88,3 @@ def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, w
             mean_s = (time.perf_counter() - start) / len(wanted)
             remember(cache, plan.instruments[instrument], mean_s)
     return len(missing)
-
-
-def perform(batch: Batch) -> Iterator[Record]:
-    """Measure a batch; yield one record per clip, in order."""
-    instrument = construct("instruments", batch.spec, batch.device)
-    pending = list(batch.needs)
-    try:
-        while pending:
-            for record in _attempt(instrument, list(pending)):
-                pending.pop(0)
-                yield record
-    finally:
-        close(instrument)
-
-
-def _attempt(instrument: Any, needs: Sequence[Need]) -> Iterator[Record]:
-    results = iter(instrument.measure([need.clip for need in needs]))
-    for need in needs:
-        try:
-            result = next(results)
-        except StopIteration:
-            result = Failure("the instrument yielded no result")
-        except Exception as error:  # whatever an instrument raises fails this clip only
-            yield _record(need, Failure(describe(error)))
-            return
-        yield _record(need, result)
-
-
-def _record(need: Need, result: Any) -> Record:
-    failed = isinstance(result, Failure)
-    return {
-        "id": need.key,
-        "instrument": need.instrument,
-        "error": result.error if failed else None,
-        "output": None if failed else result,
-    }

@@ -32,3 +32,9 @@ def close(part: Any) -> None:
     closer = getattr(part, "close", None)
     if callable(closer):
         closer()
+
+
+def describe(error: BaseException) -> str:
+    """Return what a part raised as one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

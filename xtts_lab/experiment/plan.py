@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
+from xtts_lab.experiment.facts import ArmFacts, facts_of
 from xtts_lab.experiment.keys import ENGINE_VERSION, SCORING_VERSION, digest, trial_seed
 from xtts_lab.experiment.metric_use import MetricUse, metric_uses
 from xtts_lab.experiment.parts import close, construct, identity
-from xtts_lab.experiment.spec import Experiment
+from xtts_lab.experiment.reference_texts import Transcriber, with_texts
+from xtts_lab.experiment.spec import Experiment, ExperimentSpec
 from xtts_lab.experiment.utterances import Item, pair
 from xtts_lab.types import Request
 from xtts_lab.yaml_file import Where
@@ -36,7 +38,6 @@ class Trial:
     seed: int
     key: str
     audio: str
-    weights_random: bool
 
     @property
     def request(self) -> Request:
@@ -48,12 +49,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Plan:
-    """All work of an experiment; `systems`, `instruments`: what determines their output."""
+    """All work of an experiment; `systems`, `instruments`: what determines their output.
+
+    `facts`: what each arm's system says of itself beside that.
+    """
 
     experiment: Experiment
     trials: tuple[Trial, ...]
     metrics: tuple[MetricUse, ...]
     systems: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, ArmFacts]
     instruments: Mapping[str, Mapping[str, Any]]
     hashes: FileHashes
     device: str | None
@@ -72,6 +77,7 @@ class Plan:
                 clips,
                 metrics,
                 dict(self.instruments),
+                [[arm, asdict(facts)] for arm, facts in self.facts.items()],
                 self.experiment.resolved_yaml(),
             ]
         )
@@ -93,10 +99,11 @@ class FileHashes:
 
 
 def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
-    """Lay out all trials. Only speakers that must be made are synthesised, into the cache.
+    """Lay out all trials. Only speakers that must be made are synthesised, into the cache, where
+    transcriptions of references that an arm cannot do without are kept as well.
 
     Raises `UsageError` for languages a system lacks, an encoder that would judge itself, absent
-    weights.
+    weights, a reference whose words are needed and not known.
     """
     spec = experiment.spec
     where = Where(experiment.document)
@@ -104,31 +111,26 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     uses = metric_uses(spec.metrics, where)
     hashes = FileHashes()
     systems: dict[str, dict[str, Any]] = {}
-    trials: list[Trial] = []
+    facts: dict[str, ArmFacts] = {}
     for arm in experiment.arms:
         system = construct("systems", arm.spec, device)
         try:
             _check_system(system, arm, items, uses, spec.instruments)
             systems[arm.id] = identity(system, arm.spec, device)
-            random = bool(getattr(system, "weights_random", False))
+            facts[arm.id] = facts_of(system)
         finally:
             close(system)
-        keyed = digest([ENGINE_VERSION, systems[arm.id]])
-        for item in items:
-            for repeat in range(spec.repeats):
-                trials.append(_trial(arm, item, repeat, spec.seed, keyed, hashes, random))
-    chosen = _limited(trials, spec.limit, len(items) * spec.repeats)
+    instruments = _instrument_identities(spec.instruments, device)
+    used = _used(items, spec)
+    told = _told(experiment, used, facts, instruments, hashes, device)
+    trials: list[Trial] = []
+    for arm in experiment.arms:
+        own = told if facts[arm.id].needs_reference_text else used
+        trials += _trials(arm, own, spec, digest([ENGINE_VERSION, systems[arm.id]]), hashes)
+    chosen = _limited(trials, spec.limit, len(used) * spec.repeats)
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
     check_claims(experiment.claims, ids, _conditions(chosen), where)
-    return Plan(
-        experiment,
-        tuple(chosen),
-        uses,
-        systems,
-        _instrument_identities(spec.instruments, device),
-        hashes,
-        device,
-    )
+    return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device)
 
 
 def _items(experiment: Experiment, where: Where) -> tuple[Item, ...]:
@@ -171,9 +173,45 @@ def _check_system(
                 )
 
 
-def _trial(
-    arm: Arm, item: Item, repeat: int, seed: int, keyed: str, hashes: FileHashes, random: bool
-) -> Trial:
+def _used(items: Sequence[Item], spec: ExperimentSpec) -> Sequence[Item]:
+    """Return the items of which a trial is left when `limit` has cut each arm's short."""
+    return items if spec.limit is None else items[: -(-spec.limit // spec.repeats)]
+
+
+def _told(
+    experiment: Experiment,
+    items: Sequence[Item],
+    facts: Mapping[str, ArmFacts],
+    instruments: Mapping[str, Mapping[str, Any]],
+    hashes: FileHashes,
+    device: str | None,
+) -> Sequence[Item]:
+    """Return the items as arms get them that need the texts of references, if there are any."""
+    arm = next((a for a in experiment.arms if facts[a.id].needs_reference_text), None)
+    if arm is None:
+        return items
+    key = experiment.spec.transcriber
+    transcriber = (
+        None
+        if key is None
+        else Transcriber(key, experiment.spec.instruments[key], instruments[key], device)
+    )
+    place = Where(experiment.document) / "systems" / arm.system
+    asked = f"{place}: arm '{arm.id}' needs the texts of its references"
+    return with_texts(items, transcriber, hashes, asked)
+
+
+def _trials(
+    arm: Arm, items: Sequence[Item], spec: ExperimentSpec, keyed: str, hashes: FileHashes
+) -> list[Trial]:
+    return [
+        _trial(arm, item, repeat, spec.seed, keyed, hashes)
+        for item in items
+        for repeat in range(spec.repeats)
+    ]
+
+
+def _trial(arm: Arm, item: Item, repeat: int, seed: int, keyed: str, hashes: FileHashes) -> Trial:
     said = item.utterance
     own_seed = trial_seed(seed, said.id, repeat)
     references = [[hashes(r.audio), r.text, r.language] for r in said.references]
@@ -182,7 +220,7 @@ def _trial(
     made = [hashes(said.audio)] if said.audio and os.path.isfile(said.audio) else []  # noqa: PTH113
     key = digest([keyed, said.text, said.language, references, target, own_seed, *made])
     name = f"audio/{slug(arm.id)}/{slug(said.id)}.r{repeat}.wav"
-    return Trial(f"{arm.id}/{said.id}/{repeat}", arm, item, repeat, own_seed, key, name, random)
+    return Trial(f"{arm.id}/{said.id}/{repeat}", arm, item, repeat, own_seed, key, name)
 
 
 def _limited(trials: Sequence[Trial], limit: int | None, per_arm: int) -> Sequence[Trial]:

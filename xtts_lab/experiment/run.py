@@ -12,10 +12,12 @@ import pandas as pd
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
+from xtts_lab.experiment.arm_table import arms_frame
 from xtts_lab.experiment.environment import environment
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.latency import stream_trials
-from xtts_lab.experiment.measure import Need, measure, needs_of
+from xtts_lab.experiment.measure import measure, needs_of
+from xtts_lab.experiment.measuring import Need
 from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.progress import say
@@ -93,6 +95,7 @@ def _write_tables(
     scores = tables.frame(score(plan, needs, trials, evidence, streams), tables.SCORES)
     failures = tables.failures_frame(plan, needs, trials, evidence, streams)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
+    tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))

@@ -9,7 +9,7 @@ from typing import Any
 
 from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.latency import streamed_of
-from xtts_lab.experiment.measure import Need
+from xtts_lab.experiment.measuring import Need
 from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pooled import Pool

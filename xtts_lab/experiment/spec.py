@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,7 +34,8 @@ class ExperimentSpec(pydantic.BaseModel):
     """An experiment as written; parts that name something are checked by that thing's schema.
 
     `sanity` adds the metric of that name where `metrics` does not have it, so that every report
-    counts silence, clipping, loops and impossible speed.
+    counts silence, clipping, loops and impossible speed. `transcriber` names the instrument that
+    hears what references say, for arms that need their texts and references that have none.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -50,6 +51,7 @@ class ExperimentSpec(pydantic.BaseModel):
     seed: int = pydantic.Field(default=0, ge=0)
     limit: int | None = pydantic.Field(default=None, ge=1)
     instruments: dict[str, Spec] = {}
+    transcriber: str | None = None
     metrics: list[Spec] = pydantic.Field(min_length=1)
     sanity: bool = True
     statistics: StatisticsSpec = StatisticsSpec()
@@ -60,7 +62,8 @@ class ExperimentSpec(pydantic.BaseModel):
 class Experiment:
     """A checked experiment: every default is filled in, every name is known.
 
-    `instruments` holds those that the metrics use, under the names that the metrics use.
+    `instruments` holds those that the metrics use, under the names that the metrics use, and the
+    transcriber.
     """
 
     spec: ExperimentSpec
@@ -166,24 +169,32 @@ def _refuse_twins(metrics: Sequence[Mapping[str, Any]], where: Where) -> None:
 def _instruments(
     spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where
 ) -> dict[str, Spec]:
-    """Resolve the instruments that the metrics need; a name not configured means its defaults."""
+    """Resolve the instruments that are needed; a name not configured means its defaults."""
     needed: dict[str, Spec] = {}
-    for i, metric in enumerate(metrics):
-        for need in config.build("metrics", metric, where / "metrics" / i).needs:
-            key = need.partition(":")[0]
-            if key in spec.instruments:
-                at = where / "instruments" / key
-                needed[key] = config.resolve("instruments", spec.instruments[key], at)
-            elif key not in needed:
-                known = {*registry.targets("instruments"), *spec.instruments}
-                if key not in known:
-                    raise UsageError(
-                        f"{where / 'metrics' / i}: {registry.unknown('instrument', key, known)}"
-                    )
-                needed[key] = config.resolve("instruments", {"name": key}, where / "metrics" / i)
+    for key, place in _needed(spec, metrics, where):
+        if key in spec.instruments:
+            at = where / "instruments" / key
+            needed[key] = config.resolve("instruments", spec.instruments[key], at)
+        elif key not in needed:
+            known = {*registry.targets("instruments"), *spec.instruments}
+            if key not in known:
+                raise UsageError(f"{place}: {registry.unknown('instrument', key, known)}")
+            needed[key] = config.resolve("instruments", {"name": key}, place)
     unused = [key for key in spec.instruments if key not in needed]
     if unused:
         raise UsageError(
             f"{where / 'instruments' / unused[0]}: no metric uses it; name it in one, or remove it"
         )
     return needed
+
+
+def _needed(
+    spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where
+) -> Iterator[tuple[str, Where]]:
+    """Yield the instruments that metrics need, and the transcriber, with who asks for each."""
+    for i, metric in enumerate(metrics):
+        place = where / "metrics" / i
+        for need in config.build("metrics", metric, place).needs:
+            yield need.partition(":")[0], place
+    if spec.transcriber is not None:
+        yield spec.transcriber, where / "transcriber"

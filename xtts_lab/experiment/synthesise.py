@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio
+from xtts_lab.experiment.details import DetailError, checked
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.parts import close, construct
+from xtts_lab.experiment.parts import close, construct, describe
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
@@ -135,8 +136,9 @@ def _record(job: Job, result: Synthesis | Failure, synthesis_s: float) -> Record
     if isinstance(result, Failure):
         return _failed(job, result.error)
     try:
+        details = checked(result.details)
         audio.save(job.destination, result.audio)
-    except audio.AudioError as error:
+    except (DetailError, audio.AudioError) as error:
         return _failed(job, str(error))
     return {
         "id": job.trial_id,
@@ -148,6 +150,7 @@ def _record(job: Job, result: Synthesis | Failure, synthesis_s: float) -> Record
         "sample_rate": result.audio.sample_rate,
         "duration_s": round(result.audio.duration_s, 6),
         "stop": result.stop,
+        "details": details,
         "synthesis_s": synthesis_s,
         "timings": dataclasses.asdict(result.timings),
     }
@@ -160,9 +163,3 @@ def _failed(job: Job, error: str) -> Record:
 def timings_of(record: Record) -> Timings:
     """Return a record's timings; all None where the audio came from the cache."""
     return Timings(**(record.get("timings") or {}))
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception as one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab import files
+from xtts_lab.experiment import details
+from xtts_lab.experiment.facts import ArmFacts
 from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.measure import Need
+from xtts_lab.experiment.measuring import Need
 from xtts_lab.experiment.plan import Plan, Trial
 
 TRIALS: Mapping[str, str] = {
@@ -34,6 +36,10 @@ TRIALS: Mapping[str, str] = {
     "synthesis_s": "float64",
     "stop": "string",
     "weights_random": "bool",
+    "untrained": "bool",
+    **details.COLUMNS,
+    "reference_text": "string",
+    "reference_text_source": "string",
     "status": "string",
     "error": "string",
 }
@@ -94,11 +100,14 @@ def frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.D
 
 def trials_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     """Return one row per planned trial, in plan order."""
-    return frame([_trial_row(t, trials.get(t.id) or {}) for t in plan.trials], TRIALS)
+    rows = [_trial_row(t, plan.facts[t.arm.id], trials.get(t.id) or {}) for t in plan.trials]
+    return frame(rows, TRIALS)
 
 
-def _trial_row(trial: Trial, record: Mapping[str, Any]) -> dict[str, Any]:
+def _trial_row(trial: Trial, facts: ArmFacts, record: Mapping[str, Any]) -> dict[str, Any]:
     said = trial.item.utterance
+    source = trial.item.reference_text_source
+    texts = [reference.text for reference in said.references]
     ok = record.get("status") == "ok"
     return {
         "trial_id": trial.id,
@@ -119,7 +128,11 @@ def _trial_row(trial: Trial, record: Mapping[str, Any]) -> dict[str, Any]:
         "duration_s": record.get("duration_s"),
         "synthesis_s": record.get("synthesis_s"),
         "stop": record.get("stop"),
-        "weights_random": trial.weights_random,
+        "weights_random": facts.weights_random,
+        "untrained": bool(facts.untrained),
+        **details.columns_of(record),
+        "reference_text": json.dumps(texts, ensure_ascii=False) if source else None,
+        "reference_text_source": source,
         "status": record.get("status", "failed"),
         "error": record.get("error"),
     }

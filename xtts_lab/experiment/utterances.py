@@ -16,13 +16,18 @@ MAX_IMPOSTOR_CLIPS = 5  # of each: enough for a stable mean, and no growth with 
 
 @dataclass(frozen=True)
 class Item:
-    """An utterance with what the bench knows beside it; `impostor_speakers` of `impostors`."""
+    """An utterance with what the bench knows beside it; `impostor_speakers` of `impostors`.
+
+    `reference_text_source` says where the texts of the references come from, for an arm that needs
+    them: see `reference_texts`.
+    """
 
     utterance: Utterance
     reference_language: str | None
     impostor_group: str | None
     impostors: tuple[Path, ...] = ()
     impostor_speakers: tuple[str, ...] = ()
+    reference_text_source: str | None = None
 
 
 def pair(

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xtts_lab.report.load import Run
@@ -80,7 +80,7 @@ def _by_two_keys(run: Run, grid: Grid, condition: str) -> list[Table]:
             [
                 Cell(value, code=True),
                 *(
-                    _cell(grid.arms.get((value, other)), metric, found, differences)
+                    _cell(run, grid.arms.get((value, other)), metric, found, differences)
                     for other in grid.values[1]
                 ),
             ]
@@ -96,6 +96,7 @@ def _by_two_keys(run: Run, grid: Grid, condition: str) -> list[Table]:
 
 
 def _cell(
+    run: Run,
     arm: str | None,
     metric: str,
     found: Mapping[tuple[str | None, str], Mapping[str, Any]],
@@ -106,10 +107,11 @@ def _cell(
         return Cell(BLANK)
     unit = str(row["unit"])
     shown = Cell(figure(row["mean"], unit), span(row["ci_low"], row["ci_high"], unit))
+    strange = "untrained" if arm in run.untrained_arms else ""
     if gap is None:
-        return shown
-    note = f"{figure(gap['difference'], unit, signed=True)}, {gap['verdict']}"
-    return Cell(shown.text, shown.interval, note)
+        return replace(shown, note=strange)
+    note = f"{figure(gap['difference'], unit, signed=True)}, {strange or gap['verdict']}"
+    return replace(shown, note=note)
 
 
 def _found(run: Run, condition: str) -> dict[tuple[str | None, str], Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from xtts_lab.report.languages import language_name
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import count, figure, listed, span
+from xtts_lab.report.numbers import MOST_NAMED, count, figure, listed, span
 from xtts_lab.report.shapes import Shown, interval_svg
 from xtts_lab.report.tables import ALL, records
 
@@ -45,15 +45,24 @@ def findings(run: Run) -> list[Finding]:
 
 
 def digest(run: Run) -> list[str]:
-    """Return what the comparisons say over all languages, a sentence an arm; empty without any."""
+    """Return what the comparisons say over all languages, a sentence an arm; empty without any.
+
+    Of many arms, those of which nothing is decided share one.
+    """
     overall = run.comparisons[run.comparisons["language"] == ALL]
+    decided = set(overall.loc[overall["verdict"] != "undecided", "arm"])
+    silent = {str(arm) for arm in overall["arm"]} - decided
+    apart = silent if len(silent) > MOST_NAMED else set()
     said = []
     for arm in run.arms:
-        for condition in run.conditions:
+        for condition in [] if arm in apart else run.conditions:
             part = overall[(overall["arm"] == arm) & (overall["condition"] == condition)]
             if len(part):
-                apart = f" ({condition})" if len(run.conditions) > 1 else ""
-                said.append(f"{arm}{apart} against {part['baseline'].iloc[0]}: {_verdicts(part)}.")
+                where = f" ({condition})" if len(run.conditions) > 1 else ""
+                said.append(f"{arm}{where} against {part['baseline'].iloc[0]}: {_verdicts(part)}.")
+    if apart:
+        who = f"{len(apart)} {'other arms' if said else 'arms'}"
+        said.append(f"{who} against {overall['baseline'].iloc[0]}: undecided in every metric.")
     return said
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import count, listed
+from xtts_lab.report.numbers import count, listed, named
+from xtts_lab.report.parts import untrained_reasons
 from xtts_lab.report.tables import ALL
 
 ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
@@ -15,8 +16,8 @@ ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
 def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
-        _floor, _espeak_judged_by_base, _size, _intervals, _coverage, _blank_rates, _pooling,
-        _similarity, _conditions, _timings, _limits, _repeats,
+        _untrained, _floor, _espeak_judged_by_base, _size, _intervals, _coverage, _blank_rates,
+        _pooling, _similarity, _conditions, _timings, _limits, _repeats,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -29,6 +30,17 @@ def families(run: Run) -> set[str]:
 def _systems(run: Run) -> Mapping[str, Any]:
     systems = run.experiment.get("systems") or {}
     return {key: (spec or {}).get("name") for key, spec in systems.items()}
+
+
+def _untrained(run: Run) -> Iterator[str]:
+    if run.untrained_arms:
+        who = named(run.untrained_arms, len(run.arms), "arm")
+        reasons = list(untrained_reasons(run))
+        why = f" ({listed(reasons)})" if 0 < len(reasons) <= 3 else ""
+        yield (
+            f"The parts of {who} were not trained together{why}. Such an arm shows that a swap "
+            "runs and what it costs; what it sounds like says nothing of the part."
+        )
 
 
 def _floor(run: Run) -> Iterator[str]:
@@ -47,10 +59,7 @@ def _floor(run: Run) -> Iterator[str]:
 
 def _espeak_judged_by_base(run: Run) -> Iterator[str]:
     formant = [key for key, name in _systems(run).items() if name == "espeak"]
-    whispers = [
-        spec for spec in (run.experiment.get("instruments") or {}).values()
-        if isinstance(spec, dict) and spec.get("name") == "whisper"
-    ]  # fmt: skip
+    whispers = [spec for spec in run.judges.values() if spec.get("name") == "whisper"]
     small = [spec for spec in whispers if str(spec.get("model", "")) in ("base", "tiny")]
     if formant and small:
         yield (

@@ -14,7 +14,8 @@ from xtts_lab.report.figures import Figure, figure
 from xtts_lab.report.latency import percentiles, timeline
 from xtts_lab.report.load import Run
 from xtts_lab.report.methods import Methods, methods
-from xtts_lab.report.numbers import count, listed
+from xtts_lab.report.numbers import MOST_NAMED, count, listed, named
+from xtts_lab.report.parts import parts, untrained_reasons
 from xtts_lab.report.tables import Table
 
 
@@ -31,6 +32,8 @@ class Content:
     headline: Table
     comparisons: Table | None
     ablation: list[Table]
+    parts: Table | None
+    untrained: list[str]
     caveats: list[str]
     figures: list[Figure]
     similarities: list[Figure]
@@ -56,6 +59,8 @@ def gather(run: Run) -> Content:
         headline=tables.headline(run),
         comparisons=tables.comparisons(run),
         ablation=matrices(run),
+        parts=parts(run),
+        untrained=list(untrained_reasons(run)),
         caveats=caveats(run),
         figures=[figure(run, metric) for metric in run.metrics],
         similarities=similarities(run),
@@ -71,10 +76,19 @@ def gather(run: Run) -> Content:
 
 
 def _random(run: Run) -> str:
-    arms = run.random_arms
-    if not arms:
-        return ""
-    return f"The weights of {listed(arms)} are random: figures say nothing about speech quality."
+    """Say whose figures mean nothing: of random weights, or else of parts that are strangers."""
+    said = []
+    if run.random_arms:
+        who = named(run.random_arms, len(run.arms), "arm")
+        said.append(f"The weights of {who} are random: figures say nothing about speech quality.")
+    strangers = [arm for arm in run.untrained_arms if arm not in run.random_arms]
+    if strangers:
+        who = named(strangers, len(run.arms), "arm")
+        said.append(
+            f"The parts of {who} were not trained together: their figures say nothing about what "
+            "the parts could do, and get no verdict."
+        )
+    return " ".join(said)
 
 
 def _ran(run: Run) -> str:
@@ -83,7 +97,7 @@ def _ran(run: Run) -> str:
     failed = int((trials["status"] != "ok").sum())
     repeats = int(trials.groupby(["arm", "utterance_id"])["repeat"].nunique().max())
     parts = [
-        f"{count(len(run.arms), 'arm')} ({listed(run.arms)}) spoke "
+        f"{count(len(run.arms), 'arm')}{_arms(run)} spoke "
         f"{count(trials['utterance_id'].nunique(), 'utterance')} of "
         f"{count(trials['speaker'].nunique(), 'speaker')} in "
         f"{count(len(run.languages), 'language')}"
@@ -96,10 +110,10 @@ def _ran(run: Run) -> str:
     return " ".join(parts)
 
 
+def _arms(run: Run) -> str:
+    return f" ({listed(run.arms)})" if len(run.arms) <= MOST_NAMED else ""
+
+
 def _judges(run: Run) -> list[str]:
-    specs = run.experiment.get("instruments") or {}
-    judges = []
-    for key, spec in specs.items():
-        model = spec.get("model") if isinstance(spec, dict) else None
-        judges.append(f"{key} ({model})" if model else str(key))
-    return judges
+    models = {key: spec.get("model") for key, spec in run.judges.items()}
+    return [f"{key} ({model})" if model else key for key, model in models.items()]

@@ -42,6 +42,8 @@ def _tables(content: Content) -> Iterator[tuple[str, Table]]:
     yield "results", content.headline
     if content.comparisons is not None:
         yield "comparisons", content.comparisons
+    if content.parts is not None:
+        yield "parts", content.parts
     for i, table in enumerate(content.ablation):
         yield f"ablation-{i + 1}", table
     for figure in content.figures:

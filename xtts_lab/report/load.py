@@ -23,6 +23,7 @@ _CLAIM_NUMBERS = (
     "margin", "difference", "ci_low", "ci_high", "trials", "speakers", "sentences",
     "need_speakers", "need_sentences", "need_seeds",
 )  # fmt: skip
+_PART_NUMBERS = ("parameters", "flops", "prefix_length", "reference_s")
 MONOLINGUAL, CROSS_LINGUAL, NO_REFERENCE = "monolingual", "cross-lingual", "no reference"
 
 
@@ -31,7 +32,7 @@ _NOTHING = pd.DataFrame()
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The content of a run folder; `claims` and `latency` are empty where a run has none."""
+    """The content of a run folder; `claims`, `latency` and `parts` are empty where it has none."""
 
     path: Path
     experiment_text: str
@@ -46,6 +47,7 @@ class Run:
     claims: pd.DataFrame
     latency: pd.DataFrame
     timings: pd.DataFrame
+    parts: pd.DataFrame
 
     @cached_property
     def arms(self) -> list[str]:
@@ -70,8 +72,30 @@ class Run:
     @cached_property
     def random_arms(self) -> list[str]:
         """Arms whose weights are random: their figures say nothing about speech."""
-        marked = set(self.trials.loc[self.trials["weights_random"].astype(bool), "arm"])
+        return self._marked("weights_random")
+
+    @cached_property
+    def untrained_arms(self) -> list[str]:
+        """Arms whose parts were not trained together: they get no verdict."""
+        return self._marked("untrained")
+
+    def _marked(self, column: str) -> list[str]:
+        if column not in self.trials:  # a run of before the column
+            return []
+        marked = set(self.trials.loc[self.trials[column].astype(bool), "arm"])
         return [arm for arm in self.arms if arm in marked]
+
+    @cached_property
+    def judges(self) -> dict[str, Mapping[str, Any]]:
+        """Key -> configuration of the instruments that judged: not of a mere transcriber."""
+        known = self.experiment.get("instruments") or {}
+        other = self.transcriber if self.transcriber not in set(self.evidence["instrument"]) else ""
+        return {str(key): spec or {} for key, spec in known.items() if key != other}
+
+    @property
+    def transcriber(self) -> str:
+        """Key of the instrument that hears what references say; empty without one."""
+        return str(self.experiment.get("transcriber") or "")
 
     @cached_property
     def described(self) -> dict[str, tuple[str, str]]:
@@ -140,6 +164,7 @@ def load(run: Path) -> Run:
         claims=_csv(run, "claims.csv", _CLAIM_NUMBERS) if _has(run, "claims.csv") else _NOTHING,
         latency=_optional(run, "latency.parquet"),
         timings=_optional(run, "timings.parquet"),
+        parts=_csv(run, "arms.csv", _PART_NUMBERS) if _has(run, "arms.csv") else _NOTHING,
     )
 
 

@@ -52,6 +52,7 @@ def _lines(content: Content) -> Iterator[str]:
         yield from ("", "## Ablation")
         for table in content.ablation:
             yield from _section(table.caption, table, "###")
+    yield from _parts(content)
     yield from ("", "## How to read this", "")
     yield from (f"- {escape(remark)}" for remark in content.caveats)
     yield from _figures("By language", content.figures)
@@ -79,6 +80,15 @@ def _answer(content: Content) -> Iterator[str]:
         yield ""
     elif content.digest:
         yield from (*(f"- {escape(line)}" for line in content.digest), "")
+
+
+def _parts(content: Content) -> Iterator[str]:
+    if content.parts is None:
+        return
+    yield from _section("Parts", content.parts)
+    if content.untrained:
+        yield from ("", "Why arms are untrained:", "")
+    yield from (f"{i + 1}. {escape(reason)}" for i, reason in enumerate(content.untrained))
 
 
 def _section(title: str, table: Table, level: str = "##") -> Iterator[str]:

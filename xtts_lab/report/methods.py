@@ -10,7 +10,7 @@ from typing import Any
 
 from xtts_lab.report.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import count, listed
+from xtts_lab.report.numbers import count, listed, named
 
 _CITED = re.compile(r"\[@([a-z0-9]+)\]")
 _UNRECORDED = {
@@ -35,6 +35,7 @@ def methods(run: Run) -> Methods:
     written = [
         ("Systems", _sentences(_systems(run))),
         ("Material", _sentences(_material(run))),
+        ("References", _sentences(_reference_texts(run))),
         ("Judges", _sentences(_judges(run))),
         ("Metrics", _sentences(_metrics(run))),
         ("Statistics", _sentences(_statistics(run))),
@@ -72,6 +73,7 @@ def _systems(run: Run) -> Iterator[str]:
             + (f" with {settings}" if settings else "")
             + (f"; identity: {weights}" if weights else "")
             + ("; its weights are random" if arm in run.random_arms else "")
+            + ("; its parts were not trained together" if arm in run.untrained_arms else "")
             + "."
         )
 
@@ -98,18 +100,39 @@ def _material(run: Run) -> Iterator[str]:
     )
 
 
+def _reference_texts(run: Run) -> Iterator[str]:
+    """Say where arms that need the texts of their references have them from."""
+    if "reference_text_source" not in run.trials:
+        return
+    told = run.trials[run.trials["reference_text_source"].notna()]
+    for source, part in told.groupby("reference_text_source", sort=True):
+        arms = [arm for arm in run.arms if arm in set(part["arm"])]
+        sources = [
+            "the test set" if name == "manifest" else f"the transcriber `{name}`"
+            for name in str(source).split("+")
+        ]
+        yield (
+            f"the texts of the references in {count(len(part), 'trial')} of "
+            f"{named(arms, len(run.arms), 'arm')}, which needs them, are from {listed(sources)}."
+        )
+    if run.transcriber and run.transcriber not in run.judges and len(told):
+        yield _instrument(run, run.transcriber)
+
+
 def _judges(run: Run) -> Iterator[str]:
-    known = _mapping(run.environment, "instruments")
-    for key, configured in _mapping(run.experiment, "instruments").items():
-        stored = _mapping(known, str(key))
-        identity = _mapping(stored, "identity")
-        spec = {**(configured or {}), **identity}
-        name = str(spec.get("name", key))
-        shown, work = OF_INSTRUMENT.get(name, (name, ""))
-        model = f" {spec['model']}" if spec.get("model") else ""
-        cited = f" [@{work}]" if work else ""
-        told = ", ".join(_identity(spec, stored))
-        yield f"`{key}` is {shown}{model}{cited}" + (f": {told}." if told else ".")
+    yield from (_instrument(run, key) for key in run.judges)
+
+
+def _instrument(run: Run, key: str) -> str:
+    stored = _mapping(_mapping(run.environment, "instruments"), key)
+    configured = _mapping(_mapping(run.experiment, "instruments"), key)
+    spec = {**configured, **_mapping(stored, "identity")}
+    name = str(spec.get("name", key))
+    shown, work = OF_INSTRUMENT.get(name, (name, ""))
+    model = f" {spec['model']}" if spec.get("model") else ""
+    cited = f" [@{work}]" if work else ""
+    told = ", ".join(_identity(spec, stored))
+    return f"`{key}` is {shown}{model}{cited}" + (f": {told}." if told else ".")
 
 
 def _identity(spec: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 BLANK = "–"
+MOST_NAMED = 8
 _DECIMALS = {"ratio": 1, "%": 1, "s": 2, "ms": 1, "1/s": 1, "Hz": 0}
 _SHOWN_UNIT = {"ratio": "%", "1/s": "/s", "cosine": "", "1": ""}
 
@@ -54,3 +55,24 @@ def count(number: int, what: str, plural: str = "") -> str:
 def listed(items: list[str]) -> str:
     """Return `a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def named(items: list[str], whole: int, what: str) -> str:
+    """Return a few items listed; of more, how many of the `whole` they are: `30 of 35 arms`."""
+    if len(items) <= MOST_NAMED:
+        return listed(items)
+    return (
+        f"all {count(whole, what)}" if len(items) == whole else f"{len(items)} of {whole} {what}s"
+    )
+
+
+def scaled(value: float) -> str:
+    """Return a large count in three digits, as `46.2 M`; a dash where there is none."""
+    if not math.isfinite(value):
+        return BLANK
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * size:
+            shown = value / size
+            places = 2 if shown < 9.995 else 1 if shown < 99.95 else 0
+            return f"{shown:.{places}f} {prefix}"
+    return f"{value:.0f}"

@@ -132,6 +132,8 @@ def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
     notes = [condition] if condition and len(run.conditions) > 1 else []
     if arm in run.random_arms:
         notes.append("random weights")
+    if arm in run.untrained_arms:
+        notes.append("untrained")
     index = run.arms.index(arm) if arm in run.arms else None
     return Cell(arm, note=", ".join(notes), arm=index)
 
