@@ -37,6 +37,8 @@ def _install(folder: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[xtts_lab.metrics]\nlong-pause = plugin_metric:LongPause\n"
+        "[xtts_lab.conditioners]\nmean-mel = plugin_conditioner:MeanMel\n"
+        "[xtts_lab.vocoders]\nnoise = plugin_vocoder:NoiseVocoder\n"
         "[xtts_lab.systems]\nhum = plugin_system:Hum\n"
         "[xtts_lab.instruments]\nloudness = plugin_instrument:Loudness\n"
     )
@@ -55,7 +57,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_snippets_are_short() -> None:
-    assert set(_snippets()) == {"metric", "system", "instrument"}
+    assert set(_snippets()) == {"conditioner", "vocoder", "metric", "system", "instrument"}
     assert all(code.count("\n") < 30 for code in _snippets().values())
 
 
@@ -71,6 +73,42 @@ def test_plugins_are_listed_and_run(
     scores = pd.read_parquet("runs/snippets/scores.parquet")
     assert set(scores["metric"]) == {"long-pause.rate"}
     assert len(scores) == 2
+
+
+PARTS = """\
+name: plugin-parts
+systems: {xtts: {name: xtts, checkpoint: random-tiny, max_codes: 20}}
+ablate:
+  systems.xtts.conditioner.name: [perceiver, mean-mel]
+  systems.xtts.vocoder.name: [hifigan, noise]
+texts: {name: builtin, languages: [en], per_language: 1}
+speakers: {name: synthetic, count: 1}
+metrics: [{name: long-pause}]
+sanity: false
+"""
+
+
+@pytest.mark.usefixtures("plugin")
+def test_parts_of_a_plugin_are_listed_and_swapped_in(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_app(["list", "conditioners"]) == run_app(["list", "vocoders"]) == 0
+    listed = capfd.readouterr().out
+    assert "mean-mel: The mean of the log mel" in listed
+    assert "noise: Noise as loud as the mel" in listed
+    assert "    slots: int = 1" in listed
+    assert "sizes" not in listed.replace("same sizes", "")  # the model's, not a setting
+    (tmp_path / "x.yaml").write_text(PARTS)
+    assert run_app(["run", "x.yaml"]) == 0
+    trials = pd.read_parquet("runs/plugin-parts/trials.parquet")
+    assert (trials["status"] == "ok").all()
+    own = trials.loc[~trials["untrained"], "arm"].tolist()
+    # The noise vocoder has nothing to train; the conditioner has, and was not.
+    assert own == [
+        "xtts[conditioner.name=perceiver,vocoder.name=hifigan]",
+        "xtts[conditioner.name=perceiver,vocoder.name=noise]",
+    ]
 
 
 @pytest.mark.usefixtures("plugin")

@@ -28,6 +28,8 @@ from xtts_lab.yaml_file import Where
 FORMAT = "xtts_lab.part"
 SINGULAR: Mapping[Kind, str] = {"conditioners": "conditioner", "vocoders": "vocoder"}
 Spec = dict[str, Any]
+IMPOSSIBLE = (ValueError, RuntimeError, ZeroDivisionError, AssertionError, IndexError)
+"""What modules raise that cannot be built, or whose pieces do not fit each other."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,22 @@ def swapped(config: ModelConfig, choices: tuple[Choice, ...]) -> ModelConfig:
 
 
 def part_skeleton(choice: Choice, config: ModelConfig) -> Any:
-    """Return a part without weights, to be asked what it declares."""
+    """Return a part without weights, to be asked what it declares.
+
+    Raises `UsageError` for settings that no such part can have.
+    """
     with torch.device("meta"):
-        return build(choice.kind, choice.part, config.sizes)
+        try:
+            return build(choice.kind, choice.part, config.sizes)
+        except IMPOSSIBLE as error:
+            raise no_such_part(choice, error) from error
+
+
+def no_such_part(choice: Choice, error: Exception) -> UsageError:
+    """Return what to raise where a part's settings fit neither each other nor the model."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    name = f"{SINGULAR[choice.kind]} '{choice.part.name}'"
+    return UsageError(f"{name}: its settings fit no part of this model ({reason[:160]})")
 
 
 def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None) -> None:

@@ -274,7 +274,7 @@ def voices(
 def list_kind(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="systems, metrics, instruments, texts or speakers."),
+        typer.Argument(metavar="KIND", help="systems, conditioners, vocoders, metrics, ..."),
     ],
 ) -> int:
     """List what an experiment can name, with the settings of each."""

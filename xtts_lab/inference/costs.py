@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import XttsModel
+from xtts_lab.nn.gpt import Gpt, GptConfig
 
 REFERENCE_S = 6.0
 """Seconds of reference that a conditioner's operations and prefix length are stated for."""
@@ -56,12 +58,14 @@ def conditioner_cost(model: XttsModel, default_chunk_s: float) -> ConditionerCos
     return ConditionerCost(_parameters(conditioner), flops, length, heard)
 
 
-def gpt_cost(model: XttsModel) -> tuple[int, int]:
+@lru_cache(maxsize=8)
+def gpt_cost(config: GptConfig) -> tuple[int, int]:
     """Return the GPT's parameters, and the operations of one code with `CONTEXT` before it."""
-    gpt = model.gpt
+    with torch.device("meta"):
+        gpt = Gpt(config)
     cache = gpt.empty_cache(1, CONTEXT + 1)
-    x = torch.zeros(1, gpt.config.width, device="meta")
-    with _counting(model) as count:
+    x = torch.zeros(1, config.width, device="meta")
+    with _counting(gpt) as count:
         gpt.audio_head(gpt.decode(x, torch.zeros(1, dtype=torch.long, device="meta"), cache))
     return _parameters(gpt), count()
 
@@ -113,8 +117,8 @@ def _parameters(module: nn.Module) -> int:
 
 
 @contextmanager
-def _counting(model: XttsModel) -> Iterator[Callable[[], int]]:
-    model.requires_grad_(False)  # the counter follows gradients where there are any
+def _counting(module: nn.Module) -> Iterator[Callable[[], int]]:
+    module.requires_grad_(False)  # the counter follows gradients where there are any
     mode: Any = FlopCounterMode(display=False)
     with torch.no_grad(), mode:
         yield lambda: int(mode.get_total_flops())

@@ -11,7 +11,15 @@ from xtts_lab import config as configuration
 from xtts_lab.checkpoint.assembling import skeleton
 from xtts_lab.checkpoint.dvae import read_dvae
 from xtts_lab.checkpoint.inspecting import Description, inspect
-from xtts_lab.checkpoint.parts import Choice, choose, part_skeleton, swapped, untrained
+from xtts_lab.checkpoint.parts import (
+    IMPOSSIBLE,
+    Choice,
+    choose,
+    no_such_part,
+    part_skeleton,
+    swapped,
+    untrained,
+)
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.costs import conditioner_cost, gpt_cost, vocoder_cost
 from xtts_lab.inference.sampling import SamplingOptions
@@ -118,8 +126,15 @@ class XttsParts:
         if self.source.dvae is not None:
             config = replace(config, dvae=read_dvae(self.source.dvae, None).config)
         model = skeleton(config).to("meta")
-        heard = conditioner_cost(model, config.cloning.chunk_s)
-        codes, sound = gpt_cost(model), vocoder_cost(model)
+        try:
+            heard = conditioner_cost(model, config.cloning.chunk_s)
+        except IMPOSSIBLE as error:
+            raise no_such_part(self.conditioner, error) from error
+        try:
+            sound = vocoder_cost(model)
+        except IMPOSSIBLE as error:
+            raise no_such_part(self.vocoder, error) from error
+        codes = gpt_cost(config.gpt)
         return {
             "conditioner": {"name": self.conditioner.part.name, **asdict(heard)},
             "gpt": {"name": "gpt", "parameters": codes[0], "flops": codes[1]},
