@@ -197,11 +197,8 @@ def test_xtts_v1(tmp_path: Path, voice: Path) -> None:
     folder = tmp_path / "v1"
     random_checkpoint(folder, v1, speakers=("Ana",))
     content = torch.load(folder / "model.pth", weights_only=True)
-    content["model"] |= {
-        "gpt.prompt_embedding.weight": torch.zeros(8194, 64),
-        "gpt.prompt_pos_embedding.emb.weight": torch.zeros(216, 64),
-        "ne_hifigan_decoder.waveform_decoder.conv_pre.weight": torch.zeros(3),
-    }
+    assert "gpt.prompt_embedding.weight" in content["model"]
+    content["model"]["ne_hifigan_decoder.waveform_decoder.conv_pre.weight"] = torch.zeros(3)
     torch.save(content, folder / "model.pth")
     loaded = load(folder)
     assert loaded.config.conditioner.name == "encoder_sequence"

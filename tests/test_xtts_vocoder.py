@@ -45,9 +45,7 @@ def test_any_part_can_be_had_from_its_inputs(
     stop = data.draw(st.integers(start + 1, total))
     whole = chain.apply(stages, Window(x), 0, total, length).values
     first, last = chain.inputs_of(stages, start, stop)
-    part = chain.apply(
-        stages, Window(x[..., first:last], first), start, stop, length
-    ).values
+    part = chain.apply(stages, Window(x[..., first:last], first), start, stop, length).values
     assert torch.equal(part, whole[..., start:stop])
 
 

@@ -117,12 +117,21 @@ def _factors(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _constants(model: XttsModel) -> dict[str, Tensor]:
-    """What the reference stores of its speaker front end."""
+    """What the reference stores beside: its speaker front end and, in v1, an idle code prompt."""
     front, prefix = model.speaker_encoder.mel, "hifigan_decoder.speaker_encoder.torch_spec"
     return {
         f"{prefix}.0.filter": torch.tensor([[[-front.preemphasis, 1.0]]]),
         f"{prefix}.1.spectrogram.window": front.mel.window,
         f"{prefix}.1.mel_scale.fb": front.mel.filters,
+        **(_code_prompt(model) if model.config.conditioner.name == "encoder_sequence" else {}),
+    }
+
+
+def _code_prompt(model: XttsModel) -> dict[str, Tensor]:
+    tokens, width = model.config.gpt.audio_tokens, model.config.gpt.width
+    return {
+        "gpt.prompt_embedding.weight": torch.zeros(tokens, width),
+        "gpt.prompt_pos_embedding.emb.weight": torch.zeros(216, width),
     }
 
 
