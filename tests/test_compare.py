@@ -31,7 +31,8 @@ LANGUAGES = ("en", "de")
 def write_run(folder: Path, arms: dict[str, float], **changes: Any) -> Path:
     """Write a run folder whose arms have character error rates around the given ones.
 
-    `skip` leaves out the first sentences, `model` names the recogniser, `random` marks weights.
+    `skip` leaves out the first sentences, `model` names the recogniser, `random` marks weights,
+    `untrained` parts; without it the table of trials is of before that column.
     """
     rng = np.random.default_rng(changes.get("seed", 0))
     trials, scores = [], []
@@ -69,6 +70,7 @@ def _trial(
         "text": f"sentence {i}", "speaker": f"s{i % SPEAKERS}", "repeat": 0, "status": "ok",
         "references": json.dumps([changes.get("reference", "a.wav")]), "reference_language": "en",
         "weights_random": changes.get("random", False),
+        **({"untrained": True} if changes.get("untrained") else {}),
     }  # fmt: skip
 
 
@@ -121,6 +123,17 @@ def test_differences_are_those_of_one_experiment_with_both_arms(
     )  # fmt: skip
     for column in ("difference", "ci_low", "ci_high", "p_value", "verdict", "speakers"):
         assert found[column].tolist() == expected[column].tolist(), column
+
+
+def test_parts_that_were_not_trained_together_get_no_verdict(
+    runs: tuple[RunTables, RunTables], tmp_path: Path
+) -> None:
+    b = read_tables(write_run(tmp_path / "third", {"x": 0.10}, seed=1, untrained=True))
+    found = compare_runs.compare_runs(runs[0], b, [("x", "x")])
+    assert set(found.table["verdict"]) == {"undecided"}
+    assert any("not trained together" in note for note in found.notes)
+    why = [w for reasons in compare_published(b, "xtts-paper").reasons.values() for w in reasons]
+    assert "parts that were not trained together" in why
 
 
 def test_verdicts_say_which_run_is_better_and_pairs_share_holm(

@@ -74,6 +74,24 @@ def make_rich_run(folder: Path) -> Path:
     return folder
 
 
+def test_of_many_arms_the_undecided_share_a_sentence(tmp_path: Path) -> None:
+    run = load(make_rich_run(tmp_path / "run"))
+    names = [f"x{i}" for i in range(12)]
+    row = run.comparisons.iloc[[0]].assign(language="all")
+    table = pd.concat([row.assign(arm=n, verdict="undecided") for n in names], ignore_index=True)
+    trials = pd.concat([run.trials.iloc[[0]].assign(arm=name) for name in names])
+    few, many = (
+        dataclasses.replace(run, comparisons=table[:n], trials=trials[:n]) for n in (8, 12)
+    )
+    assert len(digest(few)) == 8
+    assert digest(many) == [f"12 arms against {SWEPT[0]}: undecided in every metric."]
+    verdicts = ["better" if name == "x3" else "undecided" for name in names]
+    said = digest(dataclasses.replace(many, comparisons=table.assign(verdict=verdicts)))
+    assert len(said) == 2
+    assert said[0].startswith("x3")
+    assert said[1].startswith("11 other arms")
+
+
 def _write(folder: Path, trials: pd.DataFrame, scores: pd.DataFrame) -> None:
     options: dict[str, Any] = {"confidence": 0.95, "resamples": 200, "seed": 7}
     summary = summarise(scores, trials, ALL_METRICS, **options)

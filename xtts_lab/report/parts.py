@@ -12,6 +12,7 @@ from xtts_lab.report.numbers import BLANK, scaled
 from xtts_lab.report.tables import Cell, Table, arm_cell, records
 
 Row = Mapping[str, Any]
+_TITLES = {"gpt": "GPT"}
 
 
 def parts(run: Run) -> Table | None:
@@ -30,13 +31,15 @@ def parts(run: Run) -> Table | None:
     ]
     head = [
         Cell("Arm"),
-        *(Cell(name.capitalize(), note=_costs(of)) for name, of in same.items()),
+        *(Cell(_TITLES.get(name, name.capitalize()), note=_costs(of)) for name, of in same.items()),
         Cell("Prefix", note="positions"),
         Cell("Reference", note="seconds used"),
         Cell("Streams"),
         *([Cell("Trained together")] if reasons else []),
     ]
-    told = [f"All arms share the {name}: {cost}." for name, cost in shared.items()]
+    told = [
+        f"All arms share the {_TITLES.get(name, name)}: {cost}." for name, cost in shared.items()
+    ]
     return Table("Parts", head, lines, remark=" ".join([*told, _remark(bool(reasons))]))
 
 
