@@ -84,11 +84,13 @@ def test_silence_stays_silent() -> None:
 
 def test_rows_are_independent_of_their_company() -> None:
     mel = mel_of(torch.stack([voice(seed, 30) for seed in range(3)]))
-    inverter = MelInverter(MEL)
-    together = inverter(mel)
+    inverter = MelInverter(MEL, iterations=2)
+    together, powers = inverter(mel), inverter.power(mel)
     for row in range(3):
-        alone = inverter(mel[row : row + 1])[0]
-        torch.testing.assert_close(together[row], alone, rtol=0, atol=1e-5)
+        alone, power = inverter(mel[row : row + 1])[0], inverter.power(mel[row : row + 1])[0]
+        torch.testing.assert_close(powers[row], power, rtol=1e-3, atol=1e-6)
+        # Phases multiply rounding, which another processor's products may bring.
+        torch.testing.assert_close(together[row], alone, rtol=0, atol=1e-3)
 
 
 def test_nothing_is_stored() -> None:

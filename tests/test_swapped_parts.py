@@ -74,20 +74,30 @@ def where() -> Any:
     return Where(Document("x.yaml")) / "systems" / "xtts"
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"conditioner": {"name": "percever"}}, "conditioner.name: unknown conditioner 'percever'; did you mean 'perceiver'?"),
-        ({"conditioner": {"latnts": 3}}, "conditioner.latnts: unknown key 'latnts'; did you mean 'latents'?"),
-        ({"vocoder": {"name": "vocos", "width": "wide"}}, "vocoder.width:"),
-        ({"sampling": {"temprature": 1.0}}, "sampling.temprature: unknown key 'temprature'; did you mean 'temperature'?"),
-        ({"sampling": {"top_p": 2.0}}, "sampling.top_p: 2.0 does not work"),
-        ({"conditioner": {"weights": "absent.safetensors"}}, "conditioner.weights: absent.safetensors cannot be read"),
-        ({"vocoder": {"name": "diffusion", "steps": 0}}, "steps: 0 does not work"),
-        ({"conditioner": {"name": "tortoise", "encoder_heads": 7}}, "fit no part of this model"),
-        ({"vocoder": {"name": "hifigan", "rates": [8, 8]}}, "fit no part of this model"),
-    ],
-)  # fmt: skip
+UNKNOWN = "unknown key '{}'; did you mean '{}'?"
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    (
+        {"conditioner": {"name": "percever"}},
+        "conditioner.name: unknown conditioner 'percever'; did you mean 'perceiver'?",
+    ),
+    ({"conditioner": {"latnts": 3}}, "conditioner.latnts: " + UNKNOWN.format("latnts", "latents")),
+    ({"vocoder": {"name": "vocos", "width": "wide"}}, "vocoder.width:"),
+    (
+        {"sampling": {"temprature": 1.0}},
+        "sampling.temprature: " + UNKNOWN.format("temprature", "temperature"),
+    ),
+    ({"sampling": {"top_p": 2.0}}, "sampling.top_p: 2.0 does not work"),
+    (
+        {"conditioner": {"weights": "absent.safetensors"}},
+        "conditioner.weights: absent.safetensors cannot be read",
+    ),
+    ({"vocoder": {"name": "diffusion", "steps": 0}}, "steps: 0 does not work"),
+    ({"conditioner": {"name": "tortoise", "encoder_heads": 7}}, "fit no part of this model"),
+    ({"vocoder": {"name": "hifigan", "rates": [8, 8]}}, "fit no part of this model"),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), MISTAKES)
 def test_mistakes_are_one_line_that_names_the_key(
     settings: dict[str, Any], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -171,6 +171,8 @@ def _condition(model: XttsModel, inputs: Tensor) -> Tensor:
     given = inputs.to(model.device)
     given = given.to(model.dtype) if given.is_floating_point() else given
     made: Tensor = model.conditioner(given)[0]
+    # A copy: what a conditioner returns may be a view of its weights.
+    made = made.detach().clone()
     return made.float().cpu() if made.is_floating_point() else made.cpu()
 
 
