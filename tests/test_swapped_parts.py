@@ -68,6 +68,22 @@ def test_a_setting_of_the_own_part_keeps_the_others() -> None:
     }  # fmt: skip
 
 
+def test_settings_of_inference_keep_the_weights(voice: Path) -> None:
+    """Another pooling is the checkpoint's Perceiver all the same; another size is not."""
+    own = system(conditioner={"pooling": "concatenate"})
+    assert own.untrained == ()
+    assert system(conditioner={"latents": 4}).untrained != ()
+    changed = XTTS.from_pretrained(
+        "random-tiny", device="cpu", conditioner={"pooling": "concatenate"}
+    )
+    plain = XTTS.from_pretrained("random-tiny", device="cpu")
+    for name, weight in plain.model.conditioner.state_dict().items():
+        assert torch.equal(weight, changed.model.conditioner.state_dict()[name])
+    assert changed.voices  # the studio voices still fit
+    one, two = plain.clone_voice([voice]), changed.clone_voice([voice])  # 2.5 s: a single chunk
+    torch.testing.assert_close(one.prefix, two.prefix, rtol=0, atol=1e-6)
+
+
 def where() -> Any:
     from xtts_lab.yaml_file import Document, Where
 

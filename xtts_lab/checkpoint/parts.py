@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from xtts_lab import config as configuration
+from xtts_lab import registry
 from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
 from xtts_lab.checkpoint.reading import read_safetensors
 from xtts_lab.errors import UsageError
@@ -34,7 +35,10 @@ IMPOSSIBLE = (ValueError, RuntimeError, ZeroDivisionError, AssertionError, Index
 
 @dataclass(frozen=True)
 class Choice:
-    """A part as it was chosen. `own`: it is the checkpoint's, with the checkpoint's weights."""
+    """A part as it was chosen. `own`: it is the checkpoint's, with the checkpoint's weights.
+
+    Settings of inference alone (`inference_settings`) may still differ from the checkpoint's.
+    """
 
     kind: Kind
     part: Part
@@ -70,13 +74,23 @@ def choose(kind: Kind, spec: Mapping[str, Any] | None, own: Part, where: Where) 
     settings = {**(base.settings if written["name"] == base.name else {}), **written}
     resolved = configuration.resolve(kind, settings, where)
     chosen = Part(str(resolved.pop("name")), resolved)
-    if path is not None and chosen != base:
+    if path is not None and not _same_weights(kind, chosen, base):
         differing = sorted(k for k in resolved if resolved[k] != base.settings.get(k))
         raise UsageError(
             f"{where / 'weights'}: {path.name} holds a {base.name} with another "
             f"{', '.join(differing) or 'name'}; leave the settings out to take those of the file"
         )
-    return Choice(kind, chosen, path, own=path is None and chosen == own)
+    return Choice(kind, chosen, path, own=path is None and _same_weights(kind, chosen, own))
+
+
+def _same_weights(kind: Kind, one: Part, other: Part) -> bool:
+    """Whether two parts differ in settings of inference at most."""
+    if one.name != other.name:
+        return False
+    target: Any = registry.lookup(kind, one.name)
+    free: frozenset[str] = getattr(target, "inference_settings", frozenset())
+    keys = {*one.settings, *other.settings} - free
+    return all(one.settings.get(key) == other.settings.get(key) for key in keys)
 
 
 def untrained(choice: Choice, found: Description) -> str | None:
@@ -103,10 +117,12 @@ def swap(model: XttsModel, choices: tuple[Choice, ...]) -> XttsModel:
     A part without weights draws them from a seed that its name and settings decide.
     """
     for choice in choices:
-        if choice.own:
-            continue
         slot = SINGULAR[choice.kind]
+        if choice.own and choice.part == getattr(model.config, slot):
+            continue
         module = _loaded(choice, model.config).to(model.device, model.dtype)
+        if choice.own:
+            module.load_state_dict(getattr(model, slot).state_dict())
         _keep_mel_stats(module, getattr(model, slot))
         setattr(model, slot, module.eval())
         model.config = swapped(model.config, (choice,))

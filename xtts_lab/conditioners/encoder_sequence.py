@@ -6,6 +6,7 @@ B batch, T samples, F frames, D width.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,6 +23,8 @@ class EncoderSequenceConditioner(Conditioner):
     and cut at `max_s`. The encoder has no positions, but the GPT reads its output from left to
     right, so that order does matter. T must exceed 2048 samples (half a mel window).
     """
+
+    inference_settings: ClassVar[frozenset[str]] = frozenset({"max_s"})
 
     def __init__(
         self,

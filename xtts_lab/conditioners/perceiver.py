@@ -6,7 +6,7 @@ B batch, T samples, M mel bands, F frames, N latents, D width.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -25,6 +25,8 @@ class PerceiverConditioner(Conditioner):
     0.33 s, and so does `inference.voice`. `pooling`: the mean over chunks, as the reference does
     it, or all chunks' latents one after the other, of the first `max_s` seconds.
     """
+
+    inference_settings: ClassVar[frozenset[str]] = frozenset({"pooling", "max_s"})
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ S slots, D width.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -41,6 +41,8 @@ class TortoiseConditioner(Conditioner):
     XTTS's (Tortoise's has a window of 1024), so that an ablation changes the encoder alone; clips
     are cut at `clip_s`, and a shorter one is not padded with silence.
     """
+
+    inference_settings: ClassVar[frozenset[str]] = frozenset({"clip_s"})
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ class ValleConditioner(Conditioner):
 
     prefix_kind: ClassVar[Literal["latents", "codes"]] = "codes"
     continues: ClassVar[bool] = True
+    inference_settings: ClassVar[frozenset[str]] = frozenset({"max_s"})
 
     def __init__(self, _sizes: ModelSizes, /, *, max_s: float = 3.0) -> None:
         super().__init__()

@@ -48,10 +48,10 @@ class ConditioningEncoder(nn.Module):
 
     def __init__(
         self,
-        bands: int = 80,
-        width: int = 1024,
-        heads: int = 16,
-        blocks: int = 6,
+        bands: int,
+        width: int,
+        heads: int,
+        blocks: int,
         residual_from_norm: bool = True,
     ) -> None:
         super().__init__()

@@ -82,11 +82,11 @@ class PerceiverResampler(nn.Module):
 
     def __init__(
         self,
-        width: int = 1024,
-        latents: int = 32,
-        depth: int = 2,
-        heads: int = 8,
-        head_width: int = 64,
+        width: int,
+        latents: int,
+        depth: int,
+        heads: int,
+        head_width: int,
         mult: int = 4,
     ) -> None:
         super().__init__()

@@ -17,11 +17,13 @@ class Vocoder(nn.Module):
     [B, N], or natural-log power mel [B, M, F] as the DVAE decodes codes to it: 22 050 Hz, hop 256),
     speaker vectors [B, E], and a seed for those that draw noise (each row draws the same). It
     returns the waveform [B, T] in [-1, 1] at `sample_rate`, in which no row depends on another.
+    `inference_settings` may differ from those of training: with them weights stay what they are.
     """
 
     reads: ClassVar[Literal["states", "codes", "mel"]] = "states"
     streams: ClassVar[bool] = False
     uses_speaker: ClassVar[bool] = False
+    inference_settings: ClassVar[frozenset[str]] = frozenset()
 
     sample_rate: int
 

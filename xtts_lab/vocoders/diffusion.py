@@ -13,6 +13,7 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.diffusion import DiffusionConfig, DiffusionDecoder
+from xtts_lab.nn.hifigan import HifiganConfig
 from xtts_lab.types import ModelSizes
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.vocoders.griffin_lim import GriffinLimVocoder
@@ -32,6 +33,7 @@ class DiffusionVocoder(Vocoder):
 
     reads: ClassVar[Literal["states", "codes", "mel"]] = "states"
     sample_rate = 22050
+    inference_settings: ClassVar[frozenset[str]] = frozenset({"steps", "iterations"})
 
     def __init__(
         self,
@@ -39,13 +41,13 @@ class DiffusionVocoder(Vocoder):
         /,
         *,
         steps: int = 30,
-        width: int = 512,
-        heads: int = 8,
-        layers: int = 8,
-        train_steps: int = 1000,
+        width: int = DiffusionConfig.width,
+        heads: int = DiffusionConfig.heads,
+        layers: int = DiffusionConfig.layers,
+        train_steps: int = DiffusionConfig.train_steps,
         waveform: Literal["griffin_lim", "hifigan"] = "griffin_lim",
         iterations: int = 32,
-        channels: int = 512,
+        channels: int = HifiganConfig.channels,
     ) -> None:
         super().__init__()
         if not 1 <= steps <= train_steps:

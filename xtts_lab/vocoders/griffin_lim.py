@@ -24,6 +24,7 @@ class GriffinLimVocoder(Vocoder):
 
     reads: ClassVar[Literal["states", "codes", "mel"]] = "mel"
     sample_rate = 22050
+    inference_settings: ClassVar[frozenset[str]] = frozenset({"iterations"})
 
     def __init__(self, _sizes: ModelSizes, /, *, iterations: int = 32) -> None:
         super().__init__()

@@ -31,11 +31,11 @@ class MelHifiganVocoder(Vocoder):
         sizes: ModelSizes,
         /,
         *,
-        channels: int = 512,
-        rates: tuple[int, ...] = (8, 8, 2, 2),
-        upsample_kernels: tuple[int, ...] = (16, 16, 4, 4),
-        kernels: tuple[int, ...] = (3, 7, 11),
-        dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5), (1, 3, 5), (1, 3, 5)),
+        channels: int = HifiganConfig.channels,
+        rates: tuple[int, ...] = HifiganConfig.rates,
+        upsample_kernels: tuple[int, ...] = HifiganConfig.upsample_kernels,
+        kernels: tuple[int, ...] = HifiganConfig.kernels,
+        dilations: tuple[tuple[int, ...], ...] = HifiganConfig.dilations,
     ) -> None:
         super().__init__()
         config = HifiganConfig(
