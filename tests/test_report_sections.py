@@ -285,7 +285,7 @@ def test_the_grid_is_a_matrix_of_its_arms(run: Run) -> None:
     assert table.rows[1][2].note.endswith("undecided")
 
 
-def test_one_swept_key_is_a_row_a_value(run: Run) -> None:
+def test_one_swept_key_is_a_column_a_value_where_metrics_are_many(run: Run) -> None:
     one = {**run.experiment, "ablate": {"systems.xtts.temperature": [0.5, 0.8]}}
     arms = {f"xtts[temperature={v}]": SWEPT[i] for i, v in enumerate((0.5, 0.8))}
     other = {old: new for new, old in arms.items()}
@@ -295,8 +295,8 @@ def test_one_swept_key_is_a_row_a_value(run: Run) -> None:
     }
     swept = dataclasses.replace(run, experiment=one, **tables)
     (table,) = matrices(swept)
-    assert [row[0].text for row in table.rows] == ["0.5", "0.8"]
-    assert len(table.head) == 1 + len(run.metrics)
+    assert [cell.text for cell in table.head] == ["Metric", "0.5", "0.8"]
+    assert [row[0].text for row in table.rows] == run.metrics
 
 
 def test_counts_hold_every_trial(run: Run) -> None:

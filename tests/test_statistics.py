@@ -89,6 +89,18 @@ def test_repeats_are_averaged_before_anything_else() -> None:
     assert one(table, language="en")["n"] == 4
 
 
+def test_an_interval_of_a_rate_ends_at_nought() -> None:
+    rows: list[Row] = [
+        ("a", "en", f"s{s}", f"x{s}", 0, metric, float(s == 0), float(s == 0), 1.0)
+        for s in range(12)
+        for metric in ("wer.micro", "secs")
+    ]
+    info = {"wer.micro": MetricInfo("ratio", "lower"), "secs": MetricInfo("cosine", "higher")}
+    table = summarise(*frames(rows), info, **OPTIONS)
+    assert one(table, metric="wer.micro", language="all")["ci_low"] == 0.0
+    assert one(table, metric="secs", language="all")["ci_low"] < 0.0
+
+
 def test_one_speaker_and_one_sentence_give_no_interval() -> None:
     lonely = means("a", "en", np.array([[0.4]]))
     table = summarise(*frames(lonely), INFO, **OPTIONS)
