@@ -24,6 +24,7 @@ from xtts_lab.experiment.verdicts import COLUMNS as CLAIM_COLUMNS
 from xtts_lab.report import latency, latex
 from xtts_lab.report.ablation import grids, matrices
 from xtts_lab.report.answer import digest, findings
+from xtts_lab.report.caveats import caveats
 from xtts_lab.report.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
 from xtts_lab.report.content import gather
 from xtts_lab.report.counts import counts
@@ -328,6 +329,13 @@ def test_methods_name_every_model_normaliser_seed_and_test(run: Run) -> None:
         assert sum(work in reference for reference in written.references) == 1, work
 
 
+def test_metrics_without_any_figure_are_named(run: Run) -> None:
+    asked = [*run.experiment["metrics"], {"name": "consistency"}]
+    lacking = dataclasses.replace(run, experiment={**run.experiment, "metrics": asked})
+    (said,) = set(caveats(lacking)) - set(caveats(run))
+    assert "without any figure: consistency." in said
+
+
 def test_every_cited_work_exists() -> None:
     keys = [key for _, key in (*OF_INSTRUMENT.values(), *OF_SYSTEM.values())]
     notes = method_notes(
@@ -406,6 +414,13 @@ def test_latex_escapes_what_it_would_read_as_commands() -> None:
     assert r"\input" not in shown
     rules = (r"\toprule", r"\midrule", shown + r" \\", r"\bottomrule")
     assert check_latex("\n".join([r"\begin{tabular}{l}", *rules, r"\end{tabular}"])) == 1
+
+
+def test_latex_breaks_long_ids_after_their_punctuation() -> None:
+    shown = latex.stacked("xtts[conditioner=perceiver,temperature=0.5]", "r")
+    assert shown == r"\shortstack[r]{xtts{[}\\conditioner=perceiver,\\temperature=0.5{]}}"
+    assert latex.stacked("espeak", "r") == "espeak"
+    assert latex.stacked("a sentence, which may break", "l") == "a sentence, which may break"
 
 
 def test_latex_compiles_where_there_is_a_tex(folder: Path, tmp_path: Path) -> None:

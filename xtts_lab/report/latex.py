@@ -28,7 +28,8 @@ def render(content: Content) -> str:
     """Return the tables of a report as LaTeX."""
     head = [
         f"% {_comment(content.title)}: tables written by xtts_lab; every rebuild replaces them.",
-        r"% Needs \usepackage{booktabs}.",
+        r"% Needs \usepackage{booktabs}. Where many arms make a table wider than the page, set its",
+        r"% tabular in \resizebox{\textwidth}{!}{...} (graphicx), or the float as table*.",
     ]
     parts = [line for name, table in _tables(content) for line in ("", *_lines(name, table))]
     return "\n".join([*head, *parts]) + "\n"
