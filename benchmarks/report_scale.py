@@ -145,7 +145,7 @@ def score_rows(trials: pd.DataFrame, rng: np.random.Generator) -> Iterator[dict[
         for metric in METRICS:
             if natural and metric.startswith("latency."):
                 continue
-            value = _value(metric, ARMS[arm], rng)
+            value = _value(metric, ARMS[arm], rng) * (1.6 if metric.endswith(".p95") else 1.0)
             edits = value if METRICS[metric].unit == "ratio" else float("nan")
             yield {
                 "trial_id": trial_id,
@@ -165,7 +165,8 @@ def _value(metric: str, shift: float, rng: np.random.Generator) -> float:
         case "wer" | "cer":
             return float(rng.binomial(50, 0.03 + 0.01 * shift)) / 50
         case "secs":
-            return float(rng.normal(0.55 if "impostor" in rest else 0.85 - 0.02 * shift, 0.05))
+            middle = 0.55 if "impostor" in rest else 0.85 - 0.02 * shift
+            return min(1.0, float(rng.normal(middle, 0.05)))
         case "naturalness":
             return float(rng.normal(3.4 - 0.1 * shift, 0.3))
         case "latency":

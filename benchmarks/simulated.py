@@ -3,6 +3,7 @@
 A value is speaker + sentence + slope of (arm, speaker) + slope of (arm, sentence) + noise, so that
 the difference of two arms has variance 2 a^2 between speakers, 2 b^2 between sentences and 2 c^2 in
 a cell. `rotate` lets speakers take turns over the sentences; else every speaker says every one.
+With `turns`, speakers say as many sentences each as it lists.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ METRIC = "secs.simulated.enrolment"
 
 @dataclass(frozen=True)
 class World:
-    """One language, S speakers, T sentences; standard deviations of slopes and noise, per arm."""
+    """S speakers, T sentences; standard deviations of slopes and noise, per arm."""
 
     speakers: int = 20
     sentences: int = 48
@@ -28,11 +29,20 @@ class World:
     sentence_slope: float = 0.45
     noise: float = 1.0
     rotate: bool = False
+    turns: tuple[int, ...] = ()
+    languages: int = 1
+
+    @property
+    def language(self) -> NDArray[np.int64]:
+        """Language of each cell; the sentences are dealt out evenly."""
+        return self.cells[1] * self.languages // self.sentences
 
     @property
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Speaker and sentence of each cell."""
         sentence = np.arange(self.sentences)
+        if self.turns:
+            return np.repeat(np.arange(self.speakers), self.turns), sentence
         if self.rotate:
             return sentence % self.speakers, sentence
         grid = np.indices((self.speakers, self.sentences)).reshape(2, -1)

@@ -27,7 +27,9 @@ from xtts_lab.experiment.verdicts import judge
 
 INFO = {METRIC: MetricInfo("cosine", "higher")}
 ARMS = 6
-OPTIONS: dict[str, Any] = {"confidence": 0.95, "resamples": 500}
+OPTIONS: dict[str, Any] = {"confidence": 0.95, "resamples": 2000}
+UNEVEN = (1,) * 10 + (2,) * 6 + (4, 5, 8, 9)
+"""Sentences of each speaker, as a corpus that was found, not made, may have them."""
 
 
 @dataclass
@@ -94,7 +96,7 @@ def coverage(world: World, experiments: int, *, counts: bool = False) -> tuple[f
     """
     rng = np.random.default_rng(3)
     speaker, sentence = world.cells
-    cells = Cells(speaker, sentence, np.zeros(speaker.size, np.int64))
+    cells = Cells(speaker, sentence, world.language)
     covered = told = 0
     for _ in range(experiments):
         first, second = world.values(2, rng)
@@ -105,7 +107,7 @@ def coverage(world: World, experiments: int, *, counts: bool = False) -> tuple[f
             sums = np.stack([edits[0] - edits[1], words], axis=1).astype(np.float64)
         else:
             sums = np.stack([second - first, np.ones(speaker.size)], axis=1)
-        found = interval(cells, sums, rate, confidence=0.95, resamples=500, rng=rng)
+        found = interval(cells, sums, rate, rng=rng, **OPTIONS)
         covered += found.low <= 0 <= found.high
         told += found.low + 3.0 * world.error > 0
     return covered / experiments, told / experiments
@@ -120,10 +122,9 @@ def main() -> None:
     parser.add_argument("--experiments", type=int, default=1000)
     number = parser.parse_args().experiments
     start = time.perf_counter()
-    some = max(1, number // 2)
-    print(f"20 speakers x 48 sentences; {number:,} A/A experiments, {some:,} of each other kind")
+    print(f"20 speakers x 48 sentences; {number:,} experiments of each kind")
     for name, world in {"every pair": World(), "taking turns": World(rotate=True)}.items():
-        null, real = null_experiments(world, number), true_differences(world, some)
+        null, real = null_experiments(world, number), true_differences(world, number)
         print(f"\n{name}")
         print(f"  A/A of {ARMS} arms, any false verdict  {null.share('false_verdict'):6.1%}")
         print(f"  interval covers                   {null.share('covered'):6.1%}")
@@ -131,7 +132,8 @@ def main() -> None:
         print(f"  claim true by 3 of them: holds     {real.share('true_holds'):6.1%}")
         print(f"  false claim called holds          {real.share('false_holds'):6.1%}")
         print(f"  need within a factor of 2         {real.share('need_right'):6.1%}")
-    print("\nother worlds: interval covers, 3 standard errors told from 0")
+    many = 4 * number
+    print(f"\nother worlds, {many:,} of each: interval covers, 3 standard errors told from 0")
     for name, world, counts in (
         ("every pair, mostly speakers", World(speaker_slope=1.0, sentence_slope=0.1), False),
         ("every pair, mostly sentences", World(speaker_slope=0.1, sentence_slope=1.0), False),
@@ -139,10 +141,15 @@ def main() -> None:
         ("taking turns, mostly speakers", World(speaker_slope=1.0, rotate=True), False),
         ("every pair, error rate", World(), True),
         ("taking turns, error rate", World(rotate=True), True),
+        ("taking turns, 16 languages", World(rotate=True, languages=16), False),
+        ("same, mostly speakers", World(speaker_slope=1.0, rotate=True, languages=16), False),
+        ("same, error rate", World(rotate=True, languages=16), True),
+        ("1 to 9 sentences a speaker", World(turns=UNEVEN), False),
+        ("same, mostly speakers", World(speaker_slope=1.0, turns=UNEVEN), False),
         ("every pair, 5 speakers", World(speakers=5), False),
         ("every pair, 10 x 20", World(speakers=10, sentences=20), False),
     ):
-        covers, tells = coverage(world, some, counts=counts)
+        covers, tells = coverage(world, many, counts=counts)
         told = "" if counts else f"  {tells:6.1%}"
         print(f"  {name:30}{covers:8.1%}{told}")
     print(f"\n{time.perf_counter() - start:.0f} s")

@@ -199,7 +199,7 @@ def test_too_few_units_are_undecided_however_clear(shape: tuple[int, int]) -> No
     arms = {"a": values(0.9, 1, *shape), "b": values(0.1, 2, *shape)}
     row = judged(f"a > b on {METRIC} by 0.1", arms)
     assert row["verdict"] == "undecided"
-    assert f"{shape[0]} speakers and {shape[1]} sentences" in row["reason"]
+    assert f"here are {shape[0]} and {shape[1]}" in row["reason"]
     assert (row["need_speakers"], row["need_sentences"]) == (max(10, shape[0]), max(20, shape[1]))
 
 

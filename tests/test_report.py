@@ -22,6 +22,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
 from xtts_lab.report import numbers, plot
 from xtts_lab.report.markdown import escape
+from xtts_lab.report.page import _breakable
 
 HOSTILE = '<script>alert("1")</script> | **bold** & `code`'
 TEXTS = {
@@ -304,6 +305,11 @@ def test_missing_audio_is_said_and_does_not_stop_the_report(tmp_path: Path) -> N
     page = Page((run / "report.html").read_text(encoding="utf-8"))
     assert page.all("audio") == []
     assert "The audio file is gone." in "".join(page.text)
+
+
+def test_ids_break_after_punctuation_and_not_inside_numbers() -> None:
+    shown = _breakable("xtts[temperature=0.75,a=<b>] on secs.ecapa")
+    assert shown == ("xtts[<wbr>temperature=<wbr>0.75,<wbr>a=<wbr>&lt;b&gt;] on secs.<wbr>ecapa")
 
 
 def test_numbers_read_as_printed() -> None:

@@ -24,6 +24,7 @@ from xtts_lab.experiment.verdicts import COLUMNS as CLAIM_COLUMNS
 from xtts_lab.report import latency, latex
 from xtts_lab.report.ablation import grids, matrices
 from xtts_lab.report.answer import digest, findings
+from xtts_lab.report.caveats import caveats
 from xtts_lab.report.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
 from xtts_lab.report.content import gather
 from xtts_lab.report.counts import counts
@@ -303,7 +304,7 @@ def test_the_grid_is_a_matrix_of_its_arms(run: Run) -> None:
     assert table.rows[1][2].note.endswith("undecided")
 
 
-def test_one_swept_key_is_a_row_a_value(run: Run) -> None:
+def test_one_swept_key_is_a_column_a_value_where_metrics_are_many(run: Run) -> None:
     one = {**run.experiment, "ablate": {"systems.xtts.temperature": [0.5, 0.8]}}
     arms = {f"xtts[temperature={v}]": SWEPT[i] for i, v in enumerate((0.5, 0.8))}
     other = {old: new for new, old in arms.items()}
@@ -313,8 +314,8 @@ def test_one_swept_key_is_a_row_a_value(run: Run) -> None:
     }
     swept = dataclasses.replace(run, experiment=one, **tables)
     (table,) = matrices(swept)
-    assert [row[0].text for row in table.rows] == ["0.5", "0.8"]
-    assert len(table.head) == 1 + len(run.metrics)
+    assert [cell.text for cell in table.head] == ["Metric", "0.5", "0.8"]
+    assert [row[0].text for row in table.rows] == run.metrics
 
 
 def test_counts_hold_every_trial(run: Run) -> None:
@@ -344,6 +345,13 @@ def test_methods_name_every_model_normaliser_seed_and_test(run: Run) -> None:
     assert cited == set(range(1, len(written.references) + 1))
     for work in ("Radford", "Wan, L.", "Owen", "Holm", "Ernst", "jiwer", "Casanova"):
         assert sum(work in reference for reference in written.references) == 1, work
+
+
+def test_metrics_without_any_figure_are_named(run: Run) -> None:
+    asked = [*run.experiment["metrics"], {"name": "consistency"}]
+    lacking = dataclasses.replace(run, experiment={**run.experiment, "metrics": asked})
+    (said,) = set(caveats(lacking)) - set(caveats(run))
+    assert "without any figure: consistency." in said
 
 
 def test_every_cited_work_exists() -> None:
@@ -424,6 +432,13 @@ def test_latex_escapes_what_it_would_read_as_commands() -> None:
     assert r"\input" not in shown
     rules = (r"\toprule", r"\midrule", shown + r" \\", r"\bottomrule")
     assert check_latex("\n".join([r"\begin{tabular}{l}", *rules, r"\end{tabular}"])) == 1
+
+
+def test_latex_breaks_long_ids_after_their_punctuation() -> None:
+    shown = latex.stacked("xtts[conditioner=perceiver,temperature=0.5]", "r")
+    assert shown == r"\shortstack[r]{xtts{[}\\conditioner=perceiver,\\temperature=0.5{]}}"
+    assert latex.stacked("espeak", "r") == "espeak"
+    assert latex.stacked("a sentence, which may break", "l") == "a sentence, which may break"
 
 
 def test_latex_compiles_where_there_is_a_tex(folder: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_random_weights_are_said_and_settings_of_the_checkpoint_shown(tmp_path: 
     assert "random" in (run / "report.md").read_text()
     resolved = yaml.safe_load((run / "experiment.yaml").read_text())["systems"]["x"]
     assert resolved["sampling"]["temperature"] == 0.75
-    assert resolved["top_k"] == 50
+    assert resolved["sampling"]["top_k"] == 50
 
 
 def test_batches_and_workers_change_no_code(tmp_path: Path) -> None:

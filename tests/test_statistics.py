@@ -17,6 +17,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment import bootstrap
 from xtts_lab.experiment.cells import cell_table, cells_of, placed, rate, sums_of
 from xtts_lab.experiment.intervals import interval
+from xtts_lab.experiment.spread import influences, spread
 from xtts_lab.experiment.statistics import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
@@ -88,6 +89,18 @@ def test_repeats_are_averaged_before_anything_else() -> None:
     assert one(table, language="en")["n"] == 4
 
 
+def test_an_interval_of_a_rate_ends_at_nought() -> None:
+    rows: list[Row] = [
+        ("a", "en", f"s{s}", f"x{s}", 0, metric, float(s == 0), float(s == 0), 1.0)
+        for s in range(12)
+        for metric in ("wer.micro", "secs")
+    ]
+    info = {"wer.micro": MetricInfo("ratio", "lower"), "secs": MetricInfo("cosine", "higher")}
+    table = summarise(*frames(rows), info, **OPTIONS)
+    assert one(table, metric="wer.micro", language="all")["ci_low"] == 0.0
+    assert one(table, metric="secs", language="all")["ci_low"] < 0.0
+
+
 def test_one_speaker_and_one_sentence_give_no_interval() -> None:
     lonely = means("a", "en", np.array([[0.4]]))
     table = summarise(*frames(lonely), INFO, **OPTIONS)
@@ -106,6 +119,47 @@ def test_interval_of_speakers_alone_has_the_width_of_the_cluster_bootstrap() -> 
     row = one(summarise(*frames(rows), INFO, **OPTIONS | {"resamples": 4000}), language="en")
     expected = 2 * 1.96 * values.std() / np.sqrt(200)
     assert row["ci_high"] - row["ci_low"] == pytest.approx(expected, rel=0.05)
+
+
+def test_a_language_with_one_cell_leaves_all_without_an_interval() -> None:
+    # Its speaker is drawn with others elsewhere, but nothing tells how far its own figure moves.
+    rows = means("a", "de", np.eye(3)) + means("a", "en", np.array([[0.4]]))
+    table = summarise(*frames(rows), INFO, **OPTIONS)
+    assert np.isnan(one(table, language="all")["ci_low"])
+    assert one(table, language="all")["mean"] == pytest.approx((1 / 3 + 0.4) / 2)
+
+
+def _taking_turns(sizes: Sequence[int], languages: int) -> bootstrap.Cells:
+    dealt = np.repeat(np.arange(len(sizes)), sizes)
+    speaker = np.concatenate([dealt[i::languages] for i in range(languages)])
+    sentence = np.arange(speaker.size)
+    return bootstrap.Cells(speaker, sentence, sentence * languages // speaker.size)
+
+
+@pytest.mark.parametrize("sizes", [[2] * 6, [1, 1, 1, 2, 3, 4, 6]])
+@pytest.mark.parametrize("languages", [1, 3])
+def test_cluster_variance_is_unbiased_with_the_degrees_of_freedom_of_its_quadratic_form(
+    sizes: list[int], languages: int
+) -> None:
+    # The variance is y' B y: of noise it has the mean tr(B), and tr(B)^2 / tr(B^2) of freedom.
+    cells = _taking_turns(sizes, languages)
+    size, layout = cells.speaker.size, bootstrap.design(cells)
+
+    def variance(values: NDArray[np.float64]) -> float:
+        sums = np.stack([values, np.ones(size)], axis=1)
+        return spread(cells, layout, influences(cells, sums, rate)).speakers
+
+    basis, diagonal = np.eye(size), [variance(row) for row in np.eye(size)]
+    form = np.array(
+        [[(variance(a + b) - variance(a) - variance(b)) / 2 for a in basis] for b in basis]
+    )
+    if languages == 1:
+        assert np.sum(diagonal) == pytest.approx(1 / size, rel=1e-6)
+    values = np.random.default_rng(0).normal(size=size)
+    found = spread(cells, layout, influences(cells, np.stack([values, np.ones(size)], 1), rate))
+    assert found.df == pytest.approx(np.trace(form) ** 2 / np.sum(form**2), rel=1e-5)
+    if len(set(sizes)) == 1 and languages == 1:
+        assert found.df == pytest.approx(len(sizes) - 1)
 
 
 def test_crossed_interval_has_the_variance_of_the_pigeonhole_bootstrap() -> None:

@@ -106,22 +106,24 @@ def _protocol(run: RunTables, arm: str, protocol: Mapping[str, Any]) -> Iterator
         yield f"{spec.get('checkpoint')} instead of {protocol['checkpoint']}"
     sentences = trials.groupby("language")["text"].nunique()
     if (sentences != protocol["sentences"]).any():
-        yield f"{_range(sentences)} sentences a language instead of {protocol['sentences']}"
-    speakers = trials["speaker"].nunique()
-    if speakers != protocol["speakers"]:
-        yield f"{speakers} speakers instead of {protocol['speakers']}"
+        yield f"{_range(sentences, 'sentence')} a language instead of {protocol['sentences']}"
+    speakers = pd.Series([trials["speaker"].nunique()])
+    if (speakers != protocol["speakers"]).any():
+        yield f"{_range(speakers, 'speaker')} instead of {protocol['speakers']}"
     languages = {str(v) for v in trials["reference_language"].fillna("none")}
     if languages != {protocol["reference_language"]}:
         said = ", ".join(sorted(languages)) if len(languages) < 4 else f"{len(languages)} languages"
         yield f"references in {said} instead of {protocol['reference_language']}"
     counts = {len(json.loads(v)) for v in trials["references"].drop_duplicates()}
     if counts != {protocol["references"]}:
-        yield f"{_range(pd.Series(sorted(counts)))} references instead of {protocol['references']}"
+        said = _range(pd.Series(sorted(counts)), "reference")
+        yield f"{said} instead of {protocol['references']}"
 
 
-def _range(values: pd.Series[Any]) -> str:
+def _range(values: pd.Series[Any], what: str) -> str:
     low, high = int(values.min()), int(values.max())
-    return str(low) if low == high else f"{low} to {high}"
+    several = what if high == 1 else f"{what}s"
+    return f"{low} {several}" if low == high else f"{low} to {high} {several}"
 
 
 def _judge(run: RunTables, metric: PublishedMetric, ours: str) -> Iterator[str]:

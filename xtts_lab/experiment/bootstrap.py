@@ -65,7 +65,7 @@ class Design:
     speaker_drawn: NDArray[np.bool_]
     sentence_drawn: NDArray[np.bool_]
     everywhere: bool
-    """Whether each group of languages has something to draw."""
+    """Whether each language has two units of a side that is drawn: one tells nothing of another."""
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
@@ -150,21 +150,31 @@ def design(cells: Cells) -> Design:
     per_speaker, per_sentence = np.bincount(cells.speaker), np.bincount(cells.sentence)
     speakers_drawn = np.zeros(speaker_group.size, np.bool_)
     sentences_drawn = np.zeros(sentence_group.size, np.bool_)
-    groups = np.unique(group)
-    for g in groups:
+    for g in np.unique(group):
         own, texts = speaker_group == g, sentence_group == g
         nested = own.sum() > 1 and per_sentence[texts].max() == 1
         confounded = texts.sum() > 1 and per_speaker[own].max() == 1
         speakers_drawn[own] = own.sum() > 1 and (nested or not confounded)
         sentences_drawn[texts] = texts.sum() > 1 and not nested
-    drawn = np.union1d(speaker_group[speakers_drawn], sentence_group[sentences_drawn])
     return Design(
         speaker_group,
         sentence_language,
         speakers_drawn,
         sentences_drawn,
-        everywhere=drawn.size == groups.size,
+        everywhere=_several(cells, speakers_drawn, sentences_drawn),
     )
+
+
+def _several(
+    cells: Cells, speakers_drawn: NDArray[np.bool_], sentences_drawn: NDArray[np.bool_]
+) -> bool:
+    languages = int(cells.language.max()) + 1
+    most = np.zeros(languages, np.int64)
+    for unit, drawn in ((cells.speaker, speakers_drawn), (cells.sentence, sentences_drawn)):
+        codes = np.unique(cells.language * drawn.size + unit)
+        kept = codes[drawn[codes % drawn.size]]
+        most = np.maximum(most, np.bincount(kept // drawn.size, minlength=languages))
+    return bool((most > 1).all())
 
 
 def sign_flip(

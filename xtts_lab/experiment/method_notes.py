@@ -19,10 +19,11 @@ SUMMARY = (
 )
 INTERVAL = (
     "Intervals come from a crossed bootstrap, in which speakers and sentences are drawn "
-    "independently with replacement and languages stay fixed [@owen2007], stretched to the "
-    "two-way clustered variance of the estimate [@cameron2011] and to Student's quantile at "
-    "Satterthwaite's degrees of freedom [@satterthwaite1946], as percentiles of few clusters are "
-    "too narrow [@hesterberg2015]."
+    "independently with replacement and languages stay fixed [@owen2007] (where speakers take "
+    "turns, they are drawn with their sentences), stretched to the two-way clustered variance of "
+    "the estimate [@cameron2011], corrected for few and unequal clusters [@bell2002], and to "
+    "Student's quantile at Satterthwaite's degrees of freedom [@satterthwaite1946], as percentiles "
+    "of few clusters are too narrow [@hesterberg2015]."
 )
 TEST = (
     "Arms are differenced within (speaker, sentence) cells that both have. The p-value of a "

@@ -2,9 +2,10 @@
 
 To first order an estimate moves by the sum of its cells' *influences* (the delta method). Summed by
 speaker, by sentence, and left over in cells, they give the two-way clustered variance of Cameron,
-Gelbach and Miller (2011), with small-sample factors, and its degrees of freedom after Satterthwaite
-(1946). It corrects a percentile interval in two ways: few speakers make it too narrow, and the
-crossed bootstrap counts the noise of a cell three times (Owen 2007), which makes it too wide.
+Gelbach and Miller (2011), with the corrections for few or unequal clusters of Bell and McCaffrey
+(2002), and its degrees of freedom after Satterthwaite (1946). Percentile intervals are stretched to
+it: few speakers make them too narrow, and the crossed bootstrap counts the noise of a cell three
+times (Owen 2007), which makes them too wide.
 
 C cells, S speakers, L languages, K sums.
 """
@@ -26,14 +27,12 @@ class Spread:
     """Variances of an estimate.
 
     `speakers` and `sentences` are what resampling that side alone would show, so each holds the
-    noise of cells, `residual`; 0 for a side that is not drawn. `resampled` is the variance that the
-    weights of `bootstrap.resampled` give the linearised estimate; `df` belongs to `variance`.
+    noise of cells, `residual`; 0 for a side that is not drawn. `df` belongs to `variance`.
     """
 
     speakers: float
     sentences: float
     residual: float
-    resampled: float
     df: float
 
     @property
@@ -59,10 +58,13 @@ def influences(cells: Cells, sums: Floats, statistic: Statistic) -> Floats:
 
 def spread(cells: Cells, layout: Design, influence: Floats) -> Spread:
     """Return the variances of an estimate from its cells' influences [C]."""
-    by_speaker = _sums(influence, cells.speaker, layout.speaker_stratum.size)
-    by_sentence = _sums(influence, cells.sentence, layout.sentence_stratum.size)
-    speakers = _clustered(by_speaker, layout.speaker_stratum, layout.speaker_drawn)
-    sentences = _clustered(by_sentence, layout.sentence_stratum, layout.sentence_drawn)
+    speakers, sentences = (
+        _clustered(cells.language, influence, unit, stratum, drawn)
+        for unit, stratum, drawn in (
+            (cells.speaker, layout.speaker_stratum, layout.speaker_drawn),
+            (cells.sentence, layout.sentence_stratum, layout.sentence_drawn),
+        )
+    )
     both = layout.speaker_drawn[cells.speaker] & layout.sentence_drawn[cells.sentence]
     residual = _residual(cells, influence, both)
     parts = [np.concatenate(pair) for pair in zip(speakers, sentences, residual, strict=True)]
@@ -70,7 +72,6 @@ def spread(cells: Cells, layout: Design, influence: Floats) -> Spread:
         speakers=float(speakers[0].sum()),
         sentences=float(sentences[0].sum()),
         residual=float(residual[0].sum()),
-        resampled=_resampled(cells, layout, influence, both),
         df=1.0,
     )
     return replace(found, df=_satterthwaite(found.variance, *parts))
@@ -88,16 +89,52 @@ def units(layout: Design) -> int:
     return min(counts, default=1)
 
 
-def _clustered(sums: Floats, stratum: Ints, drawn: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return variance and degrees of freedom of each stratum's clusters, drawn ones alone."""
+def _clustered(
+    language: Ints, influence: Floats, unit: Ints, stratum: Ints, drawn: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Return variance and degrees of freedom of each stratum whose units are drawn.
+
+    The noise that a unit shows is short by its share h of its language, as it pulls the mean of the
+    language towards itself: a root of 1 - h makes it up (CR2 of Bell and McCaffrey 2002). Degrees
+    of freedom are theirs too, tr(A)^2 / tr(A^2) of the variance as a quadratic form in cells alike.
+    With units of one size that is n / (n - 1) and n - 1; with a few large ones it is wider.
+    """
+    keep = drawn[unit]
+    language, influence, unit = language[keep], influence[keep], unit[keep]
+    if not keep.any():
+        return np.empty(0), np.empty(0)
+    languages, size = int(language.max()) + 1, stratum.size
+    pair = unit * languages + language
+    counts = _sums(np.ones(unit.size), pair, size * languages).reshape(size, languages)
+    number = np.maximum(1.0, counts.sum(axis=0))
+    share = counts / number
+    up = 1.0 / np.sqrt(np.where(share < 1.0, 1.0 - share, 1.0))
+    by_pair = _sums(influence, pair, size * languages).reshape(size, languages)
+    square = (by_pair * up).sum(axis=1) ** 2
+    variance = _sums(square, stratum, int(stratum.max()) + 1)
+    free = _freedom(counts, up / number, number, stratum)
+    several = free > 0
+    return variance[several], free[several]
+
+
+def _freedom(counts: Floats, weight: Floats, number: Floats, stratum: Ints) -> Floats:
+    """Return tr(A)^2 / tr(A^2) of each stratum, 0 where it leaves none.
+
+    A has the eigenvalues of D - P P': D a unit's own noise, P what the means of languages take out;
+    `counts` and `weight` [units, L] are cells and what one weighs.
+    """
+    own = (counts * weight**2).sum(axis=1)
+    taken = counts * weight / np.sqrt(number)
+    group = np.zeros(number.size, np.int64)
+    row, column = np.nonzero(counts)
+    group[column] = stratum[row]
     size = int(stratum.max()) + 1
-    count = np.bincount(stratum[drawn], minlength=size)
-    total = np.bincount(stratum[drawn], sums[drawn], size)
-    square = np.bincount(stratum[drawn], sums[drawn] ** 2, size)
-    several = count > 1
-    n = count[several]
-    centred = square[several] - total[several] ** 2 / n
-    return np.maximum(centred, 0.0) * n / (n - 1), (n - 1).astype(np.float64)
+    trace = _sums(own - (taken**2).sum(axis=1), stratum, size)
+    square = _sums(own**2 - 2 * own * (taken**2).sum(axis=1), stratum, size)
+    crossed = np.einsum("ul,um->lm", taken, taken)  # adds in one order; BLAS would not
+    square += _sums((crossed**2).sum(axis=1), group, size)
+    some = trace > 1e-9 * _sums(own, stratum, size)
+    return np.divide(trace**2, square, out=np.zeros(size), where=some)
 
 
 def _residual(cells: Cells, influence: Floats, both: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -120,28 +157,6 @@ def _residual(cells: Cells, influence: Floats, both: NDArray[np.bool_]) -> tuple
     some = (number > 0) & (free > 0)
     degrees = np.asarray(free[some], np.float64)
     return square[some] * number[some] / degrees, degrees
-
-
-def _resampled(cells: Cells, layout: Design, influence: Floats, both: NDArray[np.bool_]) -> float:
-    """Return the variance of the influences' sum, each times its speaker's and sentence's count.
-
-    Counts of n units drawn n times have E[w_i w_j] = 1 - 1/n, plus 1 where i = j.
-    """
-    speaker, sentence, group = cells.speaker, cells.sentence, layout.speaker_stratum
-    by_speaker = np.bincount(speaker, influence, group.size)[layout.speaker_drawn]
-    by_sentence = np.bincount(sentence, influence, layout.sentence_stratum.size)
-    languages = int(layout.sentence_stratum.max()) + 1
-    code = speaker[both] * languages + cells.language[both]
-    by_pair = np.bincount(code, influence[both], group.size * languages)
-    texts = np.maximum(1, np.bincount(layout.sentence_stratum, minlength=languages))
-    crossed = np.zeros(layout.sentence_stratum.size)
-    crossed[sentence[both]] = 1.0 / np.bincount(group)[group[speaker[both]]]
-    return float(
-        (influence[both] ** 2).sum()
-        + (by_speaker**2).sum()
-        - (by_pair.reshape(-1, languages) ** 2 / texts).sum()
-        + ((1.0 - crossed) * by_sentence**2)[layout.sentence_drawn].sum()
-    )
 
 
 def _satterthwaite(variance: float, parts: Floats, free: Floats) -> float:

@@ -82,7 +82,14 @@ def summarise(
     for key, counted in counts.groupby(GROUP, sort=True, observed=True):
         pool = _pools(info).get(str(key[2]))
         rows += _summary_rows(key, groups.get(key, empty), counted, options, pool)
-    return _described(pd.DataFrame(rows), info, SUMMARY_COLUMNS)
+    table = _described(pd.DataFrame(rows), info, SUMMARY_COLUMNS)
+    ends = zip(table["ci_low"], table["unit"], strict=True)
+    return table.assign(ci_low=[floored(low, unit) for low, unit in ends])
+
+
+def floored(low: float, unit: str) -> float:
+    """Return the lower end of an interval of a level: a rate or share is never below 0."""
+    return max(low, 0.0) if unit == "ratio" else low
 
 
 def compare(

@@ -33,6 +33,7 @@ from xtts_lab.experiment.statistics import (
     ENOUGH_SENTENCES,
     ENOUGH_SPEAKERS,
     MetricInfo,
+    floored,
     untrained,
 )
 
@@ -122,7 +123,7 @@ def _row(
         )
     row |= {
         "difference": found.effect.value,
-        "ci_low": found.interval.low,
+        "ci_low": found.interval.low if claim.baseline else floored(found.interval.low, known.unit),
         "ci_high": found.interval.high,
         "trials": found.trials,
         "speakers": int(found.size.speakers),
@@ -196,8 +197,8 @@ def _decided(claim: Claim, found: _Measured, barred: Collection[str]) -> dict[st
     size = found.size
     if size.speakers < ENOUGH_SPEAKERS or size.sentences < ENOUGH_SENTENCES:
         why = (
-            f"{int(size.speakers)} speakers and {int(size.sentences)} sentences; a verdict takes "
-            f"{ENOUGH_SPEAKERS} and {ENOUGH_SENTENCES}"
+            f"a verdict takes {ENOUGH_SPEAKERS} speakers and {ENOUGH_SENTENCES} sentences, and "
+            f"here are {int(size.speakers)} and {int(size.sentences)}"
         )
         return _needed(claim, found, why)
     if not math.isfinite(low):

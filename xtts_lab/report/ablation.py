@@ -11,7 +11,7 @@ from typing import Any
 
 from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, figure, span
-from xtts_lab.report.tables import ALL, Cell, Table, metric_head, records, value_cell
+from xtts_lab.report.tables import ALL, Cell, Table, metric_head, records, upright, value_cell
 
 _BARE = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -69,7 +69,7 @@ def _by_metric(run: Run, grid: Grid, condition: str) -> list[Table]:
             head = _value_head(run, grid.keys[0], value, arm)
             rows.append([head, *(value_cell(cell) for cell in cells)])
     heads = [Cell(grid.keys[0], code=True), *(metric_head(run, m) for m in run.metrics)]
-    return [Table(_caption(run, grid, condition), heads, rows)] if rows else []
+    return [upright(Table(_caption(run, grid, condition), heads, rows))] if rows else []
 
 
 def _by_two_keys(run: Run, grid: Grid, condition: str) -> list[Table]:

@@ -17,7 +17,7 @@ def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
         _untrained, _floor, _espeak_judged_by_base, _size, _intervals, _coverage, _blank_rates,
-        _pooling, _similarity, _conditions, _timings, _limits, _repeats,
+        _pooling, _similarity, _conditions, _timings, _limits, _repeats, _nothing,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -105,7 +105,10 @@ def _intervals(run: Run) -> Iterator[str]:
     )
     blank = run.summary[run.summary["ci_low"].isna() & (run.summary["n"] > 0)]
     if len(blank):
-        yield "An interval is blank where a language has one speaker with one sentence."
+        yield (
+            "An interval is blank where a language has one speaker with one sentence, and for all "
+            "languages where any has no more: nothing tells how far its figure would move."
+        )
 
 
 def _coverage(run: Run) -> Iterator[str]:
@@ -173,3 +176,13 @@ def _limits(run: Run) -> Iterator[str]:
 def _repeats(run: Run) -> Iterator[str]:
     if int(run.trials["repeat"].max()) == 0:
         yield "Each item was spoken once: the spread between repeated runs is not measured."
+
+
+def _nothing(run: Run) -> Iterator[str]:
+    asked = [str(spec.get("name")) for spec in run.experiment.get("metrics") or []]
+    empty = [name for name in dict.fromkeys(asked) if name not in families(run)]
+    if empty:
+        yield (
+            f"Asked for, but without any figure: {listed(empty)}. It applied to no trial, as the "
+            "spread of a system that always says the same."
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 WORKS: Mapping[str, str] = {
+    "bell2002": "Bell, R. M., McCaffrey, D. F. (2002). Bias Reduction in Standard Errors for "
+    "Linear Regression with Multi-Stage Samples. Survey Methodology 28(2), 169–181.",
     "cameron2011": "Cameron, A. C., Gelbach, J. B., Miller, D. L. (2011). Robust inference with "
     "multiway clustering. Journal of Business & Economic Statistics 29(2), 238–249.",
     "casanova2024": "Casanova, E. et al. (2024). XTTS: a Massively Multilingual Zero-Shot "

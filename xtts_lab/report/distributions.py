@@ -78,7 +78,9 @@ def _anchors(run: Run, own: pd.DataFrame, others: pd.DataFrame) -> dict[str, flo
 
 
 def _similarity_remark(run: Run, others: pd.DataFrame, anchors: dict[str, float]) -> str:
-    said = ["Filled: every trial against held-out audio of its speaker. Median [5 %, 95 %]."]
+    said = [
+        "Filled: every trial against held-out audio of its speaker. Median [5\u00a0%, 95\u00a0%]."
+    ]
     if len(others):
         said.append("Outline: against other speakers of the same language and source.")
     if "floor" in anchors:
@@ -123,7 +125,7 @@ def _spread_figures(run: Run, metric: str) -> Iterator[Figure]:
         title=metric,
         anchor=anchor_of("s", metric),
         remark=(f"In {shown}. " if shown else "") + "Over the repeats of one request; "
-        "median [5 %, 95 %] of all requests.",
+        "median [5\u00a0%, 95\u00a0%] of all requests.",
         table=Table(f"Spread of {metric} over repeats", [Cell(h) for h in head], cells),
         axis=axis_svg(axis, tick_labels(axis, unit)),
         strips=[distribution_svg(axis, row, {}) for row in rows],

@@ -87,7 +87,8 @@ def timeline(run: Run) -> Figure | None:
         anchor="chunks",
         remark="Drawn: of each arm the trial with the median time to first audio, in ms since the "
         "text was submitted; ticks are arrivals, blocks are playback, gaps are silence. In the "
-        "table: median arrival of each chunk [5 %, 95 %], and how often the player had run dry.",
+        "table: median arrival of each chunk [5\u00a0%, 95\u00a0%], and how often the player "
+        "had run dry.",
         table=Table("Arrival of chunks in ms", [Cell(h) for h in head], cells),
         axis=axis_svg(axis, tick_labels(axis, "ms")),
         strips=[timeline_svg(axis, run.arms.index(arm), typical[arm]) for arm in arms],

@@ -7,7 +7,7 @@ fonts for them; figures, ids and captions are plain under any engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from xtts_lab.report.content import Content
 from xtts_lab.report.tables import Cell, Table
@@ -19,6 +19,8 @@ _SPECIAL = {
     "−": r"$-$", "–": r"--", "…": r"\ldots{}", "×": r"$\times$", "`": r"\textasciigrave{}",
     "[": r"{[}", "]": r"{]}", "\u00a0": "~",
 }  # fmt: skip
+_LONG = 16  # characters of an id that still stand on one line
+_BREAK = re.compile(r"(?<=[,\[])|(?<=\.)(?!\d)")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -26,7 +28,8 @@ def render(content: Content) -> str:
     """Return the tables of a report as LaTeX."""
     head = [
         f"% {_comment(content.title)}: tables written by xtts_lab; every rebuild replaces them.",
-        r"% Needs \usepackage{booktabs}.",
+        r"% Needs \usepackage{booktabs}. Where many arms make a table wider than the page, set its",
+        r"% tabular in \resizebox{\textwidth}{!}{...} (graphicx), or the float as table*.",
     ]
     parts = [line for name, table in _tables(content) for line in ("", *_lines(name, table))]
     return "\n".join([*head, *parts]) + "\n"
@@ -36,6 +39,15 @@ def escape(text: str) -> str:
     """Return text that LaTeX prints as it is, on one line."""
     flat = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return "".join(_SPECIAL.get(c, c) for c in flat)
+
+
+def stacked(text: str, side: str) -> str:
+    """Return a long id on several lines, broken after its punctuation; `side` aligns them."""
+    parts = [escape(part) for part in _BREAK.split(text) if part]
+    if len(text) <= _LONG or " " in text or len(parts) < 2:
+        return escape(text)
+    lines = r"\\".join(parts)
+    return rf"\shortstack[{side}]{{{lines}}}"
 
 
 def _tables(content: Content) -> Iterator[tuple[str, Table]]:
@@ -60,32 +72,39 @@ def _lines(name: str, table: Table) -> Iterator[str]:
         len(table.head) - table.labels
     )
     said = ". ".join(part for part in (table.caption, table.remark.rstrip(".")) if part)
-    yield from (r"\begin{table}", r"\centering", r"\small")
+    yield from (r"\begin{table}", r"\centering", r"\small", r"\setlength{\tabcolsep}{4pt}")
     yield rf"\caption{{{escape(said)}.}}"
     yield rf"\label{{tab:{re.sub(r'[^A-Za-z0-9-]', '-', name)}}}"
     yield from (rf"\begin{{tabular}}{{{columns}}}", r"\toprule")
-    yield _row([Cell(cell.text) for cell in table.head])
+    yield _joined(stacked(cell.text, side) for cell, side in zip(table.head, columns, strict=True))
     if any(cell.note for cell in table.head):
-        yield " & ".join(_small(cell) for cell in table.head) + r" \\"
+        yield _joined(_small(cell.note) for cell in table.head)
     yield r"\midrule"
     for row in table.rows:
-        yield _row(
-            [Cell(c.text, note=c.note if i < table.labels else "") for i, c in enumerate(row)]
-        )
-        if any(cell.interval or cell.note for cell in row[table.labels :]):
-            below = [(_small(cell) if i >= table.labels else "") for i, cell in enumerate(row)]
-            yield " & ".join(below) + r" \\"
+        yield from _row(row, columns, table.labels)
     yield from (r"\bottomrule", r"\end{tabular}", r"\end{table}")
 
 
-def _row(cells: list[Cell]) -> str:
+def _row(row: Sequence[Cell], columns: str, labels: int) -> Iterator[str]:
+    """Yield a row's lines: figures, their intervals, and what is noted of them."""
+    named, rest = row[:labels], row[labels:]
+    heads = [stacked(c.text, "l") if "[" in c.text else escape(c.text) for c in named]
+    yield _joined([*heads, *(stacked(c.text, columns[-1]) for c in rest)])
+    below = [[_small(c.note) for c in named], ["" for _ in named]]
+    said = [[_small(c.interval) for c in rest], [_small(c.note) for c in rest]]
+    if not any(said[0]):
+        said.reverse()
+    for left, right in zip(below, said, strict=True):
+        if any((*left, *right)):
+            yield _joined([*left, *right])
+
+
+def _joined(texts: Iterable[str]) -> str:
     # A group keeps a leading bracket from being read as the option of the row break before it.
-    shown = (f"{c.text} ({c.note})" if c.note and c.text else c.text for c in cells)
-    return " & ".join(escape(text) for text in shown) + r" \\"
+    return " & ".join(texts) + r" \\"
 
 
-def _small(cell: Cell) -> str:
-    text = " ".join(part for part in (cell.interval, cell.note) if part)
+def _small(text: str) -> str:
     return rf"\scriptsize {escape(text)}" if text else ""
 
 

@@ -128,7 +128,7 @@ def _instrument(run: Run, key: str) -> str:
     configured = _mapping(_mapping(run.experiment, "instruments"), key)
     spec = {**configured, **_mapping(stored, "identity")}
     name = str(spec.get("name", key))
-    shown, work = OF_INSTRUMENT.get(name, (name, ""))
+    shown, work = OF_INSTRUMENT.get(name, (f"the instrument `{name}`", ""))
     model = f" {spec['model']}" if spec.get("model") else ""
     cited = f" [@{work}]" if work else ""
     told = ", ".join(_identity(spec, stored))
@@ -151,13 +151,16 @@ def _identity(spec: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[st
 def _metrics(run: Run) -> Iterator[str]:
     known = _mapping(run.environment, "metrics")
     cited: dict[str, None] = {}
+    used: list[str] = []
     for spec in run.experiment.get("metrics") or []:
         name = str(spec.get("name"))
         work = OF_METRIC.get(name)
         cite = f" [@{work}]" if work and work not in cited else ""
         cited |= {work: None} if work else {}
         settings = _settings({k: v for k, v in spec.items() if k != "name"})
-        yield f"`{name}`{cite}" + (f" with {settings}" if settings else "") + "."
+        used.append(f"`{name}`{cite}" + (f" ({settings})" if settings else ""))
+    if used:
+        yield f"measured were {'; '.join(used)}."
     normalisers = {str(v["normaliser"]) for v in known.values() if "normaliser" in (v or {})}
     if normalisers:
         yield (
@@ -185,8 +188,8 @@ def _statistics(run: Run) -> Iterator[str]:
         yield f"the baseline is {settings['baseline']}."
     if len(run.claims):
         yield (
-            "a claim holds where its interval lies beyond its margin, is refuted where it lies "
-            "wholly below, and is undecided otherwise."
+            "a claim holds where its interval lies wholly beyond its margin, is refuted where it "
+            "lies wholly on the other side, and is undecided otherwise."
         )
 
 

@@ -59,5 +59,5 @@ def _ticked(text: str) -> Markup:
 
 
 def _breakable(text: str) -> Markup:
-    """Let a browser break an id after its punctuation."""
-    return Markup("<wbr>").join(re.split(r"(?<=[.,=\[_])", text))
+    """Let a browser break an id after its punctuation, but for the point in a number."""
+    return Markup("<wbr>").join(re.split(r"(?<=[,=\[_])|(?<=\.)(?!\d)", text))

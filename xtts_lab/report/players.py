@@ -6,6 +6,7 @@ import base64
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ Row: TypeAlias = dict[Any, Any]
 MOST_PLAYERS = 60
 # MP3 and not Ogg: libsndfile numbers Ogg streams at random, so that equal audio would give unequal
 # reports; and every browser plays MP3. FLAC serves sample rates that MP3 lacks.
+_POOLED = re.compile(r"\.(micro|macro|p\d+)$")
 _MP3_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
 
 
@@ -155,10 +157,10 @@ def _heard(run: Run) -> dict[str, str]:
 
 
 def _scores(run: Run) -> dict[str, list[tuple[str, str]]]:
-    """Return figures trial by trial; pooled and mean rates of one trial are the same figure."""
+    """Return figures trial by trial; means, rates and percentiles of one trial are one figure."""
     found: dict[str, list[tuple[str, str]]] = {}
     for trial, metric, value in _score_rows(run):
-        name = metric.removesuffix(".micro").removesuffix(".macro")
+        name = _POOLED.sub("", metric)
         unit = run.described.get(metric, ("", ""))[0]
         line = (name, figure(value, unit))
         if line not in found.setdefault(trial, []):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xtts_lab.report.languages import language_name
 from xtts_lab.report.load import Run
-from xtts_lab.report.numbers import BLANK, figure, probability, span, unit_of
+from xtts_lab.report.numbers import BLANK, count, figure, probability, span, unit_of
 
 ALL = "all"
 MOST_COLUMNS, MOST_FAILURES = 6, 200
@@ -53,7 +53,7 @@ def headline(run: Run) -> Table:
             [arm_cell(run, arm, condition), *(value_cell(cell, remark=True) for cell in cells)]
         )
     remark = f"Unweighted mean over languages, {run.confidence:.0%} interval, scored trials (n)."
-    return _upright(Table("Results", head, rows, remark=remark))
+    return upright(Table("Results", head, rows, remark=remark))
 
 
 def per_language(run: Run, metric: str) -> Table:
@@ -88,13 +88,13 @@ def comparisons(run: Run) -> Table | None:
         f"Differences from {overall['baseline'].iloc[0]}",
         head,
         rows,
-        remark=f"Paired on the same {sizes}, over all languages. p-values from sign flips of "
-        "whole speakers, adjusted within a metric (Holm).",
+        remark=f"Paired on the same {sizes}, over all languages. p-values: the larger of "
+        "the interval's and that of sign flips of whole speakers, adjusted within a metric (Holm).",
     )
-    return _upright(table)
+    return upright(table)
 
 
-def _upright(table: Table) -> Table:
+def upright(table: Table) -> Table:
     """Return a table of many metrics with a row a metric, so that it need not scroll sideways."""
     if len(table.head) - 1 <= max(MOST_COLUMNS, len(table.rows)):
         return table
@@ -161,7 +161,7 @@ def _difference(run: Run, row: Mapping[str, Any] | None) -> Cell:
 
 def _range(table: pd.DataFrame, column: str) -> str:
     low, high = int(table[column].min()), int(table[column].max())
-    return f"{high} {column}" if low == high else f"{low} to {high} {column}"
+    return count(high, column[:-1]) if low == high else f"{low} to {high} {column}"
 
 
 def metric_head(run: Run, metric: str, ratio: str = "%") -> Cell:
