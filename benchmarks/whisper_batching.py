@@ -6,8 +6,8 @@ The texts must be the same, and batches at least 1.5 times as fast on two cores.
 turns in parts of 16 clips of one language, as they stand in a run's batches, so that another load
 on the machine meets them alike; the ratio is that of the sums, the parts' ratios its spread. The
 gain comes from `xtts_lab/instruments/packed_linear.py`, `whisper_decoding.py` (steps that a batch
-shares) and `whisper_loop.py` (rows that leave it); the encoder, the larger part of short clips'
-work, gains from the first alone.
+shares) and `whisper_loop.py` (the last layer, and rows that leave); the encoder, the larger part of
+short clips' work, gains from the first alone.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Output = dict[str, Json] | Failure
 
-_VERSION = 2  # raise when the output for a clip can change
+_VERSION = 3  # raise when the output for a clip can change
 _SAMPLE_RATE = 16_000
 _WINDOW_S = 30.0
 _READ_AHEAD = 4  # batches that are read together, so that clips of like length share one

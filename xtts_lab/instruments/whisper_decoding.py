@@ -21,7 +21,7 @@ from torch import Tensor
 from whisper.decoding import DecodingOptions, DecodingResult
 
 from xtts_lab.instruments.packed_linear import pack_linears
-from xtts_lab.instruments.whisper_loop import GreedyTask
+from xtts_lab.instruments.whisper_loop import GreedyTask, add_head
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MAX_COMPRESSION_RATIO = 2.4
@@ -42,6 +42,7 @@ class Encoded:
 def load_network(path: str, device: str) -> Any:
     """Load an openai-whisper checkpoint for inference in float32."""
     network = whisper.load_model(path, device=device).eval()
+    add_head(network)
     if device == "cpu":
         pack_linears(network)
     return network
@@ -127,7 +128,8 @@ def _decode(
     network: Any, clip: Encoded, *, beam_size: int = 1, temperature: float = 0.0
 ) -> DecodingResult:
     options = _options(clip.language, beam_size, temperature)
-    (result,) = whisper.decode(network, clip.features[None], options)
+    task = whisper.decoding.DecodingTask if beam_size > 1 else GreedyTask
+    (result,) = task(network, options).run(clip.features[None])
     found: DecodingResult = result
     return found
 
