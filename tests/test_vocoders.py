@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import ClassVar, Literal
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.speak import before_vocoder, speak, stream, vocode
 from xtts_lab.model import XttsModel, build, part
 from xtts_lab.vocoders.base import Vocoder
+from xtts_lab.vocoders.stages import Local, Stage
 from xtts_lab.vocoders.streaming import VocoderStream
 
 ALL = {
@@ -162,6 +164,41 @@ def test_speed_changes_the_length(case: str, speed: float) -> None:
 @pytest.mark.parametrize("case", ALL)
 def test_nothing_said_is_no_sound(case: str) -> None:
     assert vocode(model_with(case), generation(0), embedding(), 0).shape == (0,)
+
+
+class CodeTable(Vocoder):
+    """A waveform a code: the shortest vocoder that reads codes."""
+
+    reads: ClassVar[Literal["states", "codes", "mel"]] = "codes"
+    streams: ClassVar[bool] = True
+    sample_rate = 22050
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(1024, 1024)
+
+    def forward(
+        self, codes: torch.Tensor, _embedding: torch.Tensor, _seed: int = 0
+    ) -> torch.Tensor:
+        waveform: torch.Tensor = self.table(codes).flatten(1).tanh()
+        return waveform
+
+    def stages(self, embedding: torch.Tensor) -> tuple[Stage, ...]:
+        return (Local(lambda codes: self(codes[:, 0], embedding).unsqueeze(1), 1024, 0),)
+
+
+def test_a_vocoder_may_read_codes() -> None:
+    model = XttsModel(tiny_model().config)
+    model.gpt = tiny_model().gpt
+    model.vocoder = CodeTable()
+    model.eval().requires_grad_(False)
+    prompt = Prompt(torch.randn(8, 64), torch.tensor([5, 6, 7]), 2, max_codes=9)
+    spoken = speak(model, [prompt], [embedding()])[0]
+    assert spoken.samples.shape[0] == 1024 * len(spoken.codes)
+    pieces = list(stream(model, prompt, embedding(), chunk_codes=4))
+    assert torch.equal(torch.cat(pieces), spoken.samples)
+    with pytest.raises(UsageError, match="codes, which have no other speed"):
+        speak(model, [prompt], [embedding()], speed=1.5)
 
 
 def test_a_mel_needs_a_dvae() -> None:
