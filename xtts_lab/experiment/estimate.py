@@ -11,6 +11,8 @@ from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.store import Cache, RunFolder
 
 KIND = "costs"
+LISTED = 6
+"""How many parts of unknown cost are named before they are counted."""
 
 
 def remember(cache: Cache, part: Mapping[str, object], seconds: float, size: float = 0.0) -> None:
@@ -35,7 +37,9 @@ def describe_plan(plan: Plan, folder: RunFolder) -> str:
         total_s, _ = _add(cost, len(plan.trials), total_s, 0.0)
         unknown += [name] if cost is None else []
     if unknown:
-        lines.append(f"  expected time and disk: not yet known for {', '.join(unknown)}")
+        many = len(unknown) > LISTED
+        named = f"{len(unknown)} arms and instruments" if many else ", ".join(unknown)
+        lines.append(f"  expected time and disk: not yet known for {named}")
     lines.append(f"  expected, where known: {total_s / 60:.1f} min, {total_bytes / 1e6:.1f} MB")
     return "\n".join(lines)
 
