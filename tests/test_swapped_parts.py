@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from tests.xtts_fixtures import write_voice
 from xtts_lab import XTTS
@@ -155,6 +157,37 @@ def test_weights_bring_their_settings_and_refuse_others(tmp_path: Path) -> None:
         system(conditioner={"weights": str(path), "latents": 5})
     with pytest.raises(UsageError, match="holds no vocoder"):
         system(vocoder={"weights": str(path)})
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({}, "holds no conditioner of xtts_lab"),
+        ({"name": "perceiver"}, "does not say which part it holds"),
+        ({"name": "perceiver", "settings": "{"}, "does not say which part it holds"),
+        ({"name": "perceiver", "settings": "[1]"}, "does not say which part it holds"),
+        ({"name": "nobody", "settings": "{}"}, "unknown conditioner 'nobody'"),
+        ({"name": "perceiver", "settings": '{"latent": 3}'}, "unknown key 'latent'"),
+    ],
+)
+def test_strange_files_are_refused(tmp_path: Path, header: dict[str, str], message: str) -> None:
+    path = tmp_path / "strange.safetensors"
+    known = {"format": "xtts_lab.part", "kind": "conditioners"} if header else {}
+    save_file({"x": torch.zeros(1)}, path, {**known, **header})
+    with pytest.raises(UsageError, match=message):
+        system(conditioner={"weights": str(path)})
+
+
+def test_tensors_of_other_sizes_are_refused(tmp_path: Path) -> None:
+    settings = XTTS.from_pretrained("random-tiny", device="cpu").model.config.conditioner.settings
+    header = {
+        "format": "xtts_lab.part", "kind": "conditioners", "name": "perceiver",
+        "settings": json.dumps(dict(settings)),
+    }  # fmt: skip
+    path = tmp_path / "small.safetensors"
+    save_file({"x": torch.zeros(1)}, path, header)
+    with pytest.raises(UsageError, match=r"small.safetensors: its tensors do not fit a perceiver"):
+        system(conditioner={"weights": str(path)})
 
 
 def test_a_part_without_parameters_is_saved_and_loaded(tmp_path: Path) -> None:

@@ -195,7 +195,11 @@ def _header(path: Path, kind: Kind, where: Where | None) -> _Header:
         raise UsageError(f"{place}: {path.name} cannot be read as safetensors") from error
     if data.get("format") != FORMAT or data.get("kind") != kind:
         raise UsageError(f"{place}: {path.name} holds no {SINGULAR[kind]} of xtts_lab")
-    part = Part(data["name"], json.loads(data["settings"]))
+    try:
+        settings = json.loads(data["settings"])
+        part = Part(data["name"], dict(settings))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{place}: {path.name} does not say which part it holds") from error
     return _Header(part, data.get("trained_with", ""))
 
 
@@ -205,19 +209,29 @@ def _loaded(choice: Choice, config: ModelConfig) -> nn.Module:
         torch.manual_seed(int(seed, 16))
         module: nn.Module = build(choice.kind, choice.part, config.sizes)
     if choice.weights is not None:
+        check_weights(choice, module)
         tensors = read_safetensors(choice.weights)
-        wanted = _named(module)
-        if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in wanted.items()}:
-            raise UsageError(
-                f"{choice.weights.name}: its tensors do not fit a {choice.part.name} of this "
-                "checkpoint's sizes"
-            )
         module.load_state_dict({n: t for n, t in tensors.items() if n != _EMPTY}, strict=True)
     return module
 
 
 _EMPTY = "empty"
 """safetensors holds no file without tensors; a part without weights stores this one."""
+
+
+def check_weights(choice: Choice, module: nn.Module) -> None:
+    """Raise `UsageError` where the tensors of a part's file are not those of the module."""
+    from safetensors import safe_open
+
+    if choice.weights is None:
+        return
+    with safe_open(str(choice.weights), framework="pt") as file:
+        found = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    if found != {name: list(tensor.shape) for name, tensor in _named(module).items()}:
+        raise UsageError(
+            f"{choice.weights.name}: its tensors do not fit a {choice.part.name} of this "
+            "checkpoint's sizes"
+        )
 
 
 def _named(module: nn.Module) -> dict[str, Tensor]:

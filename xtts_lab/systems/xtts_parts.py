@@ -14,6 +14,7 @@ from xtts_lab.checkpoint.inspecting import Description, inspect
 from xtts_lab.checkpoint.parts import (
     IMPOSSIBLE,
     Choice,
+    check_weights,
     choose,
     no_such_part,
     part_skeleton,
@@ -59,6 +60,11 @@ class XttsParts:
                     f"{where / slot}: '{getattr(self, slot).part.name}' needs a DVAE, and the "
                     "checkpoint has none; put dvae.pth and mel_stats.pth into its folder"
                 )
+        try:
+            check_weights(self.conditioner, self._hears)
+            check_weights(self.vocoder, self._sounds)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
 
     @property
     def spec(self) -> dict[str, Any]:
