@@ -101,6 +101,22 @@ def test_an_interval_of_a_rate_ends_at_nought() -> None:
     assert one(table, metric="secs", language="all")["ci_low"] < 0.0
 
 
+def test_an_interval_of_a_share_ends_at_one() -> None:
+    """Eleven of twelve: the stretched interval would reach beyond; an error rate's may."""
+    rows: list[Row] = [
+        ("a", "en", f"s{s}", f"x{s}", 0, metric, float(s > 0), float(s > 0), 1.0)
+        for s in range(12)
+        for metric in ("sanity.any", "wer.micro")
+    ]
+    info = {
+        "sanity.any": MetricInfo("ratio", "lower", share=True),
+        "wer.micro": MetricInfo("ratio", "lower"),
+    }
+    table = summarise(*frames(rows), info, **OPTIONS)
+    assert one(table, metric="sanity.any", language="all")["ci_high"] == 1.0
+    assert one(table, metric="wer.micro", language="all")["ci_high"] > 1.0
+
+
 def test_one_speaker_and_one_sentence_give_no_interval() -> None:
     lonely = means("a", "en", np.array([[0.4]]))
     table = summarise(*frames(lonely), INFO, **OPTIONS)

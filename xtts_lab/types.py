@@ -332,6 +332,7 @@ class Metric(Protocol):
     components are kept with the scores, with `pool(quantity, names, totals)`, their values [...]
     from totals [..., K] of the K components `names`, and `merge(quantity, name)`, the component
     that stands for another while the statistics resample, or None where it does not count;
+    `shares`, the quantities that lie between 0 and 1, of which no interval reaches beyond;
     `least`, for a quantity the scored trials of a language below which it has no value (a tail
     percentile); and `streaming`, a `Streaming`: trials of systems that can stream are streamed,
     one at a time, and their evidence has `stream`.

@@ -50,6 +50,10 @@ class MetricUse:
         known: Mapping[str, int] = getattr(self.metric, "least", {})
         return known.get(quantity, 0)
 
+    def is_share(self, quantity: str) -> bool:
+        """Return whether a quantity lies between 0 and 1."""
+        return quantity in getattr(self.metric, "shares", frozenset())
+
     @property
     def streaming(self) -> Streaming | None:
         """How trials are to be streamed for the metric; None where they are not."""

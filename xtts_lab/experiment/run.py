@@ -135,6 +135,7 @@ def metric_info(uses: Sequence[MetricUse]) -> dict[str, MetricInfo]:
             grouped=use.metric.level == "repeats",
             pool=use.pool(quantity),
             least=use.least(quantity),
+            share=use.is_share(quantity),
         )
         for use in uses
         for quantity, metric_id in use.ids.items()

@@ -42,7 +42,7 @@ class MetricInfo:
 
     `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
     sums, and this turns the totals of its components into values. `least`: the scored trials of a
-    language below which it has no value.
+    language below which it has no value. `share`: it lies between 0 and 1.
     """
 
     unit: str
@@ -50,6 +50,11 @@ class MetricInfo:
     grouped: bool = False
     pool: Pool | None = None
     least: int = 0
+    share: bool = False
+
+
+UNKNOWN = MetricInfo("", "none")
+"""Of a metric id that no experiment describes."""
 
 
 def summarise(
@@ -83,13 +88,20 @@ def summarise(
         pool = _pools(info).get(str(key[2]))
         rows += _summary_rows(key, groups.get(key, empty), counted, options, pool)
     table = _described(pd.DataFrame(rows), info, SUMMARY_COLUMNS)
-    ends = zip(table["ci_low"], table["unit"], strict=True)
-    return table.assign(ci_low=[floored(low, unit) for low, unit in ends])
+    ends = [
+        bounded((low, high), info.get(str(metric), UNKNOWN))
+        for low, high, metric in zip(
+            table["ci_low"], table["ci_high"], table["metric"], strict=True
+        )
+    ]
+    return table.assign(ci_low=[low for low, _ in ends], ci_high=[high for _, high in ends])
 
 
-def floored(low: float, unit: str) -> float:
-    """Return the lower end of an interval of a level: a rate or share is never below 0."""
-    return max(low, 0.0) if unit == "ratio" else low
+def bounded(ends: tuple[float, float], known: MetricInfo) -> tuple[float, float]:
+    """Return the ends of an interval of a level: no rate is below 0, no share above 1."""
+    low, high = ends
+    low = max(low, 0.0) if known.unit == "ratio" else low
+    return low, min(high, 1.0) if known.share else high
 
 
 def compare(
@@ -275,11 +287,10 @@ def _described(
     """Add unit and direction, and sort rows: metric as configured, arm and language as planned."""
     if table.empty:
         return pd.DataFrame(columns=columns)
-    unknown_metric = MetricInfo("", "none")
     metrics = table["metric"].astype(str)
     table = table.assign(
-        unit=[info.get(m, unknown_metric).unit for m in metrics],
-        direction=[info.get(m, unknown_metric).direction for m in metrics],
+        unit=[info.get(m, UNKNOWN).unit for m in metrics],
+        direction=[info.get(m, UNKNOWN).direction for m in metrics],
     )
     order = {m: i for i, m in enumerate(_metrics(table, info))}
     table = table.assign(_metric=metrics.map(order), _all=table["language"] != ALL)

@@ -33,7 +33,7 @@ from xtts_lab.experiment.statistics import (
     ENOUGH_SENTENCES,
     ENOUGH_SPEAKERS,
     MetricInfo,
-    floored,
+    bounded,
     untrained,
 )
 
@@ -121,10 +121,12 @@ def _row(
             | {"trials": 0, "speakers": 0, "sentences": 0}
             | {"reason": f"nothing was scored that {who} could be judged by"}
         )
+    ends = found.interval.low, found.interval.high
+    low, high = ends if claim.baseline else bounded(ends, known)
     row |= {
         "difference": found.effect.value,
-        "ci_low": found.interval.low if claim.baseline else floored(found.interval.low, known.unit),
-        "ci_high": found.interval.high,
+        "ci_low": low,
+        "ci_high": high,
         "trials": found.trials,
         "speakers": int(found.size.speakers),
         "sentences": int(found.size.sentences),

@@ -69,6 +69,7 @@ class Consistency:
         "cer_sd": "ratio",
         "speaker_lost": "ratio",
     }
+    shares = frozenset({"speaker_lost"})
     ratios: Mapping[str, tuple[str, str]] = {q: (q, f"{q}_n") for q in directions}
 
     def __init__(

@@ -84,6 +84,7 @@ class Identification:
     level = "trial"
     directions: Mapping[str, Direction] = {"eer": "lower", "top1": "higher", "candidates": "none"}
     units: Mapping[str, str] = {"eer": "ratio", "top1": "ratio", "candidates": "speakers"}
+    shares = frozenset({"eer", "top1"})
     ratios: Mapping[str, tuple[str, str]] = {
         "top1": ("top1", "trials"),
         "candidates": ("candidates", "trials"),

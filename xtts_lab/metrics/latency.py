@@ -125,6 +125,7 @@ class Latency:
     """
 
     level = "trial"
+    shares = frozenset({"stream_equals_offline"})
     needs: tuple[str, ...] = ()
     directions: Mapping[str, Direction] = {
         **{quantity: "lower" for name in TIMED for quantity, _ in percentiles(name)},

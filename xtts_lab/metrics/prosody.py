@@ -49,6 +49,7 @@ class Prosody:
         "energy_sd": "dB",
         "rate": "1/s",
     }
+    shares = frozenset({"voiced"})
     ratios: Mapping[str, tuple[str, str]] = {
         **{quantity: (quantity, f"{quantity}_n") for quantity in STATISTICS},
         "rate": ("characters", "speech_s"),

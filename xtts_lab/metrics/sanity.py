@@ -100,6 +100,7 @@ class Sanity:
         faults = ["silent", "clipped", "rate_impossible", *(["looped"] if heard else []), "any"]
         self.directions: Mapping[str, Direction] = dict.fromkeys(faults, "lower")
         self.units: Mapping[str, str] = dict.fromkeys(faults, "ratio")
+        self.shares = frozenset(faults)
         self.ratios: Mapping[str, tuple[str, str]] = {f: (f, f"{f}_n") for f in faults}
 
     def faults(self, trial: Evidence) -> dict[str, bool]:
