@@ -39,6 +39,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "griffin_lim": "xtts_lab.vocoders.griffin_lim:GriffinLimVocoder",
         "hifigan": "xtts_lab.vocoders.hifigan:HifiganVocoder",
         "mel_hifigan": "xtts_lab.vocoders.mel_hifigan:MelHifiganVocoder",
+        "mel_vocos": "xtts_lab.vocoders.mel_vocos:MelVocosVocoder",
         "vocos": "xtts_lab.vocoders.vocos:VocosVocoder",
     },
     "metrics": {

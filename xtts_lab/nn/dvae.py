@@ -11,6 +11,7 @@ others, but audio padded with silence has other last codes than the same audio a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xtts_lab.nn.fsq import Fsq
 from xtts_lab.nn.mel import DVAE_MEL, ConditioningMel, MelConfig
 
 
@@ -26,7 +28,9 @@ class DvaeConfig:
     """Sizes of the DVAE; the defaults are XTTS-v2's (v1 has 8192 codes).
 
     `kernel` is odd, `residual_blocks` at least 1. Channels double with each of the encoder's
-    `layers`, from `width` on, and halve again in the decoder.
+    `layers`, from `width` on, and halve again in the decoder. With `levels` the codes are those of
+    finite scalar quantisation (`nn/fsq.py`): `codes` is then their product, `code_width` their
+    number; `grid` gives such a configuration. Without, they are a codebook's, as published.
     """
 
     bands: int = 80
@@ -36,6 +40,21 @@ class DvaeConfig:
     layers: int = 2
     residual_blocks: int = 3
     kernel: int = 3
+    levels: tuple[int, ...] = ()
+
+    @classmethod
+    def grid(
+        cls, levels: tuple[int, ...], *, width: int, layers: int, residual_blocks: int
+    ) -> DvaeConfig:
+        """Return the sizes of a DVAE with finite scalar quantisation."""
+        return cls(
+            codes=math.prod(levels),
+            code_width=len(levels),
+            width=width,
+            layers=layers,
+            residual_blocks=residual_blocks,
+            levels=levels,
+        )
 
     @property
     def stride(self) -> int:
@@ -155,11 +174,19 @@ class Quantiser(nn.Module):
         return functional.embedding(codes, self.codebook).transpose(1, 2)
 
 
+def _quantiser(config: DvaeConfig) -> Quantiser | Fsq:
+    if not config.levels:
+        return Quantiser(config.codes, config.code_width)
+    if (config.codes, config.code_width) != (math.prod(config.levels), len(config.levels)):
+        raise ValueError(f"{config.codes} codes of {config.code_width} are no grid {config.levels}")
+    return Fsq(config.levels)
+
+
 class Dvae(nn.Module):
-    """Audio [B, T] at 22 050 Hz <-> codes [B, N], of which one stands for 1024 samples."""
+    """Audio [B, T] at 22 050 Hz <-> codes [B, N]; a published code stands for 1024 samples."""
 
     def __init__(self, config: DvaeConfig, mel: MelConfig = DVAE_MEL) -> None:
-        """Raises `ValueError` for an even kernel, or no layers or residual blocks."""
+        """Raises `ValueError` for an even kernel, no layers or residual blocks, or a wrong grid."""
         super().__init__()
         if config.kernel % 2 == 0 or config.layers < 1 or config.residual_blocks < 1:
             raise ValueError("a DVAE has an odd kernel, and at least one layer and residual block")
@@ -168,7 +195,7 @@ class Dvae(nn.Module):
         self.config = config
         self.mel = ConditioningMel(mel)
         self.encoder = DvaeEncoder(config)
-        self.quantiser = Quantiser(config.codes, config.code_width)
+        self.quantiser = _quantiser(config)
         self.decoder = DvaeDecoder(config)
 
     @property
