@@ -163,10 +163,16 @@ def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None
 
     That is the file of the GPT, or of the DVAE for a vocoder that reads no states.
     """
+    slot = SINGULAR[kind]
+    save_module(path, kind, getattr(model.config, slot), getattr(model, slot), trained_with)
+
+
+def save_module(
+    path: Path, kind: Kind, part: Part, module: nn.Module, trained_with: str | None
+) -> None:
+    """Write a part that stands in no model; see `save_part`."""
     from safetensors.torch import save_file
 
-    part = getattr(model.config, SINGULAR[kind])
-    module: nn.Module = getattr(model, SINGULAR[kind])
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named(module).items()}
     header = {
         "format": FORMAT,

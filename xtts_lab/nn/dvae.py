@@ -222,6 +222,10 @@ class Dvae(nn.Module):
         mel: Tensor = self.decoder(self.quantiser.vectors(codes))
         return mel
 
+    def log_mel(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] -> natural-log power mel [B, M, stride * N]: what vocoders read."""
+        return self.decode(codes) * self.mel.mel_stats.unsqueeze(-1)
+
     def decode_window(self, codes: Tensor, start: int, stop: int) -> Tensor:
         """The frames of codes `start` to `stop` of [B, N] -> [B, M, stride * (stop - start)].
 

@@ -46,7 +46,8 @@ class SpectrogramDiscriminator(nn.Module):
         self.output = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, samples: Tensor) -> Verdict:
-        x = self._magnitudes(samples).unsqueeze(1)
+        magnitudes = self._magnitudes(samples).unsqueeze(1)
+        x = magnitudes.contiguous(memory_format=torch.channels_last)
         features = []
         for layer in self.layers:
             x = functional.leaky_relu(layer(x), SLOPE)

@@ -46,10 +46,10 @@ class MultiScaleMel(nn.Module):
 
 
 def masked_distance(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """Mean of |d| + d^2 between log mels [B, M, F] over the frames where `mask` [B, F] is 1.
+    """Mean of |d| + d^2 between log mels [B, M, F] over a row's frames, where `mask` [B, F] is 1.
 
-    The absolute part keeps what is heard sharp, the square keeps outliers rare.
+    The absolute part keeps what is heard sharp, the square keeps outliers rare. Rows weigh the same.
     """
     difference = (made.float() - wanted.float()) * mask.unsqueeze(1)
-    count = mask.sum() * made.shape[1]
-    return (difference.abs() + difference.square()).sum() / count
+    sums = (difference.abs() + difference.square()).sum((1, 2))
+    return (sums / (mask.sum(1) * made.shape[1])).mean()
