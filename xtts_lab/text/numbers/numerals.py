@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-from xtts_lab.text import chinese
+from xtts_lab.text.chinese import numerals as chinese
 
 MAX_NAMED_DIGITS = 15
 """Beyond 999 trillion nobody knows the names, and num2words has none in some languages."""

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from xtts_lab.errors import UsageError
-from xtts_lab.text import coqui_chinese, romanise
+from xtts_lab.text import romanise
 from xtts_lab.text.abbreviations import expand_reference
+from xtts_lab.text.coqui import chinese
 from xtts_lab.text.symbols import speak_reference
 
 _ORDINAL_SUFFIXES = {
@@ -66,7 +67,7 @@ def normalise(text: str, base: str) -> str:
     if base == "tr":
         text = text.translate(str.maketrans("İÖÜ", "iöü"))
     text = text.lower()
-    text = coqui_chinese.normalise_numbers(text) if base == "zh" else _numbers(text, base)
+    text = chinese.normalise_numbers(text) if base == "zh" else _numbers(text, base)
     text = expand_reference(text, base)
     text = speak_reference(text, base)
     return re.sub(r"\s+", " ", text).strip()

@@ -2,7 +2,7 @@
 
 It collects all matches of a rule first and then replaces the first occurrence of each match's text,
 which may stand elsewhere. Behaviour of `TTS.tts.layers.xtts.zh_num2words.TextNorm` with its
-defaults, in coqui-tts 0.28.0. For our own reading see `chinese_numbers.py`.
+defaults, in coqui-tts 0.28.0. For our own reading see `chinese/reading.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from xtts_lab.text.chinese import PUNCTUATION_TO_COMMA, cardinal, spell_digits
+from xtts_lab.text.chinese.numerals import PUNCTUATION_TO_COMMA, cardinal, spell_digits
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _SCALE = "(?:亿|千万|百万|万|千|百)"

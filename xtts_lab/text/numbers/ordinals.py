@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from xtts_lab.text.numerals import cardinal
+from xtts_lab.text.numbers.numerals import cardinal
 
 SUFFIXES: Mapping[str, str] = {
     "en": "st nd rd th",

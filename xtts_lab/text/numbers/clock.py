@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from xtts_lab.text.numerals import cardinal
-from xtts_lab.text.ordinals import czech, ordinal
+from xtts_lab.text.numbers.numerals import cardinal
+from xtts_lab.text.numbers.ordinals import czech, ordinal
 
 _HOURS = {"fr": ("heure", "heures"), "pt": ("hora", "horas")}
 _FEMININE = {"fr": ((r"\bun$", "une"),), "pt": ((r"\bum$", "uma"), (r"\bdois$", "duas"))}

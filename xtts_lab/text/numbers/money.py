@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from xtts_lab.text.numerals import cardinal, decimal, plural
+from xtts_lab.text.numbers.numerals import cardinal, decimal, plural
 
 SIGNS = {"$": "USD", "£": "GBP", "€": "EUR", "¥": "JPY", "￥": "JPY"}
 _LOCAL_SIGNS = {

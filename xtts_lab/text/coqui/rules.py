@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xtts_lab.text.abbreviations import own_pattern
-from xtts_lab.text.differences import Rule
+from xtts_lab.text.coqui.differences import Rule
 from xtts_lab.types import LANGUAGES
 
 _ABBREVIATIONS = {

@@ -9,8 +9,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from xtts_lab.text import money, numerals, symbols
-from xtts_lab.text.written_numbers import join_groups
+from xtts_lab.text import symbols
+from xtts_lab.text.numbers import money, numerals
+from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)\d+(?:\.\d+)?"
 _SIGNS = "".join(money.SIGNS)

@@ -1,6 +1,6 @@
 """Chinese numbers, amounts and units in a text, read as words.
 
-Like the reference's rules (`coqui_chinese.py`) where those are right; each match is replaced where
+Like the reference's rules (`coqui/chinese.py`) where those are right; each match is replaced where
 it stands.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from xtts_lab.text import money, symbols
-from xtts_lab.text.chinese import PUNCTUATION_TO_COMMA, cardinal, spell_digits
-from xtts_lab.text.coqui_chinese import COUNTER
-from xtts_lab.text.numerals import MAX_NAMED_DIGITS
-from xtts_lab.text.written_numbers import join_groups
+from xtts_lab.text import symbols
+from xtts_lab.text.chinese.numerals import PUNCTUATION_TO_COMMA, cardinal, spell_digits
+from xtts_lab.text.coqui.chinese import COUNTER
+from xtts_lab.text.numbers import money
+from xtts_lab.text.numbers.numerals import MAX_NAMED_DIGITS
+from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)\d+(?:\.\d+)?"
 _SIGNS = "".join(money.SIGNS)

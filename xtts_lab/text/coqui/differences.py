@@ -47,7 +47,7 @@ FAILS = "(fails)"
 
 def touching(text: str, base: str) -> Iterator[Rule]:
     """Yield the rules that may make `text` differ from the reference's reading."""
-    from xtts_lab.text.differences_rules import RULES
+    from xtts_lab.text.coqui.rules import RULES
 
     text = text.replace('"', "")  # dropped on both sides before anything is read
     for rule in RULES:
@@ -57,8 +57,8 @@ def touching(text: str, base: str) -> Iterator[Rule]:
 
 def markdown_table() -> str:
     """Return the table of docs/text.md."""
-    from xtts_lab.text.differences_rules import RULES
-    from xtts_lab.text.differences_table import ROWS
+    from xtts_lab.text.coqui.rules import RULES
+    from xtts_lab.text.coqui.table import ROWS
 
     reasons = {rule.name: rule.reason for rule in RULES}
     lines = ["| rule | language | text | reference | ours | reason |", "| --- " * 6 + "|"]

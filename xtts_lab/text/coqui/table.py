@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xtts_lab.text.differences import FAILS, Row
+from xtts_lab.text.coqui.differences import FAILS, Row
 
 ROWS: tuple[Row, ...] = (
     Row("characters", "en", "a\u200bnd cafe\u0301", "a\u200bnd cafe\u0301", "and café"),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from xtts_lab.text import clock, korean, money, numerals, symbols
-from xtts_lab.text.ordinals import SUFFIXES, ordinal
-from xtts_lab.text.written_numbers import NUMBER, Decimal, Parts, join_groups, parse
+from xtts_lab.text import symbols
+from xtts_lab.text.numbers import clock, korean, money, numerals
+from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
+from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, join_groups, parse
 
 _DOTTED_ORDINALS = frozenset({"de", "cs", "pl", "tr", "hu"})
 _NOUNS_MAY_BE_CAPITAL = frozenset({"de", "tr", "hu"})
