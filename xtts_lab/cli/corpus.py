@@ -30,27 +30,26 @@ class Rendering:
 
 def make(asked: Asked, rendering: Rendering, *, plan_only: bool) -> int:
     """Plan unless the folder holds a plan already, and render what is missing. Resumes."""
-    from xtts_lab.cli.progress import bar
+    from xtts_lab.experiment.progress import track
     from xtts_lab.training.corpora import rendering as renders
 
     _plan(asked)
     if plan_only:
         print(f"planned in {asked.out}; the same command without --plan-only renders it")
         return 0
-    with bar(f"rendering {asked.name}, shards") as progress:
-        whole = renders.render(
-            asked.out,
-            devices=rendering.devices,
-            workers=rendering.workers,
-            minutes=rendering.minutes,
-            progress=progress,
-        )
+    whole = renders.render(
+        asked.out,
+        devices=rendering.devices,
+        workers=rendering.workers,
+        minutes=rendering.minutes,
+        track=track,
+    )
     print(_summary(asked.out, whole))
     return 0
 
 
 def _plan(asked: Asked) -> None:
-    from xtts_lab.cli.progress import bar
+    from xtts_lab.experiment.progress import track
     from xtts_lab.training.corpora import folder, planning
     from xtts_lab.training.corpora.worlds import world
 
@@ -63,8 +62,7 @@ def _plan(asked: Asked) -> None:
     wanted = None if asked.languages is None else tuple(asked.languages.split(","))
     languages = planning.check_languages(made_of, wanted)
     recipe = planning.Recipe(asked.hours, asked.seed, languages, asked.utterances, asked.held_out)
-    with bar(f"planning {asked.name}, speakers") as progress:
-        planning.plan(made_of, recipe, asked.out, avoid=_test_sentences(), progress=progress)
+    planning.plan(made_of, recipe, asked.out, avoid=_test_sentences(), track=track)
 
 
 def _same_corpus(asked: Asked, card: dict[str, object]) -> None:
@@ -99,5 +97,3 @@ def _summary(out: Path, whole: bool) -> str:
     state = "whole" if whole else "not whole yet: the same command goes on"
     parts = ", ".join(f"{split} {hours[split]:.2f}" for split in folder.SPLITS if split in hours)
     return f"{out}: {total:.2f} hours ({parts}), {state}"
-
-

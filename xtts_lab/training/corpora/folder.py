@@ -1,11 +1,11 @@
 """What a corpus folder holds, for those who write it and those who read it.
 
-    corpus.json       the card: name, version, seed, recipe, sample_rate, hours, speakers, hash, ...
-    plan.parquet      every item, with all that determines its samples
-    speakers.json     speaker -> what determines the voice
-    items.parquet     the items of finished shards, with their place in the audio
-    audio/00000.pcm   a shard: int16 little-endian mono, its items one after the other
-    audio/00000.json  the samples of each of its items, in order; written last
+corpus.json       the card: name, version, seed, recipe, sample_rate, hours, speakers, hash, ...
+plan.parquet      every item, with all that determines its samples
+speakers.json     speaker -> what determines the voice
+items.parquet     the items of finished shards, with their place in the audio
+audio/00000.pcm   a shard: int16 little-endian mono, its items one after the other
+audio/00000.json  the samples of each of its items, in order; written last
 """
 
 from __future__ import annotations

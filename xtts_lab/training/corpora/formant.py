@@ -49,7 +49,10 @@ class FormantRenderer:
         self._engine = engine
 
     def render(self, item: Mapping[str, Any], speaker: Mapping[str, Any]) -> NDArray[np.float32]:
+        import numpy as np
+
         variant = draw(int(speaker["variant"]))
         rate = round(RATE_WPM * float(item["rate"]))
         pcm = self._engine.speak(item["text"], item["language"], variant, rate_wpm=rate)
-        return resampled(pcm.astype("float32") / 32768, SAMPLE_RATE / folder.SAMPLE_RATE)
+        speech = pcm.astype(np.float32) / np.float32(32768)
+        return resampled(speech, SAMPLE_RATE / folder.SAMPLE_RATE)

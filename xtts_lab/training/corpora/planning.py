@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from xtts_lab.registry import unknown
 from xtts_lab.training.corpora import folder as layout
 from xtts_lab.training.corpora import nuisance
 from xtts_lab.training.corpora.texts import draw_text
-from xtts_lab.training.corpora.worlds import World
+from xtts_lab.training.corpora.worlds import Track, World, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def plan(
     *,
     avoid: frozenset[str] = frozenset(),
     threads: int = 2,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    track: Track = silent,
 ) -> None:
     """Write plan.parquet, speakers.json and corpus.json. `avoid`: folded texts never to be said."""
     import pandas as pd
@@ -87,9 +87,8 @@ def plan(
     rows: list[dict[str, Any]] = []
     work = partial(_items, world, recipe, avoid)
     with ThreadPoolExecutor(threads) as pool:
-        for done, items in enumerate(pool.map(work, people), 1):
+        for items in track(pool.map(work, people), "planning, speakers", len(people)):
             rows += items
-            progress(done, len(people))
     table = pd.DataFrame(rows)
     table.insert(0, "shard", [index // SHARD_ITEMS for index in range(len(table))])
     speakers = {person.name: person.voice for person in people}

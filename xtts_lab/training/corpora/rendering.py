@@ -7,7 +7,7 @@ import itertools
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xtts_lab import files
 from xtts_lab.training.corpora import folder as layout
 from xtts_lab.training.corpora import nuisance
-from xtts_lab.training.corpora.worlds import Renderer, world
+from xtts_lab.training.corpora.worlds import Renderer, Track, silent, world
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 INDEX_EVERY_S = 20.0
 POLL_S = 2.0
-Progress = Callable[[int, int], None]
 
 
 def render(
@@ -33,7 +32,7 @@ def render(
     devices: Sequence[str] = ("cpu",),
     workers: int = 1,
     minutes: float | None = None,
-    progress: Progress = lambda _done, _all: None,
+    track: Track = silent,
 ) -> bool:
     """Render the shards that are missing and write items.parquet; return whether all are there.
 
@@ -46,10 +45,9 @@ def render(
     shards = sorted(set(plan["shard"].tolist()))
     missing = [shard for shard in shards if layout.shard_lengths(folder, shard) is None]
     deadline = time.time() + 60 * minutes if minutes else float("inf")
-    there = len(shards) - len(missing)
     indexed = time.monotonic()
-    for done in itertools.chain([0], _rendered(folder, missing, devices, workers, deadline)):
-        progress(there + done, len(shards))
+    work = _rendered(folder, missing, devices, workers, deadline)
+    for _ in track(work, "rendering, shards", len(missing)):
         if time.monotonic() - indexed > INDEX_EVERY_S:
             index(folder, plan)
             indexed = time.monotonic()
@@ -62,13 +60,14 @@ def index(folder: Path, plan: pd.DataFrame) -> None:
     import pandas as pd
 
     finished = []
-    for shard, rows in plan.groupby("shard", sort=True):
-        lengths = layout.shard_lengths(folder, int(shard))
+    for shard in sorted(set(plan["shard"].tolist())):
+        lengths = layout.shard_lengths(folder, shard)
         if lengths is None:
             continue
         starts = [0]
         for length in lengths[:-1]:
             starts.append(starts[-1] + length)
+        rows = plan[plan["shard"] == shard]
         finished.append(rows.assign(start=starts, samples=lengths))
     if not finished:
         return
@@ -96,7 +95,7 @@ def _rendered(
     workers: int,
     deadline: float,
 ) -> Iterator[int]:
-    """Render the shards; yield, now and then, how many of them are finished."""
+    """Render the shards; yield once for each that is finished, with some delay."""
     if workers == 1:
         yield from _work(folder, devices[0], shards, deadline)
         return
@@ -107,9 +106,12 @@ def _rendered(
             pool.submit(_work_through, folder, device, shards[first::workers], deadline)
             for first, device in zip(range(workers), itertools.cycle(devices), strict=False)
         ]
+        unseen = set(shards)
         while not all(future.done() for future in running):
             wait(running, timeout=POLL_S, return_when=FIRST_EXCEPTION)
-            yield sum(layout.shard_lengths(folder, shard) is not None for shard in shards)
+            finished = {x for x in unseen if layout.shard_lengths(folder, x) is not None}
+            unseen -= finished
+            yield from finished
             failed = [future for future in running if future.done() and future.exception()]
             if failed:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -134,7 +136,7 @@ def _work(folder: Path, device: str, shards: Sequence[int], deadline: float) -> 
     for done, shard in enumerate(shards, 1):
         if time.time() > deadline:
             return
-        rows = parts[shard].to_dict("records")
+        rows: list[dict[str, Any]] = parts[shard].to_dict("records")  # type: ignore[assignment]
         layout.write_shard(folder, shard, [_clip(renderer, row, speakers) for row in rows])
         yield done
 

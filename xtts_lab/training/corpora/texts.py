@@ -25,7 +25,7 @@ TEMPLATES = 0.5
 
 _IDEOGRAPHIC = frozenset({"zh-cn", "ja"})
 _SYLLABIC = frozenset({"ko"})
-_MARKS = {"zh-cn": "，。？！", "ja": "、。？！", "ar": "،.؟!"}
+_MARKS = {"zh-cn": list("，。？！"), "ja": list("、。？！"), "ar": list("،.؟!")}
 _T = TypeVar("_T")
 
 
@@ -52,7 +52,7 @@ def draw_text(source: random.Random, language: str, split: Split, *, avoid: froz
 def _from_template(source: random.Random, language: str) -> str:
     content = _templates(language)
     words = vocabulary(language)
-    text = choose(source, content["templates"])
+    text: str = choose(source, content["templates"])
     for slot in ("word", "word2", "word3"):
         text = text.replace("{" + slot + "}", words.draw(source))
     fields = {
@@ -74,9 +74,11 @@ def _from_template(source: random.Random, language: str) -> str:
 def _words_in_a_row(source: random.Random, language: str) -> str:
     """Return words with a comma here and there, and a mark at the end."""
     words = vocabulary(language)
-    low, high = (8, 28) if language in _IDEOGRAPHIC else (12, 40) if language in _SYLLABIC else (25, 90)
+    low, high = (
+        (8, 28) if language in _IDEOGRAPHIC else (12, 40) if language in _SYLLABIC else (25, 90)
+    )
     wanted = low + (high - low) * source.random()
-    comma, *ends = _MARKS.get(language, ",.?!")
+    comma, *ends = _MARKS.get(language, list(",.?!"))
     gap = "" if language in _IDEOGRAPHIC else " "
     text = words.draw(source)
     while len(text) < wanted:

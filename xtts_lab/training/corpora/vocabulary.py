@@ -62,7 +62,7 @@ def _plain(word: str, language: str) -> bool:
     ideographic = language in {"zh-cn", "ja", "ko"}
     return (
         word.isalpha()
-        and (ideographic or 2 <= len(word))
+        and (ideographic or len(word) >= 2)
         and len(word) <= 16
         and all(low <= letter <= high or letter == "ー" for letter in word)
     )

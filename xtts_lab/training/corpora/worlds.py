@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
@@ -13,6 +13,15 @@ from xtts_lab.registry import unknown
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Track: TypeAlias = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Shows progress: passes items on, given a label and how many there will be."""
+
+
+def silent(items: Iterable[Any], _label: str, _total: int) -> Iterable[Any]:
+    """Show nothing."""
+    return items
+
 
 WORLDS: dict[str, str] = {
     "formant16": "xtts_lab.training.corpora.formant:Formant16",
