@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment import bootstrap
-from xtts_lab.experiment.cells import cell_table, cells_of, placed, rate, sums_of
-from xtts_lab.experiment.intervals import interval
-from xtts_lab.experiment.spread import influences, spread
-from xtts_lab.experiment.statistics import (
+from xtts_lab.statistics import bootstrap
+from xtts_lab.statistics.cells import cell_table, cells_of, placed, rate, sums_of
+from xtts_lab.statistics.intervals import interval
+from xtts_lab.statistics.summaries import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
     MetricInfo,
     compare,
     summarise,
 )
+from xtts_lab.statistics.variance import influences, spread
 
 INFO = {"wer.micro": MetricInfo("%", "lower"), "secs": MetricInfo("cos", "higher")}
 OPTIONS: dict[str, Any] = {"confidence": 0.95, "resamples": 400, "seed": 0}

@@ -14,15 +14,15 @@ from xtts_lab import audio, config
 from xtts_lab.cache import cache_dir
 from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
+from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.facts import ArmFacts, facts_of
-from xtts_lab.experiment.keys import ENGINE_VERSION, SCORING_VERSION, digest, trial_seed
-from xtts_lab.experiment.metric_use import MetricUse, metric_uses
-from xtts_lab.experiment.parts import close, construct, identity
+from xtts_lab.experiment.construction import close, construct, identity
+from xtts_lab.experiment.pairing import Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
 from xtts_lab.experiment.spec import Experiment, ExperimentSpec
-from xtts_lab.experiment.utterances import Item, pair
+from xtts_lab.runs.keys import ENGINE_VERSION, SCORING_VERSION, digest, trial_seed
+from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.types import Request
 from xtts_lab.yaml_file import Where
 

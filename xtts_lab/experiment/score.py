@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.latency import streamed_of
-from xtts_lab.experiment.measuring import Need
-from xtts_lab.experiment.metric_use import MetricUse
+from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
-from xtts_lab.experiment.pooled import Pool
+from xtts_lab.experiment.stream import streamed_of
 from xtts_lab.experiment.synthesise import timings_of
+from xtts_lab.runs.journal import Journal
+from xtts_lab.runs.metric_use import MetricUse
+from xtts_lab.statistics.pooled import Pool
 from xtts_lab.types import Evidence
 
 Row = dict[str, Any]

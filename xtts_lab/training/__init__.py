@@ -1,1 +1,1 @@
-"""Training: corpora and one recipe a stage."""
+"""Training: corpora, and one recipe a stage."""
