@@ -66,6 +66,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
         "utmos": "xtts_lab.instruments.utmos:Utmos",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
+        "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
     "texts": {

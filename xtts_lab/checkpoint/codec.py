@@ -43,7 +43,9 @@ def load_dvae(path: Path) -> Dvae:
         dvae.load_state_dict(tensors, strict=True)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"{path.name}: its tensors are not those of its DVAE ({reason})") from error
+        raise UsageError(
+            f"{path.name}: its tensors are not those of its DVAE ({reason})"
+        ) from error
     return dvae.eval().requires_grad_(False)
 
 
@@ -63,4 +65,3 @@ def _header(path: Path) -> Any:
         return json.loads(data["config"])
     except (KeyError, ValueError) as error:
         raise UsageError(f"{path.name}: does not say what sizes its DVAE has") from error
-

@@ -219,7 +219,8 @@ class Dvae(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, N] -> normalised log mel [B, M, stride * N]."""
-        mel: Tensor = self.decoder(self.quantiser.vectors(codes))
+        vectors = self.quantiser.vectors(codes)
+        mel: Tensor = self.decoder(vectors.to(self.decoder.input.weight.dtype))
         return mel
 
     def log_mel(self, codes: Tensor) -> Tensor:

@@ -62,9 +62,15 @@ class Fsq(nn.Module):
         rounded = bounded + (bounded.round() - bounded).detach()
         return rounded / self._column(self.grid // 2)
 
-    def bounded(self, vectors: Tensor) -> Tensor:
-        """What `straight_through` gives without the rounding: for training before quantisation."""
-        return self._bounded(vectors) / self._column(self.grid // 2)
+    def dithered(self, vectors: Tensor, amount: float) -> Tensor:
+        """What `straight_through` gives, with noise in place of the rounding: [B, D, N], float32.
+
+        `amount` 1 is noise as wide as a level, 0 none. For training before quantisation: what is
+        learned with such noise uses the whole grid, so that little is lost when the rounding comes.
+        """
+        bounded = self._bounded(vectors)
+        noise = torch.rand_like(bounded) - 0.5
+        return (bounded + amount * noise) / self._column(self.grid // 2)
 
     def _bounded(self, vectors: Tensor) -> Tensor:
         """Squash each dimension to the span of its levels, the paper's `bound`."""

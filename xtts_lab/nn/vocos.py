@@ -115,8 +115,9 @@ class SameIstft(nn.Module):
 class VocosGenerator(nn.Module):
     """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T].
 
-    With an `embedding` of 0 the vectors are not looked at. Nothing bounds the waveform: a trained generator stays near [-1, 1], and who needs the bound
-    clamps. Rows do not depend on each other; samples depend on `context_frames` either side.
+    With an `embedding` of 0 the vectors are not looked at. Nothing bounds the waveform: a trained
+    generator stays near [-1, 1], and who needs the bound clamps. Rows do not depend on each other;
+    samples depend on `context_frames` either side.
     """
 
     def __init__(self, config: VocosConfig) -> None:

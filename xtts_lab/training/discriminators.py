@@ -1,14 +1,15 @@
 """Judges of waveforms that a vocoder is trained against. B batch, T samples.
 
-`MultiResolution`: convolutions over magnitude spectrograms of several windows (UnivNet, Jang et al.
-2021, arXiv 2106.07889, with the band split of DAC left out). `MultiPeriod`: over the waveform folded
-at prime periods (HiFi-GAN, Kong et al. 2020, arXiv 2010.05646). Six generators did alike under one
-multi-resolution discriminator (arXiv 2103.05236), so that one is the default.
+Over magnitude spectrograms of several windows (UnivNet, Jang et al. 2021, arXiv 2106.07889), and
+over the waveform folded at prime periods (HiFi-GAN, Kong et al. 2020, arXiv 2010.05646). Six
+generators did alike under one multi-resolution discriminator (arXiv 2103.05236), so that is the
+default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class SpectrogramDiscriminator(nn.Module):
         widths = (1, channels, channels, channels, channels)
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(i, o, (9, 3), stride=(2 if at else 1, 1), padding=(4, 1)))
-            for at, (i, o) in enumerate(zip(widths, widths[1:], strict=False))
+            for at, (i, o) in enumerate(pairwise(widths))
         )
         self.output = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
@@ -76,7 +77,7 @@ class PeriodDiscriminator(nn.Module):
         widths = (1, channels, 2 * channels, 4 * channels, 4 * channels)
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(i, o, (5, 1), stride=(3, 1), padding=(2, 0)))
-            for i, o in zip(widths, widths[1:], strict=False)
+            for i, o in pairwise(widths)
         )
         self.output = weight_norm(nn.Conv2d(4 * channels, 1, (3, 1), padding=(1, 0)))
 

@@ -45,7 +45,9 @@ class CodebookAverages(nn.Module):
             self.counts.fill_(1.0)
             self.started.fill_(True)
         codes = quantiser(vectors.t().unsqueeze(0))[0]
-        batch_counts = torch.zeros_like(self.counts).index_add_(0, codes, torch.ones_like(codes).float())
+        batch_counts = torch.zeros_like(self.counts).index_add_(
+            0, codes, torch.ones_like(codes).float()
+        )
         batch_sums = torch.zeros_like(self.sums).index_add_(0, codes, vectors)
         self.counts.lerp_(batch_counts, 1.0 - self.decay)
         self.sums.lerp_(batch_sums, 1.0 - self.decay)

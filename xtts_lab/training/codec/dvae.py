@@ -2,9 +2,9 @@
 
 B batch, T samples, M bands, F mel frames, D code width, N codes, V symbols.
 
-First an auto-encoder without quantisation (arXiv 2605.06870: more dimensions stay in use), then with
-it. The loss is the log mel's, the CTC loss of phonemes read off the quantised vectors, and, for a
-learned codebook, the commitment.
+First an auto-encoder without quantisation (arXiv 2605.06870: more dimensions stay in use), then
+with it. The loss is that of the log mel, the CTC loss of phonemes read off the quantised vectors,
+and, for a learned codebook, the commitment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from xtts_lab.training.losses.spectral import masked_distance
 from xtts_lab.training.recogniser.edits import Rates
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
-from xtts_lab.training.speech.ears import Ears, frame_mask, mel_stats
+from xtts_lab.training.speech.ears import Ears, MelStats, frame_mask
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 
 STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
@@ -82,11 +82,10 @@ class DvaeStage:
         self._weight_decay, self._validation_batches = weight_decay, validation_batches
         self.ears = Ears(self.banks["train"].sample_rate)
         self.dvae = _built(config)
-        self.dvae.mel.mel_stats.copy_(mel_stats(self.banks["train"], self.ears))
+        stats = MelStats.of(self.banks["train"], self.ears)
+        _begin(self.dvae, stats)
         languages = len(self.alphabet.languages)
-        self.head = PhonemeHead(
-            config.code_width, ctc_width, len(self.alphabet.symbols), languages
-        )
+        self.head = PhonemeHead(config.code_width, ctc_width, len(self.alphabet.symbols), languages)
         self.modules = nn.ModuleDict({"dvae": self.dvae})
         if ctc > 0:
             self.modules["head"] = self.head
@@ -111,7 +110,7 @@ class DvaeStage:
         mel, frames = self._hear(batch)
         continuous = step < self._autoencoder_steps
         vectors = self.dvae.encoder(mel)
-        quantised = self._quantised(vectors, continuous)
+        quantised = self._continuous(vectors, step) if continuous else self._quantised(vectors)
         losses = {"mel": self._mel_loss(quantised, mel, frames)}
         total = losses["mel"]
         if self._ctc > 0:
@@ -126,7 +125,7 @@ class DvaeStage:
         return losses
 
     def validate(self) -> Mapping[str, float]:
-        """Losses, the share of codes used, their perplexity, and the phoneme error rate of the head.
+        """Losses, the share of codes used, their perplexity, the phoneme error rate of the head.
 
         On quantised speech from the first step on.
         """
@@ -169,12 +168,18 @@ class DvaeStage:
         stride = self.dvae.config.stride
         return (frames + stride - 1) // stride
 
-    def _quantised(self, vectors: Tensor, continuous: bool) -> Tensor:
+    def _continuous(self, vectors: Tensor, step: int) -> Tensor:
+        """Before quantisation: with FSQ, under noise that grows to the width of a level."""
         quantiser = self.dvae.quantiser
         if isinstance(quantiser, Fsq):
-            chosen = quantiser.bounded if continuous else quantiser.straight_through
-            return chosen(vectors)
-        if continuous or self.averages is None or not bool(self.averages.started):
+            return quantiser.dithered(vectors, step / self._autoencoder_steps)
+        return vectors
+
+    def _quantised(self, vectors: Tensor) -> Tensor:
+        quantiser = self.dvae.quantiser
+        if isinstance(quantiser, Fsq):
+            return quantiser.straight_through(vectors)
+        if self.averages is None or not bool(self.averages.started):
             return vectors
         nearest = quantiser.vectors(self._codes(vectors))
         return vectors + (nearest - vectors).detach()
@@ -199,7 +204,9 @@ class DvaeStage:
 
     def _count_edits(self, rates: Rates, quantised: Tensor, frames: Tensor, batch: Batch) -> None:
         told = self.head(quantised, batch["languages"]).cpu()
-        rows = zip(told, self._steps(frames), batch["symbols"], batch["symbol_lengths"], strict=True)
+        rows = zip(
+            told, self._steps(frames), batch["symbols"], batch["symbol_lengths"], strict=True
+        )
         for path, steps, symbols, length in rows:
             rates.add("all", symbols[: int(length)].tolist(), greedy(path, int(steps)))
 
@@ -216,6 +223,14 @@ def _built(config: DvaeConfig) -> Dvae:
         return Dvae(config)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+@torch.no_grad()
+def _begin(dvae: Dvae, stats: MelStats) -> None:
+    """Let a new DVAE divide by the corpus's scale, and decode to its mean."""
+    dvae.mel.mel_stats.copy_(stats.scale)
+    assert dvae.decoder.output.bias is not None
+    dvae.decoder.output.bias.copy_(stats.mean / stats.scale)
 
 
 def _averages(shard: Shard, config: DvaeConfig, decay: float, dead: float) -> CodebookAverages:

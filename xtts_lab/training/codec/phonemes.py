@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 class PhonemeHead(nn.Module):
-    """Quantised vectors [B, D, N] and languages [B] -> log-probabilities [B, N, V + 1], blank first.
+    """Quantised vectors [B, D, N], languages [B] -> log-probabilities [B, N, V + 1], blank first.
 
     Three convolutions over a quarter of a second: enough to see a phoneme, too little to guess one.
     It serves training alone.

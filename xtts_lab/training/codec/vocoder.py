@@ -40,7 +40,7 @@ EXAMPLES = 4
 
 
 class CodecVocoderStage:
-    """Train `vocoder` (one that reads mel or codes) on `corpora`, beside the DVAE of the run `dvae`.
+    """Train `vocoder` (it reads mel or codes) on `corpora`, beside the DVAE of the run `dvae`.
 
     `rows` crops of `crop` samples a batch. Until `mel_only_steps` the mel distance alone counts;
     then `mel`, `adversarial` and `feature` weigh the three losses of the generator. The
@@ -77,8 +77,8 @@ class CodecVocoderStage:
         rate = self.banks["train"].sample_rate
         if self.vocoder.sample_rate != rate:
             raise UsageError(
-                f"stage.vocoder: it speaks at {self.vocoder.sample_rate} Hz, and the corpora are at "
-                f"{rate} Hz"
+                f"stage.vocoder: it speaks at {self.vocoder.sample_rate} Hz, and the corpora "
+                f"are at {rate} Hz"
             )
         self.game = Game(rate, mel, adversarial, feature, channels, periods)
         self.ears = Ears(rate)

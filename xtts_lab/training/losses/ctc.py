@@ -1,4 +1,6 @@
-"""Connectionist temporal classification (Graves et al. 2006). B batch, N steps, V symbols, L target.
+"""Connectionist temporal classification (Graves et al. 2006).
+
+B batch, N steps, V symbols, L symbols of a target.
 """
 
 from __future__ import annotations
@@ -9,9 +11,7 @@ from torch.nn import functional
 from xtts_lab.nn.ctc import BLANK
 
 
-def ctc_loss(
-    log_probabilities: Tensor, steps: Tensor, targets: Tensor, lengths: Tensor
-) -> Tensor:
+def ctc_loss(log_probabilities: Tensor, steps: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     """Mean over the rows of the negative log-likelihood of a target symbol, in nats a symbol.
 
     `log_probabilities` [B, N, V + 1] with the blank first, of which `steps` [B] count; `targets`

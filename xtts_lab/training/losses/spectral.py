@@ -48,7 +48,7 @@ class MultiScaleMel(nn.Module):
 def masked_distance(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
     """Mean of |d| + d^2 between log mels [B, M, F] over a row's frames, where `mask` [B, F] is 1.
 
-    The absolute part keeps what is heard sharp, the square keeps outliers rare. Rows weigh the same.
+    The absolute part keeps what is heard sharp, the square keeps outliers rare. Rows weigh alike.
     """
     difference = (made.float() - wanted.float()) * mask.unsqueeze(1)
     sums = (difference.abs() + difference.square()).sum((1, 2))

@@ -52,9 +52,7 @@ def like_lengths(
     return np.resize(drawn, max(least, len(drawn)))
 
 
-def crops(
-    lengths: NDArray[np.int64], count: int, size: int, random: np.random.Generator
-) -> Crops:
+def crops(lengths: NDArray[np.int64], count: int, size: int, random: np.random.Generator) -> Crops:
     """Draw `count` parts of `size` samples, each second of speech as likely as any other.
 
     An utterance that is shorter is taken from its beginning.

@@ -1,7 +1,11 @@
-"""What the DVAE hears of a corpus: its mel, at its sample rate. B batch, T samples, M bands, F frames.
+"""What the DVAE hears of a corpus: its mel, at its sample rate.
+
+B batch, T samples, M bands, F frames.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -41,15 +45,24 @@ def frame_mask(frames: Tensor, size: int) -> Tensor:
     return (torch.arange(size, device=frames.device) < frames.unsqueeze(1)).float()
 
 
-def mel_stats(bank: Bank, ears: Ears, utterances: int = 200) -> Tensor:
-    """The scale of each band [M]: the root of the mean square of its log, over utterances.
+@dataclass(frozen=True, eq=False)
+class MelStats:
+    """Of each band's natural log [M]: its `mean`, and its `scale`, the root of the mean square.
 
-    About `utterances` of them, of every length.
+    The scale is what a DVAE's mel is divided by (`mel_stats` of the published checkpoint).
     """
-    step = max(1, len(bank) // utterances)
-    squares, count = torch.zeros(DVAE_MEL.bands, dtype=torch.float64), 0
-    for at in range(0, len(bank), step):
-        mel = ears(waveform(bank.whole(bank.order[at : at + 1])))[0].double()
-        squares += mel.square().sum(-1)
-        count += mel.shape[-1]
-    return (squares / count).sqrt().float()
+
+    mean: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, bank: Bank, ears: Ears, utterances: int = 200) -> MelStats:
+        """Measure about so many utterances, of every length."""
+        step = max(1, len(bank) // utterances)
+        sums = squares = torch.zeros(DVAE_MEL.bands, dtype=torch.float64)
+        count = 0
+        for at in range(0, len(bank), step):
+            mel = ears(waveform(bank.whole(bank.order[at : at + 1])))[0].double()
+            sums, squares = sums + mel.sum(-1), squares + mel.square().sum(-1)
+            count += mel.shape[-1]
+        return cls((sums / count).float(), (squares / count).sqrt().float())

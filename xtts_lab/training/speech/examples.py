@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,12 +17,11 @@ def write_pair(folder: Path, name: str, natural: Tensor, made: Tensor, sample_ra
     folder.mkdir(parents=True, exist_ok=True)
     for kind, samples in {"natural": natural, "made": made}.items():
         pcm = (samples.detach().float().clamp(-1, 1) * 32767).round().to(torch.int16).cpu()
-        content = pcm.numpy().tobytes()
         path = folder / f"{name}-{kind}.wav"
-        files.write_with(path, lambda partial, data=content: _write(partial, data, sample_rate))
+        files.write_with(path, partial(_write, pcm.numpy().tobytes(), sample_rate))
 
 
-def _write(path: Path, content: bytes, sample_rate: int) -> None:
+def _write(content: bytes, sample_rate: int, path: Path) -> None:
     # The standard library's writer: training machines need not have libsndfile.
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
