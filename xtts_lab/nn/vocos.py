@@ -153,8 +153,12 @@ class VocosGenerator(nn.Module):
         return waveform
 
     def spectra(self, x: Tensor) -> Tensor:
-        """Vectors [B, F, W] -> complex spectra [B, K, F], in float32 at least."""
-        predicted = self.head(x).transpose(1, 2)
+        """Vectors [B, F, W] -> complex spectra [B, K, F], in float32 at least.
+
+        No autocast reaches them: in bf16 a phase of some turns is known to a tenth of a radian.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            predicted = self.head(x.to(self.head.weight.dtype)).transpose(1, 2)
         precise = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
         log_magnitude, phase = precise.chunk(2, dim=1)
         magnitude = log_magnitude.exp().clamp(max=MAX_MAGNITUDE)

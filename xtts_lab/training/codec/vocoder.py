@@ -147,7 +147,7 @@ class CodecVocoderStage:
         """Natural speech [B, T] -> codes -> speech [B, about T]."""
         self.ears.to(samples.device)
         self.dvae.to(samples.device)
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
             mel = self.ears(samples) / self.dvae.mel.mel_stats.unsqueeze(-1)
             codes = self.dvae.encode(mel)
             inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)

@@ -143,8 +143,9 @@ class CtcStage:
     def _through_codes(dvae: Dvae, mel: Tensor) -> Tensor:
         """What the DVAE's codes keep of a mel [B, M, F]."""
         dvae.to(mel.device)
-        codes = dvae.encode(mel / dvae.mel.mel_stats.unsqueeze(-1))
-        return dvae.log_mel(codes)[..., : mel.shape[-1]].float()
+        with torch.autocast(mel.device.type, enabled=False):
+            codes = dvae.encode(mel / dvae.mel.mel_stats.unsqueeze(-1))
+            return dvae.log_mel(codes)[..., : mel.shape[-1]]
 
     def _told(self, mel: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         frames = self.ears.frames(batch["lengths"])
