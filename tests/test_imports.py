@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": BASE | {"runs", "statistics"},
     "tracking": BASE | {"report"},
     "analysis": BASE | {"report"},
-    "cli": BASE | SOUND | {"api", "experiment", "report", "runs", "tracking", "training"},
+    "cli": BASE | SOUND | {"api", "data", "experiment", "report", "runs", "tracking", "training"},
     "__init__": {"api"},
 }
 
