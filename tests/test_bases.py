@@ -98,12 +98,12 @@ def test_every_quantity_has_the_bounds_that_its_unit_implies(spec: dict[str, Any
     }  # fmt: skip
     for metric_id, info in metric_info(metric_uses([spec], WHERE)).items():
         if info.unit in implied:
-            assert (info.low, info.high) == implied[info.unit], metric_id
+            assert info.bounds == implied[info.unit], metric_id
         elif info.unit == "ratio":
-            assert info.low == 0.0, metric_id
+            assert info.bounds[0] == 0.0, metric_id
             rate = metric_id.startswith(("wer.", "cer.")) or metric_id.endswith("cer_sd")
-            assert info.high == (math.inf if rate else 1.0), metric_id
+            assert info.bounds[1] == (math.inf if rate else 1.0), metric_id
         else:
             assert info.unit == "semitones", metric_id
             spread = not metric_id.endswith("f0_median_semitones")
-            assert info.low == (0.0 if spread else -math.inf), metric_id
+            assert info.bounds[0] == (0.0 if spread else -math.inf), metric_id

@@ -32,7 +32,7 @@ class MetricInfo:
 
     `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
     sums, and this turns the totals of its components into values. `least`: the scored trials of a
-    language below which it has no value. `low`, `high`: the least and the most that it can be.
+    language below which it has no value. `bounds`: the least and the most that it can be.
     """
 
     unit: str
@@ -40,13 +40,7 @@ class MetricInfo:
     grouped: bool = False
     pool: Pool | None = None
     least: int = 0
-    low: float = -inf
-    high: float = inf
-
-    @property
-    def is_share(self) -> bool:
-        """Whether it lies between 0 and 1."""
-        return self.low == 0.0 and self.high == 1.0
+    bounds: tuple[float, float] = (-inf, inf)
 
 
 UNKNOWN = MetricInfo("", "none")

@@ -44,15 +44,13 @@ class MetricUse:
 
     def info(self, quantity: str) -> MetricInfo:
         """Return what the statistics must know of a quantity."""
-        low, high = self.metric.bounds.get(quantity, ANYTHING)
         return MetricInfo(
             unit=self.metric.units.get(quantity, ""),
             direction=self.metric.directions[quantity],
             grouped=self.metric.level == "repeats",
             pool=self.pool(quantity),
             least=self.metric.least.get(quantity, 0),
-            low=low,
-            high=high,
+            bounds=self.metric.bounds.get(quantity, ANYTHING),
         )
 
     @property

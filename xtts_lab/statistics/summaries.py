@@ -77,7 +77,7 @@ def summarise(
 def bounded(ends: tuple[float, float], known: MetricInfo) -> tuple[float, float]:
     """Return the ends of an interval of a level, no further than the quantity can go."""
     low, high = ends
-    return max(low, known.low), min(high, known.high)
+    return max(low, known.bounds[0]), min(high, known.bounds[1])
 
 
 def compare(
