@@ -65,7 +65,7 @@ def test_the_log_mel_is_that_of_the_power() -> None:
 
 @pytest.mark.parametrize("wrong", [{"codes": 99}, {"code_width": 4}, {"levels": (5, 1, 20)}])
 def test_a_grid_must_fit_its_sizes(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="grid|levels"):
+    with pytest.raises(ValueError, match=r"grid|levels"):
         Dvae(replace(GRID, **wrong))  # type: ignore[arg-type]
 
 

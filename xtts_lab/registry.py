@@ -19,6 +19,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
         "command": "xtts_lab.systems.command:CommandSystem",
         "coqui": "xtts_lab.systems.coqui:CoquiSystem",
+        "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
         "null": "xtts_lab.systems.null:NullSystem",

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from xtts_lab import files
+from xtts_lab.audio import sha256
 from xtts_lab.checkpoint.config_json import from_json
+from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.checkpoint.reading import read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
+from xtts_lab.types import ModelSizes
+from xtts_lab.vocoders.base import Vocoder
 
 DVAE = "dvae.safetensors"
 VOCODER = "vocoder.safetensors"
@@ -47,6 +55,40 @@ def load_dvae(path: Path) -> Dvae:
             f"{path.name}: its tensors are not those of its DVAE ({reason})"
         ) from error
     return dvae.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True, eq=False)
+class Codec:
+    """A DVAE and the vocoder that was trained on what it keeps; in fp32, on the CPU."""
+
+    dvae: Dvae
+    vocoder: Vocoder
+
+    @torch.inference_mode()
+    def copy(self, samples: Tensor) -> Tensor:
+        """Speech [B, T] at the DVAE's rate -> codes -> speech [B, about T] at the vocoder's."""
+        codes = self.dvae(samples)
+        inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
+        made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
+        return made
+
+
+def sizes(dvae: Dvae) -> ModelSizes:
+    """What a DVAE decides about the vocoder beside it; states and speaker vectors it has none."""
+    return ModelSizes(1, dvae.config.codes, 1, dvae.config.bands)
+
+
+def load_codec(folder: Path) -> Codec:
+    """Read a codec folder. `UsageError` where its parts are absent or not of one training."""
+    dvae = load_dvae(folder / DVAE)
+    if not (folder / VOCODER).is_file():
+        raise UsageError(f"{VOCODER}: no such file in {folder}; train a vocoder first")
+    part, vocoder, trained_with = load_part(folder / VOCODER, "vocoders", sizes(dvae))
+    if not isinstance(vocoder, Vocoder) or vocoder.reads == "states":
+        raise UsageError(f"{VOCODER}: holds a {part.name}, which reads the GPT's states, not codes")
+    if trained_with != sha256(folder / DVAE):
+        raise UsageError(f"{VOCODER}: was trained beside another DVAE than the {DVAE} in {folder}")
+    return Codec(dvae, vocoder)
 
 
 def _header(path: Path) -> Any:

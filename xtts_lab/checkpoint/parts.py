@@ -23,7 +23,7 @@ from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
 from xtts_lab.checkpoint.reading import read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.model import Kind, ModelConfig, XttsModel, build
-from xtts_lab.types import Json, Part
+from xtts_lab.types import Json, ModelSizes, Part
 from xtts_lab.yaml_file import Where
 
 FORMAT = "xtts_lab.part"
@@ -182,6 +182,20 @@ def save_module(
         "trained_with": trained_with or "",
     }
     save_file(tensors, path, header)
+
+
+def load_part(path: Path, kind: Kind, sizes: ModelSizes) -> tuple[Part, nn.Module, str]:
+    """Read a part that `save_module` wrote: its name and settings, itself, and `trained_with`.
+
+    In fp32 and `eval` mode; nothing in it wants a gradient. Raises `UsageError` for other files.
+    """
+    header = _header(path, kind, None)
+    module: nn.Module = build(kind, header.part, sizes)
+    choice = Choice(kind, header.part, path, own=False)
+    check_weights(choice, module)
+    tensors = read_safetensors(path)
+    module.load_state_dict({n: t.float() for n, t in tensors.items() if n != _EMPTY}, strict=True)
+    return header.part, module.eval().requires_grad_(False), header.trained_with
 
 
 @dataclass(frozen=True)

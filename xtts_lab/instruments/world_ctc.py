@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.types import Clip, Failure, Json
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _MIN_S = 0.1
 SHIPPED = Path(__file__).parent.parent / "weights" / "world_ctc.safetensors"
 
 
-class WorldCtc:
+class WorldCtc(BaseInstrument):
     """Write down the sounds of a clip in its known language, as IPA without stress or spaces.
 
     Trained on the synthetic worlds of `xtts-lab corpus`, on natural and on coded speech: it is a
@@ -39,6 +40,7 @@ class WorldCtc:
     """
 
     uses_language = True
+    free_settings = frozenset({"weights"})
 
     def __init__(self, *, weights: Path | None = None, device: str = "auto") -> None:
         self._weights, self._device = weights or SHIPPED, device
@@ -53,7 +55,7 @@ class WorldCtc:
         """The languages that it was trained on."""
         return self._knowledge.languages
 
-    @property
+    @cached_property
     def identity(self) -> Mapping[str, Json]:
         return {
             "name": "world_ctc",

@@ -153,7 +153,7 @@ class Cer(_ErrorRate):
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        return {"normaliser": VERSION} if self.instrument else super().identity
+        return {"normaliser": VERSION if self.instrument else NORMALISER_VERSION}
 
     def detail(self, trials: Sequence[Evidence]) -> Mapping[str, Json]:
         """Return both texts of one trial as they were compared, and by which rules."""

@@ -31,7 +31,7 @@ from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
 from xtts_lab.training.speech.examples import write_pair
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
-from xtts_lab.types import ModelSizes, Part
+from xtts_lab.types import Part
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.yaml_file import Where
 
@@ -125,7 +125,11 @@ class CodecVocoderStage:
         return {"mel": total / self._validation_batches}
 
     def export(self, folder: Path) -> None:
-        """Write `vocoder.safetensors`, and some natural and copied speech to listen to."""
+        """Write `vocoder.safetensors` and the DVAE beside it, which make a codec folder.
+
+        And some natural and copied speech, to listen to.
+        """
+        files.copy(self._dvae_file, folder / codec.DVAE)
         beside = sha256(self._dvae_file)
         files.write_with(
             folder / codec.VOCODER,
@@ -157,8 +161,7 @@ class CodecVocoderStage:
 
 
 def _built(part: Part, dvae: Dvae) -> Vocoder:
-    sizes = ModelSizes(1, dvae.config.codes, 1, dvae.config.bands)
-    made: Vocoder = build("vocoders", part, sizes)
+    made: Vocoder = build("vocoders", part, codec.sizes(dvae))
     if made.reads == "states":
         raise UsageError(f"stage.vocoder: '{part.name}' reads the GPT's states, not codes or mel")
     if not list(made.parameters()):
