@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiment": BASE | {"audio", "data"},
     "report": BASE,
     "analysis": BASE | {"report"},
-    "cli": BASE | SOUND | {"api", "experiment", "report"},
+    "cli": BASE | SOUND | {"api", "experiment", "report", "training"},
     "__init__": {"api"},
 }
 
