@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.text_support import builtin_texts, number_like
 from xtts_lab.data.sentences import builtin
 from xtts_lab.errors import UsageError
-from xtts_lab.text.differences import FAILS, Row, markdown_table, touching
-from xtts_lab.text.differences_table import ROWS
+from xtts_lab.text.coqui.differences import FAILS, Row, markdown_table, touching
+from xtts_lab.text.coqui.table import ROWS
 from xtts_lab.text.languages import base_language
 from xtts_lab.text.normalise import normalise, prepare
 from xtts_lab.types import LANGUAGES

@@ -37,7 +37,7 @@ def _stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def write(path: Path, **changes: Any) -> str:
     content = {"name": "line", "stage": {"name": "line"}, "training": LOOP, **changes}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     return str(path)
 
 

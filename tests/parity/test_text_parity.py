@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.text_support import builtin_texts, number_like, published_vocabulary, train_vocabulary
 from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
-from xtts_lab.text.differences import FAILS, touching
-from xtts_lab.text.differences_table import ROWS
+from xtts_lab.text.coqui.differences import FAILS, touching
+from xtts_lab.text.coqui.table import ROWS
 from xtts_lab.text.languages import base_language
 from xtts_lab.text.normalise import prepare
 from xtts_lab.text.tokenizer import XttsTokenizer

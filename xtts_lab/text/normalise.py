@@ -1,24 +1,20 @@
 """Text as it is spoken: lower case, numbers and symbols as words, one space between words.
 
 Equal to the reference implementation's `multilingual_cleaners` wherever that is right; every
-deliberate difference stands in `differences.py` and in docs/text.md.
+deliberate difference stands in `coqui/differences.py` and in docs/text.md.
 """
 
 from __future__ import annotations
 
 import re
 
-from xtts_lab.text import (
-    abbreviations,
-    chinese_numbers,
-    coqui,
-    japanese,
-    numbers,
-    romanise,
-    symbols,
-)
+from xtts_lab.text import abbreviations, romanise, symbols
 from xtts_lab.text.characters import brackets_to_spaces, clean
+from xtts_lab.text.chinese import reading as chinese
+from xtts_lab.text.coqui import front_end as coqui
+from xtts_lab.text.japanese import reading as japanese
 from xtts_lab.text.languages import base_language
+from xtts_lab.text.numbers import reading as numbers
 
 
 def normalise(text: str, language: str, coqui_compat: bool = False) -> str:
@@ -46,7 +42,7 @@ def prepare(text: str, language: str, coqui_compat: bool = False) -> str:
 
 def _spoken(text: str, base: str) -> str:
     if base == "zh":
-        return _collapse(chinese_numbers.read_numbers(text.lower()))
+        return _collapse(chinese.read_numbers(text.lower()))
     if base == "ja":
         return _collapse(japanese.read_numbers(text))
     text = abbreviations.expand(text, base)

@@ -17,8 +17,11 @@ class Processes:
     """This process, its device, and the others that train the same model (gloo or NCCL)."""
 
     def __init__(self, devices: Sequence[str], count: int = 1) -> None:
-        """`devices`: `cpu` for all, or a `cuda:N` for each. Several processes have been started by then
-        (`jobs.py`), with `LOCAL_RANK` and the address of the first in their environment."""
+        """`devices`: `cpu` for all, or a `cuda:N` for each.
+
+        Several processes have been started by then (`jobs.py`), with `LOCAL_RANK` and the address
+        of the first in their environment.
+        """
         cuda = devices[0].startswith("cuda")
         self.fabric: Any = _fabric()(
             accelerator="cuda" if cuda else "cpu",

@@ -1,0 +1,1 @@
+"""Chinese numerals, and everything with digits in a Chinese text."""

@@ -1,0 +1,75 @@
+"""Every deliberate difference from the reference implementation's text front end.
+
+A rule says why, and which texts it may touch; its rows are examples that tests hold on both sides.
+docs/text.md shows the same table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from xtts_lab.text.characters import clean
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A kind of difference; `patterns` finds the texts that it may touch, by base language.
+
+    The entry "*" serves the languages that have none of their own.
+    """
+
+    name: str
+    reason: str
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+    def touches(self, text: str, base: str) -> bool:
+        """Return whether this rule may make `text` differ from the reference's reading."""
+        pattern = self.patterns.get(base) or self.patterns.get("*")
+        return pattern is not None and re.search(pattern, text, re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An example: what the BPE sees after the tag, the reference's way and ours."""
+
+    rule: str
+    language: str
+    text: str
+    reference: str
+    ours: str
+
+
+FAILS = "(fails)"
+"""The reference's side of a row on which it raises an exception."""
+
+
+def touching(text: str, base: str) -> Iterator[Rule]:
+    """Yield the rules that may make `text` differ from the reference's reading."""
+    from xtts_lab.text.coqui.rules import RULES
+
+    text = text.replace('"', "")  # dropped on both sides before anything is read
+    for rule in RULES:
+        if rule.touches(text, base) or (rule.name == "characters" and clean(text) != text):
+            yield rule
+
+
+def markdown_table() -> str:
+    """Return the table of docs/text.md."""
+    from xtts_lab.text.coqui.rules import RULES
+    from xtts_lab.text.coqui.table import ROWS
+
+    reasons = {rule.name: rule.reason for rule in RULES}
+    lines = ["| rule | language | text | reference | ours | reason |", "| --- " * 6 + "|"]
+    for row in ROWS:
+        cells = (row.rule, row.language, row.text, row.reference, row.ours, reasons[row.rule])
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    visible = (
+        text.encode("unicode_escape").decode() if "\u0301" in text or "\u200b" in text else text
+    )
+    return visible.replace("|", "\\|")

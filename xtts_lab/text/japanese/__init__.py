@@ -1,0 +1,1 @@
+"""Everything with digits in a Japanese text."""
