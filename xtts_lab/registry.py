@@ -29,6 +29,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "conditioners": {
         "code_prompt": "xtts_lab.conditioners.code_prompt:CodePromptConditioner",
         "encoder_sequence": "xtts_lab.conditioners.encoder_sequence:EncoderSequenceConditioner",
+        "learned_vector": "xtts_lab.conditioners.learned_vector:LearnedVectorConditioner",
         "no_reference": "xtts_lab.conditioners.no_reference:NoReferenceConditioner",
         "perceiver": "xtts_lab.conditioners.perceiver:PerceiverConditioner",
         "speaker_embedding": "xtts_lab.conditioners.speaker_embedding:SpeakerEmbeddingConditioner",
@@ -70,7 +71,10 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
-    "stages": {},
+    "stages": {
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
+    },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
         "manifest": "xtts_lab.data.manifest:ManifestTexts",

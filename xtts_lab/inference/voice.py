@@ -72,7 +72,7 @@ def clone(
 
 def _voice_of_nobody(model: XttsModel) -> ClonedVoice:
     prefix = _condition(model, torch.zeros(1, 0, device=model.device))
-    nobody = torch.zeros(model.config.speaker_encoder.embedding)
+    nobody = torch.zeros(model.config.sizes.embedding)
     return ClonedVoice(Voice(prefix, nobody), 0.0, 0.0)
 
 
