@@ -12,7 +12,7 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.torchaudio_cpu import import_torchaudio
-from xtts_lab.types import LANGUAGES, Audio, Failure, Json, Request, Synthesis, Timings
+from xtts_lab.types import Audio, Failure, Json, Request, Synthesis, Timings
 
 CONDITIONING_RATE = 22_050
 """Hz: what the reference loads references at."""
@@ -27,7 +27,6 @@ class CoquiSystem:
     sentence, for weights that never stop.
     """
 
-    languages = frozenset(LANGUAGES)
     sample_rate = 24_000
 
     def __init__(
@@ -45,6 +44,11 @@ class CoquiSystem:
         self._device = device
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Those that the checkpoint's vocabulary has a tag for."""
+        return self._source.languages
 
     @property
     def weights_random(self) -> bool:
