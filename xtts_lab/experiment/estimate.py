@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from xtts_lab.cache import cache_dir
-from xtts_lab.experiment.keys import digest
 from xtts_lab.experiment.plan import Plan
-from xtts_lab.experiment.store import Cache, RunFolder
+from xtts_lab.runs.keys import digest
+from xtts_lab.runs.store import Cache, RunFolder
 
 KIND = "costs"
 LISTED = 6

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.measuring import Batch, Need, key_of, perform, uses_language
+from xtts_lab.experiment.judging import Batch, Need, key_of, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
-from xtts_lab.experiment.store import Cache, RunFolder
+from xtts_lab.runs.journal import Journal
+from xtts_lab.runs.store import Cache, RunFolder
 from xtts_lab.types import Clip
 
 
