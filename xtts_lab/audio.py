@@ -121,7 +121,7 @@ def require_file(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else _reason(error)
+        reason = _reason(error)
     else:
         if stat.S_ISREG(mode):
             return
@@ -136,10 +136,11 @@ def unreadable(path: Path, error: BaseException) -> AudioError:
 
 def _reason(error: BaseException) -> str:
     # libsndfile's messages repeat the absolute path, which would differ from run to run.
+    absent = isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError)
+    if absent or "System error" in str(error):
+        return "no such file, or no right to read it"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    if "System error" in str(error):
-        return "no right to read it"
     text = str(error)
     return text.rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__
 

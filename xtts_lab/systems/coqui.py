@@ -42,14 +42,10 @@ class CoquiSystem(BaseSystem):
         from xtts_lab.checkpoint.inspecting import inspect
 
         self._source = inspect(checkpoint)
+        self.languages = self._source.languages
         self._device = device
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """Those that the checkpoint's vocabulary has a tag for."""
-        return self._source.languages
 
     @property
     def weights_random(self) -> bool:

@@ -60,6 +60,7 @@ class XttsSystem(BaseSystem):
             raise UsageError(f"max_codes: must be at least 1, not {max_codes}")
         written = {"conditioner": conditioner, "vocoder": vocoder, "sampling": sampling}
         self._parts = XttsParts.resolve(checkpoint, written, Where(Document("xtts")))
+        self.languages = self._parts.source.languages
         if voice is not None and not self._parts.conditioner.own:
             raise UsageError("voice: studio voices were made by the checkpoint's own conditioner")
         self._device = device
@@ -77,11 +78,6 @@ class XttsSystem(BaseSystem):
 
         resolved = XttsParts.resolve(str(settings["checkpoint"]), settings, where)
         return {**settings, **resolved.spec}
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """Those that the checkpoint's vocabulary has a tag for."""
-        return self._parts.source.languages
 
     @property
     def sample_rate(self) -> int:
