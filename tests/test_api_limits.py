@@ -142,9 +142,7 @@ def test_parts_that_hear_nothing_are_refused(conditioner: dict[str, Any], tmp_pa
 
 
 def test_a_reference_that_is_not_there_is_named(model: XTTS, tmp_path: Path) -> None:
-    with pytest.raises(
-        AudioError, match=r"^absent\.wav: .* \(no such file, or no right"
-    ):
+    with pytest.raises(AudioError, match=r"^absent\.wav: .* \(no such file, or no right"):
         model.clone_voice([tmp_path / "absent.wav"])
     with pytest.raises(AudioError, match=r"\(it is a folder\)"):
         model.clone_voice([tmp_path])
