@@ -14,6 +14,7 @@ from xtts_lab.conditioners.base import Conditioner, Intake
 from xtts_lab.errors import UsageError
 from xtts_lab.types import ModelSizes
 
+
 class CodePromptConditioner(Conditioner):
     """The DVAE's codes of the references as a prefix, with an embedding of its own; no text.
 

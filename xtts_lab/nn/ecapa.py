@@ -59,7 +59,8 @@ class Res2Block(nn.Module):
             parts[index] = group(parts[index] + (parts[index - 1] if index > 1 else 0.0))
         y = self.after(torch.cat(parts, dim=1))
         gate = torch.sigmoid(self.excite(functional.relu(self.squeeze(y.mean(dim=2)))))
-        return x + y * gate.unsqueeze(-1)
+        added: Tensor = x + y * gate.unsqueeze(-1)
+        return added
 
 
 class ContextPooling(nn.Module):

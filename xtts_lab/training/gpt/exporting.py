@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import nn
+
 from xtts_lab.checkpoint import codec, native
 from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.conditioners.base import Conditioner
@@ -14,6 +16,7 @@ from xtts_lab.model import ModelConfig, TextDefaults, XttsModel, part
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.gpt.codes import VOCABULARY
+from xtts_lab.types import Part
 
 CHUNK_S = 6.0
 """References are cut where the longest of training ended."""
@@ -32,7 +35,8 @@ class Languages:
         hours = sum(
             float(c.split("train")["samples"].sum()) / c.sample_rate / 3600 for c in corpora
         )
-        titles = ", ".join(f"{c.card.get('name')} ({c.card.get('hash', 'no hash')})" for c in corpora)
+        cards = [corpus.card for corpus in corpora]
+        titles = ", ".join(f"{card.get('name')} ({card.get('hash', 'no hash')})" for card in cards)
         return cls(tuple(sorted(names)), f"Trained on {hours:.1f} hours of {titles}.")
 
 
@@ -51,7 +55,8 @@ def export_run(
     one by now, else Griffin-Lim.
     """
     dvae = codec.load_dvae(codes / codec.DVAE)
-    chosen, module = part("vocoders", "griffin_lim"), None
+    chosen: Part = part("vocoders", "griffin_lim")
+    module: nn.Module | None = None
     if vocoder is not None and (vocoder / codec.VOCODER).is_file():
         chosen, module, _ = load_part(vocoder / codec.VOCODER, "vocoders", config.sizes)
     whole = replace(
@@ -67,7 +72,7 @@ def export_run(
     model.conditioner.load_state_dict(conditioner.state_dict())
     model.dvae = dvae
     if module is not None:
-        model.vocoder = module
+        model.vocoder.load_state_dict(module.state_dict())
     fresh = folder / ".export"
     shutil.rmtree(fresh, ignore_errors=True)
     native.export(fresh, model, codes / VOCABULARY, note=languages.note, name=folder.name)
