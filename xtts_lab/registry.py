@@ -70,7 +70,11 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
-    "stages": {},
+    "stages": {
+        "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
+        "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+    },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
         "manifest": "xtts_lab.data.manifest:ManifestTexts",
