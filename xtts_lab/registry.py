@@ -75,6 +75,9 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "stages": {
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
         "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
+        "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
+        "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
     },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",

@@ -30,7 +30,8 @@ class DvaeConfig:
     `kernel` is odd, `residual_blocks` at least 1. Channels double with each of the encoder's
     `layers`, from `width` on, and halve again in the decoder. With `levels` the codes are those of
     finite scalar quantisation (`nn/fsq.py`): `codes` is then their product, `code_width` their
-    number; `grid` gives such a configuration. Without, they are a codebook's, as published.
+    number; `grid` gives such a configuration. Such a DVAE also centres its mel (`centre`), which
+    makes it easier to train. Without, all is as published.
     """
 
     bands: int = 80
@@ -96,6 +97,8 @@ class ResidualBlock(nn.Module):
 class DvaeEncoder(nn.Module):
     """Normalised log mel [B, M, F] -> one vector a code, before quantisation, [B, D, N]."""
 
+    centre: Tensor | None
+
     def __init__(self, config: DvaeConfig) -> None:
         super().__init__()
         widths = [config.bands, *(config.width << i for i in range(config.layers))]
@@ -107,9 +110,10 @@ class DvaeEncoder(nn.Module):
             ResidualBlock(config.inner_width) for _ in range(config.residual_blocks)
         )
         self.output = nn.Conv1d(config.inner_width, config.code_width, 1)
+        self.register_buffer("centre", _centre(config))
 
     def forward(self, mel: Tensor) -> Tensor:
-        x = mel
+        x = mel if self.centre is None else mel - self.centre
         for downsample in self.downsample:
             x = functional.relu(downsample(x))
         for block in self.blocks:
@@ -118,8 +122,15 @@ class DvaeEncoder(nn.Module):
         return vectors
 
 
+def _centre(config: DvaeConfig) -> Tensor | None:
+    """The mean of the normalised log mel [M, 1], zero until it is measured; None as published."""
+    return torch.zeros(config.bands, 1) if config.levels else None
+
+
 class DvaeDecoder(nn.Module):
     """Codebook vectors [B, D, N] -> normalised log mel [B, M, stride * N]."""
+
+    centre: Tensor | None
 
     def __init__(self, config: DvaeConfig) -> None:
         super().__init__()
@@ -133,6 +144,7 @@ class DvaeDecoder(nn.Module):
             for inputs, outputs in pairwise(widths)
         )
         self.output = nn.Conv1d(config.width, config.bands, 1)
+        self.register_buffer("centre", _centre(config))
 
     def forward(self, vectors: Tensor) -> Tensor:
         x: Tensor = self.input(vectors)
@@ -141,7 +153,7 @@ class DvaeDecoder(nn.Module):
         for upsample in self.upsample:
             x = functional.relu(upsample(x.repeat_interleave(2, dim=-1)))
         mel: Tensor = self.output(x)
-        return mel
+        return mel if self.centre is None else mel + self.centre
 
 
 class Quantiser(nn.Module):

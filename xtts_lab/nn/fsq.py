@@ -15,9 +15,19 @@ from operator import mul
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 MARGIN = 1e-3
 """How far beyond the outermost levels the bound lies, so that they are reached with a gradient."""
+
+
+RANGE = 2.0
+"""Where 96 % of the grid's span is reached; a number far beyond feels no gradient."""
+
+
+def beyond_range(vectors: Tensor) -> Tensor:
+    """Mean square of how far vectors [B, D, N] reach beyond `RANGE`: a loss against saturation."""
+    return functional.relu(vectors.float().abs() - RANGE).square().mean()
 
 
 class Fsq(nn.Module):

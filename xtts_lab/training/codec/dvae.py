@@ -21,7 +21,8 @@ from xtts_lab.checkpoint import codec
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.ctc import greedy
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
-from xtts_lab.nn.fsq import Fsq
+from xtts_lab.nn.fsq import Fsq, beyond_range
+from xtts_lab.training.codec.beginning import begin
 from xtts_lab.training.codec.codebook import CodebookAverages, usage
 from xtts_lab.training.codec.phonemes import PhonemeHead
 from xtts_lab.training.corpora.reader import Corpus
@@ -30,9 +31,10 @@ from xtts_lab.training.losses.spectral import masked_distance
 from xtts_lab.training.recogniser.edits import Rates
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
-from xtts_lab.training.speech.ears import Ears, MelStats, frame_mask
+from xtts_lab.training.speech.ears import Ears, frame_mask
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 
+RANGE_WEIGHT = 0.1
 STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
 
 
@@ -82,8 +84,7 @@ class DvaeStage:
         self._weight_decay, self._validation_batches = weight_decay, validation_batches
         self.ears = Ears(self.banks["train"].sample_rate)
         self.dvae = _built(config)
-        stats = MelStats.of(self.banks["train"], self.ears)
-        _begin(self.dvae, stats)
+        begin(self.dvae, self.banks["train"], self.ears)
         languages = len(self.alphabet.languages)
         self.head = PhonemeHead(config.code_width, ctc_width, len(self.alphabet.symbols), languages)
         self.modules = nn.ModuleDict({"dvae": self.dvae})
@@ -96,9 +97,14 @@ class DvaeStage:
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
         parameters = list(self.modules.parameters())
+        # A codebook follows the encoder as it is; beside an averaged one it would fit nothing.
         return {
             "dvae": OptimiserGroup(
-                parameters, self._lr, (0.9, 0.98), weight_decay=self._weight_decay
+                parameters,
+                self._lr,
+                (0.9, 0.98),
+                weight_decay=self._weight_decay,
+                averaged=self.averages is None,
             )
         }
 
@@ -116,6 +122,8 @@ class DvaeStage:
         if self._ctc > 0:
             losses["ctc"] = self._ctc_loss(quantised, frames, batch)
             total = total + self._ctc * losses["ctc"]
+        if not self.averages:
+            total = total + RANGE_WEIGHT * beyond_range(vectors)
         if self.averages is not None and not continuous:
             losses["commitment"] = functional.mse_loss(vectors.float(), quantised.detach().float())
             total = total + self._commitment * losses["commitment"]
@@ -223,14 +231,6 @@ def _built(config: DvaeConfig) -> Dvae:
         return Dvae(config)
     except ValueError as error:
         raise UsageError(str(error)) from error
-
-
-@torch.no_grad()
-def _begin(dvae: Dvae, stats: MelStats) -> None:
-    """Let a new DVAE divide by the corpus's scale, and decode to its mean."""
-    dvae.mel.mel_stats.copy_(stats.scale)
-    assert dvae.decoder.output.bias is not None
-    dvae.decoder.output.bias.copy_(stats.mean / stats.scale)
 
 
 def _averages(shard: Shard, config: DvaeConfig, decay: float, dead: float) -> CodebookAverages:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from xtts_lab.checkpoint import codec
+from xtts_lab.errors import UsageError
 from xtts_lab.nn import ctc_weights
 from xtts_lab.nn.ctc import CtcConfig, CtcRecogniser, greedy
 from xtts_lab.nn.ctc_weights import Knowledge
@@ -67,7 +68,10 @@ class CtcStage:
         if dvae is not None:
             self.dvae = codec.load_dvae(context.path(dvae, "stage.dvae") / codec.DVAE)
         counts = len(self.alphabet.symbols), len(self.alphabet.languages)
-        self.config = CtcConfig(*counts, CtcConfig.bands, width, inner, layers, kernel)
+        try:
+            self.config = CtcConfig(*counts, CtcConfig.bands, width, inner, layers, kernel)
+        except ValueError as error:
+            raise UsageError(f"stage: {error}") from error
         self.recogniser = CtcRecogniser(self.config)
         self.modules = nn.ModuleDict({"recogniser": self.recogniser})
         self._context, self._seconds, self._coded = context, seconds, coded
