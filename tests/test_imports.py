@@ -12,7 +12,8 @@ import pytest
 import xtts_lab
 
 PACKAGE = Path(xtts_lab.__file__).parent
-BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files"}
+BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files",
+        "notices", "records"}  # fmt: skip
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}

@@ -12,7 +12,8 @@ from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.shared import Cache
+from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Clip
 
 
