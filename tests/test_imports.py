@@ -31,13 +31,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instruments": BASE | SOUND | {"nn"},
     "metrics": BASE | {"text"},
     "data": BASE | {"text"},
-    "statistics": BASE,
-    "runs": BASE | {"statistics"},
+    "statistics": BASE | {"metrics"},
+    "runs": BASE | {"metrics", "statistics"},
     "experiment": BASE | {"audio", "data", "runs", "statistics"},
     "report": BASE | {"runs", "statistics"},
     "tracking": BASE | {"report"},
     "analysis": BASE | {"report"},
-    "cli": BASE | SOUND | {"api", "experiment", "report", "runs", "tracking", "training"},
+    "cli": BASE | SOUND | {"api", "data", "experiment", "report", "runs", "tracking", "training"},
     "__init__": {"api"},
 }
 

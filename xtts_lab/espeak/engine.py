@@ -91,9 +91,13 @@ class Engine:
         if not heard:
             raise EspeakError(_nothing(text))
 
-    def phonemes(self, text: str, language: str) -> str:
-        """Return the IPA of a text, one line a clause; `(en)` and the like mark foreign words."""
+    def phonemes(self, text: str, language: str, *, punctuation: bool = False) -> str:
+        """Return the IPA of a text, one line a clause; `(en)` and the like mark foreign words.
+
+        With `punctuation`, a clause ends with its own mark, if any: one of , ; : . ! ? — …
+        """
         request = self._request("phonemes", text, language, None, RATE_WPM)
+        request["punctuation"] = punctuation
         return b"".join(self._ask(request)).decode()
 
     def _request(

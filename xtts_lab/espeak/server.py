@@ -62,7 +62,7 @@ def _answer_and_exit(espeak: Library, request: dict[str, Any], output: int) -> N
 def _answer(espeak: Library, request: dict[str, Any], output: int) -> None:
     espeak.set_voice(request["voice"], request["variant"])
     if request["mode"] == "phonemes":
-        phonemes = espeak.phonemes(request["text"]).encode()
+        phonemes = espeak.phonemes(request["text"], request["punctuation"]).encode()
         protocol.write_frames(output, protocol.PHONEMES, phonemes)
     else:
         espeak.synthesise(
