@@ -15,13 +15,14 @@ PACKAGE = Path(xtts_lab.__file__).parent
 BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files",
         "notices", "records"}  # fmt: skip
 SOUND = {"audio", "torchaudio_cpu"}
-BLOCKS = {"espeak", "text", "nn"}
+BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(SOUND | BLOCKS, BASE | SOUND),
     **dict.fromkeys(PARTS, BASE | SOUND | BLOCKS),
+    "kokoro": BASE | SOUND | {"espeak"},
     "model": BASE | SOUND | BLOCKS | PARTS,
     "checkpoint": BASE | SOUND | BLOCKS | PARTS | {"model"},
     "inference": BASE | SOUND | BLOCKS | PARTS | {"model"},

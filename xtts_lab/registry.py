@@ -2,7 +2,7 @@
 
 A built-in is one line here (`name: "module:Class"`); a third-party package adds its own through
 the entry-point groups `xtts_lab.systems`, `.conditioners`, `.vocoders`, `.metrics`, `.instruments`,
-`.texts` and `.speakers`. Nothing is imported before it is asked for.
+`.stages` (of training), `.texts` and `.speakers`. Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
+    "stages": {},
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
         "manifest": "xtts_lab.data.manifest:ManifestTexts",

@@ -20,6 +20,7 @@ from xtts_lab.model import ModelConfig
 
 PUBLISHED_WEIGHTS = ("model.pth", "best_model.pth")
 DVAE, DVAE_STATS = "dvae.pth", "mel_stats.pth"
+PUBLISHED_VOICES = "speakers_xtts.pth"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,20 @@ class Description:
         if not self.has_dvae:
             return None
         return remembered_sha256(self.dvae or self.weights)
+
+    def dvae_hashes(self) -> dict[str, str | None]:
+        """Return the SHA-256 of what determines codes and the mel behind them."""
+        stats = self.folder / DVAE_STATS
+        scaled = self.dvae is not None and stats.is_file()
+        return {
+            "dvae_sha256": self.dvae_sha256(),
+            "mel_stats_sha256": sha256(stats) if scaled else None,
+        }
+
+    def voices_sha256(self) -> str | None:
+        """Return the SHA-256 of the file of studio voices, where there is one."""
+        voices = self.folder / (native.VOICES if self.native else PUBLISHED_VOICES)
+        return sha256(voices) if voices.is_file() else None
 
 
 def inspect(source: str | Path) -> Description:

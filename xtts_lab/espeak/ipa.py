@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from xtts_lab.espeak.client import EspeakError
 from xtts_lab.espeak.engine import Engine
@@ -24,9 +25,18 @@ def to_ipa(engine: Engine, text: str, language: str) -> str:
 
     Raises `EspeakError` for an unknown language and for text without anything to say.
     """
-    clauses = engine.phonemes(text, language, punctuation=True).split("\n")
-    plain = _LANGUAGE_SWITCH.sub("", " ".join(clauses))
-    ipa = " ".join(unicodedata.normalize("NFC", plain).split())
-    if not any(character.isalpha() for character in ipa):
+    (ipa,) = to_ipa_each(engine, [text], language)
+    if not ipa:
         raise EspeakError(f"there is nothing to say in {text[:40]!r}")
     return ipa
+
+
+def to_ipa_each(engine: Engine, texts: Sequence[str], language: str) -> list[str]:
+    """Return `to_ipa` of each text, in one round; empty where there is nothing to say in it."""
+    return [_joined(clauses) for clauses in engine.phonemes_of(texts, language, punctuation=True)]
+
+
+def _joined(clauses: str) -> str:
+    plain = _LANGUAGE_SWITCH.sub("", clauses)
+    ipa = " ".join(unicodedata.normalize("NFC", plain).split())
+    return ipa if any(character.isalpha() for character in ipa) else ""

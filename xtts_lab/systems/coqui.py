@@ -30,6 +30,8 @@ class CoquiSystem(BaseSystem):
 
     sample_rate = 24_000
 
+    free_settings = frozenset({"checkpoint"})
+
     def __init__(
         self, *, checkpoint: Path, device: str = "auto", max_codes: int | None = None
     ) -> None:

@@ -42,6 +42,9 @@ class XttsSystem(BaseSystem):
 
     languages = frozenset(LANGUAGES)
 
+    free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
+    batch_settings = frozenset({"batch_size"})
+
     def __init__(
         self,
         *,
@@ -113,7 +116,10 @@ class XttsSystem(BaseSystem):
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        return {"version": ENGINE_VERSION, **self._parts.hashes()}
+        voices: dict[str, Json] = {}
+        if self._voice_name is not None:
+            voices["voices_sha256"] = self._parts.source.voices_sha256()
+        return {"version": ENGINE_VERSION, **self._parts.hashes(), **voices}
 
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
         for start in range(0, len(requests), self._batch_size):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from xtts_lab.espeak.client import EspeakError
 from xtts_lab.espeak.engine import RATE_WPM, SAMPLE_RATE, Engine
-from xtts_lab.espeak.ipa import to_ipa
+from xtts_lab.espeak.ipa import to_ipa_each
 from xtts_lab.espeak.variants import draw
 from xtts_lab.training.corpora import folder
 from xtts_lab.training.corpora.nuisance import resampled
@@ -34,11 +33,12 @@ class Formant16:
         # Synthetic speakers of experiments have seeds below 2^40 * 10^5.
         return {"variant": 2**60 + int(source.random() * 2**40)}
 
-    def prepare(self, text: str, language: str) -> dict[str, str] | None:
-        try:
-            return {"phonemes": to_ipa(self._engine, text, language)}
-        except EspeakError:
-            return None
+    def prepare(self, texts: Sequence[str], language: str) -> list[dict[str, str] | None]:
+        spoken = to_ipa_each(self._engine, texts, language)
+        return [{"phonemes": ipa} if ipa else None for ipa in spoken]
+
+    def ready(self) -> None:
+        """Nothing to make: espeak-ng is a wheel."""
 
     def renderer(self, device: str) -> FormantRenderer:  # noqa: ARG002  espeak-ng needs no device
         return FormantRenderer(self._engine)

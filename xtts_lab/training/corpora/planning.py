@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -120,26 +120,37 @@ def _items(
     count = min(len(left), LANGUAGES_A_SPEAKER)
     spoken = [left.pop(int(source.random() * len(left))) for _ in range(count)]
     enrolment = 0 if person.split == "train" else ENROLMENT
+    indices = range(recipe.utterances + enrolment)
+    said: dict[int, dict[str, str]] = {}
+    for place, language in enumerate(spoken):
+        said |= _texts(world, avoid, person, language, indices[place::count])
     return [
-        _item(world, avoid, person, spoken[index % count], index, index >= recipe.utterances)
-        for index in range(recipe.utterances + enrolment)
+        _row(person, spoken[index % count], index, index >= recipe.utterances) | said[index]
+        for index in indices
     ]
 
 
-def _item(
+def _texts(
     world: World,
     avoid: frozenset[str],
     person: _Person,
     language: str,
-    index: int,
-    enrolment: bool,
-) -> dict[str, Any]:
-    name = f"{person.name}-{index:03d}"
-    source = random.Random(f"{name} text")
-    columns = None
-    while columns is None:
-        text = draw_text(source, language, person.split, avoid=avoid)
-        columns = world.prepare(text, language)
+    indices: Sequence[int],
+) -> dict[int, dict[str, str]]:
+    """Draw the texts of a speaker's items in a language: each from its own source, all at once."""
+    sources = {index: random.Random(f"{_name(person, index)} text") for index in indices}
+    done: dict[int, dict[str, str]] = {}
+    while missing := [index for index in indices if index not in done]:
+        texts = [draw_text(sources[i], language, person.split, avoid=avoid) for i in missing]
+        prepared = world.prepare(texts, language)
+        for index, text, columns in zip(missing, texts, prepared, strict=True):
+            if columns is not None:
+                done[index] = {"text": text, **columns}
+    return done
+
+
+def _row(person: _Person, language: str, index: int, enrolment: bool) -> dict[str, Any]:
+    name = _name(person, index)
     circumstances = nuisance.draw(random.Random(f"{name} nuisance"))
     return {
         "id": name,
@@ -147,10 +158,12 @@ def _item(
         "speaker": person.name,
         "split": person.split,
         "role": "enrolment" if enrolment else "utterance",
-        "text": text,
-        **columns,
         **nuisance.details(circumstances),
     }
+
+
+def _name(person: _Person, index: int) -> str:
+    return f"{person.name}-{index:03d}"
 
 
 def _card(

@@ -44,6 +44,8 @@ def render(
     plan = pd.read_parquet(layout.plan_path(folder))
     shards = sorted(set(plan["shard"].tolist()))
     missing = [shard for shard in shards if layout.shard_lengths(folder, shard) is None]
+    if missing:
+        world(layout.read_card(folder)["name"]).ready()
     deadline = time.time() + 60 * minutes if minutes else float("inf")
     indexed = time.monotonic()
     work = _rendered(folder, missing, devices, workers, deadline)

@@ -75,7 +75,7 @@ def _words_in_a_row(source: random.Random, language: str) -> str:
     """Return words with a comma here and there, and a mark at the end."""
     words = vocabulary(language)
     low, high = (
-        (8, 28) if language in _IDEOGRAPHIC else (12, 40) if language in _SYLLABIC else (25, 90)
+        (8, 28) if language in _IDEOGRAPHIC else (12, 40) if language in _SYLLABIC else (28, 80)
     )
     wanted = low + (high - low) * source.random()
     comma, *ends = _MARKS.get(language, list(",.?!"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from xtts_lab.errors import UsageError
@@ -49,11 +49,15 @@ class World(Protocol):
         """Draw what determines a voice, JSON-like."""
         ...
 
-    def prepare(self, text: str, language: str) -> dict[str, str] | None:
-        """Return the columns that a text adds to the plan, `phonemes` among them.
+    def prepare(self, texts: Sequence[str], language: str) -> list[dict[str, str] | None]:
+        """Return the columns that each text adds to the plan, `phonemes` among them.
 
         None for a text that cannot be spoken: another is drawn.
         """
+        ...
+
+    def ready(self) -> None:
+        """Make what all renderers read, once, before their processes start."""
         ...
 
     def renderer(self, device: str) -> Renderer: ...
