@@ -12,8 +12,19 @@ import pytest
 import xtts_lab
 
 PACKAGE = Path(xtts_lab.__file__).parent
-BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files",
-        "notices", "records"}  # fmt: skip
+BASE = {
+    "types",
+    "errors",
+    "registry",
+    "config",
+    "yaml_file",
+    "cache",
+    "device",
+    "files",
+    "language_codes",
+    "notices",
+    "records",
+}
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}
