@@ -126,6 +126,7 @@ class XTTS:
             own.top_p,
             own.repetition_penalty,
             coqui_compat=self.coqui_compat,
+            guidance=own.guidance,
         )
 
     def voice(self, name: str) -> Voice:
@@ -275,6 +276,7 @@ class XTTS:
                 drawn,
                 max_codes,
                 codes,
+                len(before),
             )
             for index, piece in enumerate(pieces)
         ]

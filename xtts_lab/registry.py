@@ -23,6 +23,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
+        "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
         "xtts": "xtts_lab.systems.xtts:XttsSystem",
