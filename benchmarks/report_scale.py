@@ -23,11 +23,12 @@ import soundfile
 import yaml
 
 from xtts_lab import report
-from xtts_lab.experiment.claims import Claim
 from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.spec import ExperimentSpec
-from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
-from xtts_lab.experiment.verdicts import judge
+from xtts_lab.metrics.info import MetricInfo
+from xtts_lab.statistics.claim import Claim
+from xtts_lab.statistics.summaries import compare, summarise
+from xtts_lab.statistics.verdicts import judge
 from xtts_lab.types import LANGUAGES
 
 SPEAKERS, SENTENCES, REPEATS = 20, 125, 2

@@ -20,8 +20,8 @@ from typing import Any
 
 from xtts_lab import audio
 from xtts_lab.data.sentences import builtin
-from xtts_lab.instruments.whisper import Whisper
-from xtts_lab.instruments.whisper_weights import locate
+from xtts_lab.instruments.whisper.recogniser import Whisper
+from xtts_lab.instruments.whisper.weights import locate
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.types import Clip, Request, Synthesis
 

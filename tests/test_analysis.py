@@ -11,9 +11,9 @@ import pytest
 from tests.test_report import METRICS, make_run
 from tests.test_report_sections import SWEPT, make_rich_run
 from xtts_lab import analysis
+from xtts_lab import tracking as sinks
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
-from xtts_lab.report import sinks
 from xtts_lab.report.load import load
 
 

@@ -14,14 +14,14 @@ import yaml
 
 from tests.test_report import Page
 from xtts_lab.cli import run_app
-from xtts_lab.data.published import names, published
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment import compare_runs
-from xtts_lab.experiment.against_published import compare_published
 from xtts_lab.experiment.run import metric_info
-from xtts_lab.experiment.run_tables import RunTables, read_tables
 from xtts_lab.experiment.spec import resolve
-from xtts_lab.experiment.statistics import compare, summarise
+from xtts_lab.runs import compare as compare_runs
+from xtts_lab.runs.against_published import compare_published
+from xtts_lab.runs.published import names, published
+from xtts_lab.runs.reading import RunTables, read_tables
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.yaml_file import Document, Where, read
 
 SPEAKERS, SENTENCES = 12, 24
@@ -317,7 +317,7 @@ def test_the_paper_preset_resolves_on_manifests(
 
 
 def _uses(experiment: Any) -> Any:
-    from xtts_lab.experiment.metric_use import metric_uses
+    from xtts_lab.runs.metric_use import metric_uses
 
     return metric_uses(experiment.spec.metrics, Where(experiment.document))
 

@@ -145,7 +145,7 @@ def test_evidence_is_taken_once_per_audio_and_kept(tmp_path: Path) -> None:
 
 
 def test_a_locked_folder_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from xtts_lab.experiment.store import RunFolder
+    from xtts_lab.runs.store import RunFolder
 
     with RunFolder(tmp_path / "x").locked():
         file = _write(tmp_path, metrics=QUICK)

@@ -17,9 +17,9 @@ import torch
 
 from xtts_lab import audio
 from xtts_lab.errors import UsageError
-from xtts_lab.instruments import whisper_offline
 from xtts_lab.instruments.resemblyzer import Resemblyzer
-from xtts_lab.instruments.whisper import Whisper
+from xtts_lab.instruments.whisper import offline as whisper_offline
+from xtts_lab.instruments.whisper.recogniser import Whisper
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.text.scoring import normalise
 from xtts_lab.types import Audio, Clip, Failure, Request, Synthesis
@@ -74,7 +74,7 @@ def eval_clips(pack: Path, language: str, source: str) -> list[dict[str, str]]:
 def test_constructing_and_refusing_load_no_torch() -> None:
     code = (
         "import sys\n"
-        "from xtts_lab.instruments.whisper import Whisper\n"
+        "from xtts_lab.instruments.whisper.recogniser import Whisper\n"
         "from xtts_lab.instruments.resemblyzer import Resemblyzer\n"
         "Whisper(model='large-v3', beam_size=5), Resemblyzer(device='cuda')\n"
         "sys.exit(bool({'torch', 'whisper', 'resemblyzer', 'librosa'} & sys.modules.keys()))"

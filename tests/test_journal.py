@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtts_lab.experiment.journal import Journal
+from xtts_lab.runs.journal import Journal
 
 
 def test_records_outlive_the_journal(tmp_path: Path) -> None:

@@ -19,10 +19,7 @@ from scipy.special import ndtri
 from xtts_lab import registry
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.bootstrap import design, generator, weights
-from xtts_lab.experiment.cells import cell_table, cells_of, placed
-from xtts_lab.experiment.intervals import student
-from xtts_lab.experiment.latency import (
+from xtts_lab.experiment.stream import (
     StreamError,
     clock_of,
     difference,
@@ -30,9 +27,7 @@ from xtts_lab.experiment.latency import (
     time_trial,
     warm_up,
 )
-from xtts_lab.experiment.pooled import Pool
-from xtts_lab.experiment.spread import units
-from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
+from xtts_lab.metrics.info import MetricInfo, Pool
 from xtts_lab.metrics.latency import (
     Latency,
     counted_quantile,
@@ -40,6 +35,11 @@ from xtts_lab.metrics.latency import (
     playback_ms,
     underruns_ms,
 )
+from xtts_lab.statistics.bootstrap import design, generator, weights
+from xtts_lab.statistics.cells import cell_table, cells_of, placed
+from xtts_lab.statistics.intervals import student
+from xtts_lab.statistics.summaries import compare, summarise
+from xtts_lab.statistics.variance import units
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.types import Audio, Evidence, Reference, Request, Streamed, Timings, Utterance
 

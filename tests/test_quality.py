@@ -265,7 +265,7 @@ def test_naturalness_is_the_mean_of_either_predictors_score() -> None:
 
 
 def test_a_predictor_stands_in_the_id_alone() -> None:
-    from xtts_lab.experiment.metric_use import metric_uses
+    from xtts_lab.runs.metric_use import metric_uses
     from xtts_lab.yaml_file import Document, Where
 
     specs = [{"name": "naturalness"}, {"name": "naturalness", "predictor": "utmos"}]

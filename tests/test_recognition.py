@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from xtts_lab import audio
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.metric_use import metric_uses
-from xtts_lab.instruments import whisper_decoding, whisper_offline, whisper_output
-from xtts_lab.instruments.faster_whisper import FasterWhisper
-from xtts_lab.instruments.packed_linear import PackedLinear, is_supported, pack_linears
-from xtts_lab.instruments.whisper import Whisper
+from xtts_lab.instruments.whisper import decoding as whisper_decoding
+from xtts_lab.instruments.whisper import offline as whisper_offline
+from xtts_lab.instruments.whisper import output as whisper_output
+from xtts_lab.instruments.whisper.faster import FasterWhisper
+from xtts_lab.instruments.whisper.packed_linear import PackedLinear, is_supported, pack_linears
+from xtts_lab.instruments.whisper.recogniser import Whisper
 from xtts_lab.metrics.error_rate import Cer, Wer
+from xtts_lab.runs.metric_use import metric_uses
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.text.scoring import NORMALISER_VERSION, normalise, normaliser_version
 from xtts_lab.types import Audio, Clip, Evidence, Failure, Request, Synthesis, Timings, Utterance

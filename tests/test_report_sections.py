@@ -19,18 +19,20 @@ from tests.test_report import METRICS, Page, make_run
 from xtts_lab import report
 from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.spec import ExperimentSpec
-from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
-from xtts_lab.experiment.verdicts import COLUMNS as CLAIM_COLUMNS
-from xtts_lab.report import latency, latex
-from xtts_lab.report.ablation import grids, matrices
-from xtts_lab.report.answer import digest, findings
-from xtts_lab.report.caveats import caveats
-from xtts_lab.report.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.report.content import gather
-from xtts_lab.report.counts import counts
-from xtts_lab.report.distributions import similarities, spreads
+from xtts_lab.report.formats import latex
 from xtts_lab.report.load import Run, load
-from xtts_lab.report.methods import methods
+from xtts_lab.report.sections import latency
+from xtts_lab.report.sections.ablation import grids, matrices
+from xtts_lab.report.sections.answer import digest, findings
+from xtts_lab.report.sections.caveats import caveats
+from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
+from xtts_lab.report.sections.counts import counts
+from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.methods import methods
+from xtts_lab.statistics.summaries import compare, summarise
+from xtts_lab.statistics.verdicts import COLUMNS as CLAIM_COLUMNS
 
 SWEPT = [
     "xtts[model=a,temperature=0.5]", "xtts[model=a,temperature=0.8]",

@@ -152,9 +152,9 @@ def test_faults_are_counted_by_hand() -> None:
 
 
 def test_a_recogniser_that_failed_leaves_the_other_faults_to_be_counted() -> None:
-    from xtts_lab.experiment.measuring import Need
-    from xtts_lab.experiment.metric_use import MetricUse
+    from xtts_lab.experiment.judging import Need
     from xtts_lab.experiment.score import score
+    from xtts_lab.runs.metric_use import MetricUse
 
     item = SimpleNamespace(utterance=said("Good morning to you."), reference_language=None)
     one = SimpleNamespace(id="t", arm=SimpleNamespace(id="a"), item=item, repeat=0)

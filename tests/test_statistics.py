@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment import bootstrap
-from xtts_lab.experiment.cells import cell_table, cells_of, placed, rate, sums_of
-from xtts_lab.experiment.intervals import interval
-from xtts_lab.experiment.spread import influences, spread
-from xtts_lab.experiment.statistics import (
+from xtts_lab.statistics import bootstrap
+from xtts_lab.statistics.cells import cell_table, cells_of, placed, rate, sums_of
+from xtts_lab.statistics.intervals import interval
+from xtts_lab.statistics.summaries import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
     MetricInfo,
     compare,
     summarise,
 )
+from xtts_lab.statistics.variance import influences, spread
 
 INFO = {"wer.micro": MetricInfo("%", "lower"), "secs": MetricInfo("cos", "higher")}
 OPTIONS: dict[str, Any] = {"confidence": 0.95, "resamples": 400, "seed": 0}
@@ -95,7 +95,10 @@ def test_an_interval_of_a_rate_ends_at_nought() -> None:
         for s in range(12)
         for metric in ("wer.micro", "secs")
     ]
-    info = {"wer.micro": MetricInfo("ratio", "lower"), "secs": MetricInfo("cosine", "higher")}
+    info = {
+        "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
+        "secs": MetricInfo("cosine", "higher"),
+    }
     table = summarise(*frames(rows), info, **OPTIONS)
     assert one(table, metric="wer.micro", language="all")["ci_low"] == 0.0
     assert one(table, metric="secs", language="all")["ci_low"] < 0.0
@@ -109,8 +112,8 @@ def test_an_interval_of_a_share_ends_at_one() -> None:
         for metric in ("sanity.any", "wer.micro")
     ]
     info = {
-        "sanity.any": MetricInfo("ratio", "lower", share=True),
-        "wer.micro": MetricInfo("ratio", "lower"),
+        "sanity.any": MetricInfo("ratio", "lower", bounds=(0.0, 1.0)),
+        "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
     }
     table = summarise(*frames(rows), info, **OPTIONS)
     assert one(table, metric="sanity.any", language="all")["ci_high"] == 1.0

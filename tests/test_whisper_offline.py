@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtts_lab.errors import UsageError
-from xtts_lab.instruments import ctranslate2_format, whisper_layout, whisper_offline
-from xtts_lab.instruments.ctranslate2_format import FormatError
+from xtts_lab.instruments.whisper import ctranslate2_format
+from xtts_lab.instruments.whisper import layout as whisper_layout
+from xtts_lab.instruments.whisper import offline as whisper_offline
+from xtts_lab.instruments.whisper.ctranslate2_format import FormatError
 
 TYPES = {np.float32: 0, np.int8: 1, np.int16: 2, np.int32: 3, np.float16: 4}
 needs_wheels = pytest.mark.skipif(

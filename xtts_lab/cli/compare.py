@@ -7,9 +7,11 @@ from pathlib import Path
 
 from xtts_lab.cli import DONE
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment import against_published, compare_runs
-from xtts_lab.experiment.run_tables import read_tables
-from xtts_lab.report import comparison, sheet
+from xtts_lab.report.formats import sheet
+from xtts_lab.report.sections import comparison
+from xtts_lab.runs import against_published
+from xtts_lab.runs import compare as compare_runs
+from xtts_lab.runs.reading import read_tables
 
 
 def compare(

@@ -13,7 +13,7 @@ from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
-from xtts_lab.experiment.store import RunFolder
+from xtts_lab.runs.store import RunFolder
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from xtts_lab.cli import DONE
 from xtts_lab.report.load import load
-from xtts_lab.report.sinks import export as write_all
-from xtts_lab.report.sinks import open_sink
+from xtts_lab.tracking import export as write_all
+from xtts_lab.tracking import open_sink
 
 
 def export(run: Path, folder: Path, to: str) -> int:

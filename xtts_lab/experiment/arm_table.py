@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from xtts_lab.experiment.details import columns_of
-from xtts_lab.experiment.journal import Journal
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.runs.journal import Journal
+from xtts_lab.runs.trial_details import columns_of
 from xtts_lab.types import Json
 
 COLUMNS: Mapping[str, str] = {

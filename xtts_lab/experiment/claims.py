@@ -1,4 +1,4 @@
-"""Claims: sentences that an experiment can prove or refute, with the margin that decides them.
+"""The claims of an experiment file: read, typed and checked against what it measures.
 
 An experiment declares them before it runs, as typed fields or in one line (`claim_text`).
 """
@@ -7,49 +7,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
-
-import pydantic
+from typing import Any
 
 from xtts_lab import config
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.claim_text import CONDITIONS, read_claim, write_claim
 from xtts_lab.registry import unknown
+from xtts_lab.statistics.claim import ALL, Claim
+from xtts_lab.statistics.claim_text import CONDITIONS, read_claim
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Where
-
-ALL = "all"
-
-
-class Claim(pydantic.BaseModel):
-    """One claim.
-
-    With a `baseline`: `arm` is `direction` than it by more than `margin`, in the metric's unit; a
-    margin below 0 says "not worse by as much". Without: `arm` is `direction` than the number
-    `margin`. Several arms of one method, trained with seeds of their own, stand for the method.
-    `text` is how the report words it.
-    """
-
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
-    metric: str
-    arm: list[str] = pydantic.Field(min_length=1)
-    baseline: list[str] | None = pydantic.Field(default=None, min_length=1)
-    direction: Literal["higher", "lower"]
-    margin: float | None = pydantic.Field(default=None, allow_inf_nan=False)
-    language: str = ALL
-    condition: Literal["same-language", "cross-lingual", "no-reference"] | None = None
-    text: str | None = None
-
-    @property
-    def bound(self) -> float:
-        """What the value, or the difference to the baseline, must lie beyond."""
-        margin = self.margin or 0.0
-        return -margin if self.baseline and self.direction == "lower" else margin
-
-    @property
-    def sentence(self) -> str:
-        """The claim in words, or in its one-line form."""
-        return self.text or write_claim(self.model_dump())
 
 
 def resolve_claims(written: Sequence[Any], arms: Collection[str], where: Where) -> list[Claim]:

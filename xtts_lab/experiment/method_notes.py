@@ -1,16 +1,16 @@
 """How results are summarised and tested, in words, for the record of a run.
 
 A report quotes these sentences, so that what it says of the statistics stands beside the code that
-does them. `[@key]` cites a work of `xtts_lab.report.citations`.
+does them. `[@key]` cites a work of `xtts_lab.report.sections.citations`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from xtts_lab.experiment.bootstrap import EXACT_SPEAKERS, FLIPS
 from xtts_lab.experiment.spec import ExperimentSpec
-from xtts_lab.experiment.statistics import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
+from xtts_lab.statistics.bootstrap import EXACT_SPEAKERS, FLIPS
+from xtts_lab.statistics.summaries import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 SUMMARY = (
     "Repeats are averaged within a cell of arm, speaker and sentence (rates sum their edits and "

@@ -14,18 +14,18 @@ from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
 from xtts_lab.experiment.arm_table import arms_frame
 from xtts_lab.experiment.environment import environment
-from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.latency import stream_trials
+from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
-from xtts_lab.experiment.measuring import Need
-from xtts_lab.experiment.metric_use import MetricUse
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.progress import say
 from xtts_lab.experiment.score import score
-from xtts_lab.experiment.statistics import MetricInfo, compare, summarise
-from xtts_lab.experiment.store import Cache, RunFolder
+from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
-from xtts_lab.experiment.verdicts import judge
+from xtts_lab.runs.journal import Journal
+from xtts_lab.runs.metric_use import metric_info
+from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.statistics.summaries import compare, summarise
+from xtts_lab.statistics.verdicts import judge
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _write_tables(
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
-    if any(use.streaming for use in plan.metrics):
+    if any(use.metric.streaming for use in plan.metrics):
         latency = tables.latency_frame(plan, streams)
         tables.write_parquet(folder.path / "latency.parquet", latency)
     tables.write_csv(folder.path / "failures.csv", failures)
@@ -124,19 +124,3 @@ def _write_statistics(
     trained = [arm.id for arm in plan.experiment.arms if arm.spec.get("checkpoint")]
     claims = judge(plan.experiment.claims, scores, trials, info, trained=trained, **chosen)
     tables.write_csv(folder.path / "claims.csv", claims)
-
-
-def metric_info(uses: Sequence[MetricUse]) -> dict[str, MetricInfo]:
-    """Return unit and direction of every metric id of an experiment."""
-    return {
-        metric_id: MetricInfo(
-            unit=getattr(use.metric, "units", {}).get(quantity, ""),
-            direction=use.metric.directions[quantity],
-            grouped=use.metric.level == "repeats",
-            pool=use.pool(quantity),
-            least=use.least(quantity),
-            share=use.is_share(quantity),
-        )
-        for use in uses
-        for quantity, metric_id in use.ids.items()
-    }

@@ -13,7 +13,8 @@ import yaml
 from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm, expand
-from xtts_lab.experiment.claims import Claim, resolve_claims
+from xtts_lab.experiment.claims import resolve_claims
+from xtts_lab.statistics.claim import Claim
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio
-from xtts_lab.experiment.details import DetailError, checked
+from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.parts import close, construct, describe
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
-from xtts_lab.experiment.store import Cache, RunFolder
+from xtts_lab.runs.journal import Journal
+from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.trial_details import DetailError, checked
 from xtts_lab.types import Failure, Request, Synthesis, Timings
 
 Record = dict[str, Any]
@@ -114,7 +114,7 @@ def perform(batch: Batch) -> Iterator[Record]:
                 pending.pop(0)
                 yield record
     finally:
-        close(system)
+        system.close()
 
 
 def _attempt(system: Any, jobs: Sequence[Job]) -> Iterator[Record]:

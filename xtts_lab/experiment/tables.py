@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab import files
-from xtts_lab.experiment import details
-from xtts_lab.experiment.facts import ArmFacts
-from xtts_lab.experiment.journal import Journal
-from xtts_lab.experiment.measuring import Need
+from xtts_lab.experiment.arm_facts import ArmFacts
+from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.runs import trial_details as details
+from xtts_lab.runs.journal import Journal
 
 TRIALS: Mapping[str, str] = {
     "trial_id": "string",

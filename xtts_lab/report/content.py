@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xtts_lab.report import tables
-from xtts_lab.report.ablation import matrices
-from xtts_lab.report.answer import Finding, digest, findings
-from xtts_lab.report.caveats import caveats
-from xtts_lab.report.counts import counts
-from xtts_lab.report.distributions import similarities, spreads
-from xtts_lab.report.figures import Figure, figure
-from xtts_lab.report.latency import percentiles, timeline
 from xtts_lab.report.load import Run
-from xtts_lab.report.methods import Methods, methods
 from xtts_lab.report.numbers import MOST_NAMED, count, listed, named
-from xtts_lab.report.parts import parts, untrained_reasons
+from xtts_lab.report.sections.ablation import matrices
+from xtts_lab.report.sections.answer import Finding, digest, findings
+from xtts_lab.report.sections.caveats import caveats
+from xtts_lab.report.sections.counts import counts
+from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.figures import Figure, figure
+from xtts_lab.report.sections.latency import percentiles, timeline
+from xtts_lab.report.sections.methods import Methods, methods
+from xtts_lab.report.sections.parts import parts, untrained_reasons
 from xtts_lab.report.tables import Table
 
 

@@ -9,12 +9,12 @@ import jinja2
 from markupsafe import Markup, escape
 
 from xtts_lab import files
-from xtts_lab.report import latex, markdown
 from xtts_lab.report.content import Content, gather
+from xtts_lab.report.formats import latex, markdown
+from xtts_lab.report.formats.look import DARK, LIGHT
+from xtts_lab.report.formats.plot import key_svg
 from xtts_lab.report.load import Run, load
-from xtts_lab.report.look import DARK, LIGHT
-from xtts_lab.report.players import items
-from xtts_lab.report.plot import key_svg
+from xtts_lab.report.sections.players import items
 
 OPEN_FIGURES = 6
 """Metrics whose figures by language stand open; the others unfold."""

@@ -1,0 +1,52 @@
+"""Construct systems and instruments by name, and say what determines their output."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from xtts_lab import config, registry
+from xtts_lab.device import device_class
+from xtts_lab.runs.keys import PartContent
+from xtts_lab.yaml_file import Document, Where
+
+
+def construct(kind: str, spec: Mapping[str, Any], device: str | None) -> Any:
+    """Build a part from its resolved spec; `device` replaces its own where it has one."""
+    name = str(spec["name"])
+    has_device = "device" in config.schema(registry.lookup(kind, name)).model_fields
+    chosen = {**spec, "device": device} if device is not None and has_device else dict(spec)
+    return config.build(kind, chosen, Where(Document(f"{kind} {name}")))
+
+
+def content_of(part: Any, spec: Mapping[str, Any], device: str | None) -> PartContent:
+    """Return what determines a part's output: settings, weights, and the class of device.
+
+    Settings that the part calls free do not, nor does the size of its batches in fp32.
+    """
+    free = {"device", *part.free_settings}
+    if part.dtype == "float32":
+        free |= {*part.batch_settings}
+    return PartContent(
+        settings=_without(spec, free),
+        identity=dict(part.identity),
+        dtype=part.dtype,
+        device=device_class(device or str(spec["device"])) if "device" in spec else None,
+    )
+
+
+def _without(settings: Mapping[str, Any], free: Collection[str]) -> dict[str, Any]:
+    """Return settings less those that `free` names, as dotted paths."""
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key in free:
+            continue
+        inner = {path.partition(".")[2] for path in free if path.startswith(f"{key}.")}
+        kept[key] = _without(value, inner) if inner and isinstance(value, Mapping) else value
+    return kept
+
+
+def describe(error: BaseException) -> str:
+    """Return what a part raised as one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

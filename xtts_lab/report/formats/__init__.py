@@ -1,0 +1,1 @@
+"""How a report looks: Markdown, LaTeX, drawings, colours."""

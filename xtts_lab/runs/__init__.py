@@ -1,0 +1,1 @@
+"""What a run folder is, for those who write it and those who read it."""

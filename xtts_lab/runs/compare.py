@@ -1,0 +1,191 @@
+"""Two run folders compared: arms of the one with arms of the other, on the items that both have.
+
+An item is a speaker and a sentence; the runs need not have the same plan. What was measured by
+different judges is left out, and said. Differences are those of B minus those of A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import MetricInfo
+from xtts_lab.registry import unknown
+from xtts_lab.runs.metric_use import MetricUse, metric_info
+from xtts_lab.runs.reading import RunTables
+from xtts_lab.statistics.bootstrap import holm
+from xtts_lab.statistics.summaries import ALL, compare, untrained
+
+COLUMNS = [
+    "arm_a", "arm_b", "condition", "language", "metric", "unit", "direction", "difference",
+    "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "speakers", "sentences",
+]  # fmt: skip
+_ITEM = ["language", "speaker", "text"]
+
+
+@dataclass(frozen=True, eq=False)
+class RunComparison:
+    """`table` has COLUMNS; `left_out` says which metrics were not compared, and why."""
+
+    table: pd.DataFrame
+    left_out: list[str]
+    notes: list[str]
+    confidence: float
+
+
+def arm_pairs(a: RunTables, b: RunTables, asked: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Return the arms to compare: those `asked` for (`ARM`, or `ARM_A=ARM_B`), else of one name.
+
+    Where no name is shared and each run has one arm, those two. Raises `UsageError` otherwise, or
+    for an arm that is unknown.
+    """
+    if asked:
+        return [_pair(text, a.arms, b.arms) for text in asked]
+    shared = [(arm, arm) for arm in a.arms if arm in b.arms]
+    if shared:
+        return shared
+    if len(a.arms) == len(b.arms) == 1:
+        return [(a.arms[0], b.arms[0])]
+    raise UsageError(
+        f"the runs share no arm ({', '.join(a.arms)}; {', '.join(b.arms)}); say which to compare, "
+        "as in --arm ARM_A=ARM_B"
+    )
+
+
+def _pair(text: str, first: Sequence[str], second: Sequence[str]) -> tuple[str, str]:
+    if text in first and text in second:
+        return text, text
+    # An arm's id may hold '=' itself.
+    places = [i for i, character in enumerate(text) if character == "="]
+    found = [(text[:i], text[i + 1 :]) for i in places]
+    known = [pair for pair in found if pair[0] in first and pair[1] in second]
+    if len(known) == 1:
+        return known[0]
+    left = next((pair for pair in found if pair[0] in first), None)
+    if left is not None:
+        raise UsageError(f"--arm: {unknown('arm of the second run', left[1], second)}")
+    raise UsageError(f"--arm: {unknown('arm of the first run', text, first)}")
+
+
+def compare_runs(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -> RunComparison:
+    """Test B minus A for each pair of arms, with the settings of A.
+
+    Holm adjusts within a metric over the pairs at `all`, and over pairs and languages as a second
+    family. Raises `UsageError` where nothing can be compared.
+    """
+    uses, left_out = _comparable(a, b)
+    info = metric_info(uses)
+    parts = [_one_pair(a, b, pair, info) for pair in pairs]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    if table.empty:
+        why = f": {'; '.join(left_out)}" if left_out else "; they share no speaker and sentence"
+        raise UsageError(f"{a.path} and {b.path}: nothing can be compared{why}")
+    confidence = _confidence(a)
+    table = _adjusted(table, 1.0 - confidence)
+    return RunComparison(table, left_out, list(_notes(a, b, pairs)), confidence)
+
+
+def _confidence(run: RunTables) -> float:
+    return float((run.experiment.get("statistics") or {}).get("confidence", 0.95))
+
+
+def _comparable(a: RunTables, b: RunTables) -> tuple[list[MetricUse], list[str]]:
+    """Return the metrics that both runs measured alike, and why others are left out."""
+    others = {use.prefix: use for use in b.uses}
+    uses, left_out = [], []
+    for use in a.uses:
+        other = others.pop(use.prefix, None)
+        if other is None:
+            left_out.append(f"{use.prefix}: measured in the first run only")
+            continue
+        why = list(_unlike(a, b, use, other))
+        if why:
+            left_out.append(f"{use.prefix}: {'; '.join(why)}")
+        else:
+            uses.append(use)
+    left_out += [f"{prefix}: measured in the second run only" for prefix in others]
+    return uses, left_out
+
+
+def _unlike(a: RunTables, b: RunTables, use: MetricUse, other: MetricUse) -> Iterator[str]:
+    if dict(use.spec) != dict(other.spec):
+        yield "other settings"
+    for key in dict.fromkeys(need.partition(":")[0] for need in use.metric.needs):
+        first, second = a.judge(key), b.judge(key)
+        for name in sorted({*first, *second}):
+            if first.get(name) != second.get(name):
+                yield f"{key} with {name} {_short(first.get(name))} and {_short(second.get(name))}"
+    first, second = a.scoring(use.prefix), b.scoring(use.prefix)
+    if first.get("normaliser") != second.get("normaliser"):
+        yield "another version of the text normaliser, or one that is not recorded"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else text[:12] + "…"
+
+
+def _one_pair(
+    a: RunTables, b: RunTables, pair: tuple[str, str], info: dict[str, MetricInfo]
+) -> pd.DataFrame:
+    labels = (f"A: {pair[0]}", f"B: {pair[1]}")
+    sides = list(zip((a, b), pair, labels, strict=True))
+    trials = pd.concat([_relabelled(r.trials, arm, label) for r, arm, label in sides])
+    scores = pd.concat([_relabelled(r.scores, arm, label) for r, arm, label in sides])
+    settings = a.experiment.get("statistics") or {}
+    table = compare(
+        scores[scores["metric"].isin(list(info))].reset_index(drop=True),
+        trials.reset_index(drop=True),
+        info,
+        baseline=labels[0],
+        confidence=_confidence(a),
+        resamples=int(settings.get("resamples", 2000)),
+        seed=int(a.experiment.get("seed", 0)),
+    )
+    return table.assign(arm_a=pair[0], arm_b=pair[1])[COLUMNS]
+
+
+def _relabelled(table: pd.DataFrame, arm: str, label: str) -> pd.DataFrame:
+    """Return the rows of an arm under another name, with trial ids that no other run has."""
+    own = table[table["arm"] == arm]
+    return own.assign(arm=label, trial_id=label + "/" + own["trial_id"].astype(str))
+
+
+def _adjusted(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Adjust p-values over all pairs; a verdict that does not survive it is undecided."""
+    family = [table["metric"], table["language"] == ALL]
+    p_adjusted = table.groupby(family, sort=False)["p_value"].transform(
+        lambda p: holm(p.to_numpy("float64"))
+    )
+    verdict = table["verdict"].where(p_adjusted < alpha, "undecided")
+    return table.assign(p_adjusted=p_adjusted, verdict=verdict)
+
+
+def _notes(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for one, other in pairs:
+        first, second = (_items(run, arm) for run, arm in ((a, one), (b, other)))
+        both = first.merge(second, on=_ITEM, suffixes=("_a", "_b"))
+        name = one if one == other else f"{one} and {other}"
+        yield (
+            f"{name}: {len(both):,} items (speaker and sentence) are common, of {len(first):,} in "
+            f"the first run and {len(second):,} in the second."
+        )
+        for column in ("references", "enrolment"):
+            if f"{column}_a" in both:
+                unlike = int((both[f"{column}_a"] != both[f"{column}_b"]).sum())
+                if unlike:
+                    yield f"{name}: {unlike:,} of them have other {column} in the second run."
+        if one in untrained(a.trials) or other in untrained(b.trials):
+            yield (
+                f"{name}: weights are random or were not trained together, so the figures say "
+                "nothing about speech."
+            )
+
+
+def _items(run: RunTables, arm: str) -> pd.DataFrame:
+    own = run.trials[run.trials["arm"] == arm]
+    extra = [c for c in ("references", "enrolment") if c in own]
+    return own[[*_ITEM, *extra]].drop_duplicates(_ITEM)
