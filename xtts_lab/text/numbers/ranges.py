@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from xtts_lab.text.numbers import slavic
 from xtts_lab.text.numbers.endings import turkish
 from xtts_lab.text.numbers.numerals import cardinal
-from xtts_lab.text.numbers.written import NUMBER, Decimal, parse
+from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, parse
 from xtts_lab.text.symbols import MINUS
 
 _RANGE_WORD: Mapping[str, str] = {
@@ -64,20 +64,22 @@ def about(base: str) -> str:
 def between(low: str, high: str, base: str, score: bool) -> str:
     """Return two written numbers with what is said between them, in figures where that will do."""
     word = (_SCORE_WORD if score else _RANGE_WORD)[base]
-    if base in ("pl", "ru") and _plain(low, base) and _plain(high, base):
-        return slavic.between(low, high, base, score)
-    if base == "cs" and score and _plain(high, base):
-        return f"{low} ku {slavic.czech_dative(cardinal(high, 'cs'))}"
-    if base == "tr" and score and _plain(low, base):
-        return f"{turkish.dative(cardinal(low, 'tr'))} {high}"
+    first, second = _whole(low, base), _whole(high, base)
+    if base in ("pl", "ru") and first and second:
+        return slavic.between(first, second, base, score)
+    if base == "cs" and score and second:
+        return f"{low} ku {slavic.czech_dative(cardinal(second, 'cs'))}"
+    if base == "tr" and score and first:
+        return f"{turkish.dative(cardinal(first, 'tr'))} {high}"
     if base == "ko":
         return f"{low} {word} {high}" if score else f"{low}{word} {high}"
     return f"{low}{word}{high}" if word == "-" and base == "hu" else f"{low} {word} {high}"
 
 
-def _plain(written: str, base: str) -> bool:
+def _whole(written: str, base: str) -> str:
+    """Return the digits of a whole number, empty for any other."""
     value = parse(written, base)
-    return isinstance(value, Decimal) and not value.fraction
+    return "" if isinstance(value, Parts) or value.fraction else value.whole
 
 
 def _range(match: re.Match[str], base: str) -> str:
