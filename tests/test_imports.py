@@ -12,7 +12,17 @@ import pytest
 import xtts_lab
 
 PACKAGE = Path(xtts_lab.__file__).parent
-BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files"}
+BASE = {
+    "types",
+    "errors",
+    "registry",
+    "config",
+    "yaml_file",
+    "cache",
+    "device",
+    "files",
+    "language_codes",
+}
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}

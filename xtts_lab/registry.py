@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from xtts_lab.errors import UsageError
+from xtts_lab.language_codes import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
@@ -22,6 +23,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
+        "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
         "xtts": "xtts_lab.systems.xtts:XttsSystem",
@@ -138,6 +140,15 @@ def _imported(target: str) -> type[Any]:
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Say in one line that `name` is not known, with the nearest name or all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices) or 'none'}"
+    near = _nearest(what, str(name), choices)
+    hint = f"did you mean '{near}'?" if near else f"known: {', '.join(choices) or 'none'}"
     return f"unknown {what} '{name}'; {hint}"
+
+
+def _nearest(what: str, name: str, choices: list[str]) -> str | None:
+    if what.endswith("language"):
+        code = meant(name, choices)
+        if code is not None or len(name) == 2:  # of two letters any code is half the same
+            return code
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    return near[0] if near else None

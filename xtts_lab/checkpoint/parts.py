@@ -227,7 +227,10 @@ def _loaded(choice: Choice, config: ModelConfig) -> nn.Module:
     seed = hashlib.sha256(json.dumps(choice.spec, sort_keys=True).encode()).hexdigest()[:8]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed, 16))
-        module: nn.Module = build(choice.kind, choice.part, config.sizes)
+        try:
+            module: nn.Module = build(choice.kind, choice.part, config.sizes)
+        except IMPOSSIBLE as error:
+            raise no_such_part(choice, error) from error
     if choice.weights is not None:
         check_weights(choice, module)
         tensors = read_safetensors(choice.weights)
