@@ -22,6 +22,8 @@ BASE = {
     "device",
     "files",
     "language_codes",
+    "notices",
+    "records",
 }
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}
