@@ -44,6 +44,7 @@ class CoquiSystem(BaseSystem):
         from xtts_lab.checkpoint.inspecting import inspect
 
         self._source = inspect(checkpoint)
+        self.languages = self._source.languages
         self._device = device
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None
