@@ -22,6 +22,8 @@ BASE = {
     "device",
     "files",
     "language_codes",
+    "notices",
+    "records",
 }
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}
@@ -39,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
     "systems": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference", "api"},
     "instruments": BASE | SOUND | {"nn"},
-    "metrics": BASE | {"text"},
+    "metrics": BASE | {"espeak", "text"},
     "data": BASE | {"text"},
     "statistics": BASE | {"metrics"},
     "runs": BASE | {"metrics", "statistics"},

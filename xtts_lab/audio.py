@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtts_lab import files
+from xtts_lab.files import sha256 as sha256
 from xtts_lab.types import Audio
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
     return Audio(functional.resample(audio.samples, audio.sample_rate, sample_rate), sample_rate)
 
 
-def save(path: Path, audio: Audio, comment: str = "") -> None:
+def save(path: Path, audio: Audio, comment: str = "", title: str = "") -> None:
     """Write 16-bit WAV atomically: the file is there whole or not at all.
 
-    See `pcm16` for the samples. `comment` goes into the WAV's INFO chunk.
+    See `pcm16` for the samples. `comment` and `title` go into the WAV's INFO chunk.
     Raises `AudioError` for samples that are not a finite, non-empty [T].
     """
     import soundfile
@@ -83,6 +83,8 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
         ) as file:
             if comment:
                 file.comment = comment
+            if title:
+                file.title = title
             file.write(pcm)
 
     files.write_with(path, write)
@@ -108,12 +110,6 @@ def comment_of(path: Path) -> str:
             return str(file.comment)
     except (OSError, RuntimeError) as error:
         raise unreadable(path, error) from error
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_file(path: Path) -> None:

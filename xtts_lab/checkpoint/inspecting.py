@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xtts_lab import files
+from xtts_lab import records
 from xtts_lab.audio import sha256
 from xtts_lab.cache import cache_dir
 from xtts_lab.checkpoint import native
@@ -125,11 +125,9 @@ def remembered_sha256(path: Path) -> str:
     status = path.stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
     memory = cache_dir() / "hashes.json"
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    if not isinstance(known, dict) or not isinstance(known.get(key), str):
-        known = {**(known if isinstance(known, dict) else {}), key: sha256(path)}
-        files.write_text(memory, json.dumps(known, indent=1))
+    known = records.read(memory) or {}
+    if not isinstance(known.get(key), str):
+        known = {**known, key: sha256(path)}
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time alone
+            records.write(memory, known)
     return str(known[key])

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.runs.keys import PartContent, cost_key
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.shared import Cache
+from xtts_lab.runs.store import RunFolder
 
 KIND = "costs"
 LISTED = 6

@@ -13,7 +13,8 @@ from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import EvidenceContent, evidence_key
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.shared import Cache
+from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Clip
 
 

@@ -19,7 +19,7 @@ from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.pairing import Item
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.keys import EvidenceContent, PartContent, evidence_key
-from xtts_lab.runs.store import Cache
+from xtts_lab.runs.shared import Cache
 from xtts_lab.types import Clip, Reference
 
 MANIFEST = "manifest"
