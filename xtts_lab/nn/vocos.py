@@ -10,6 +10,7 @@ to the first layer's output, as in `nn/hifigan.py`.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -157,7 +158,8 @@ class VocosGenerator(nn.Module):
 
         No autocast reaches them: in bf16 a phase of some turns is known to a tenth of a radian.
         """
-        with torch.autocast(x.device.type, enabled=False):
+        device = x.device.type
+        with nullcontext() if x.is_meta else torch.autocast(device, enabled=False):
             predicted = self.head(x.to(self.head.weight.dtype)).transpose(1, 2)
         precise = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
         log_magnitude, phase = precise.chunk(2, dim=1)
