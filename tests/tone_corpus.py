@@ -48,6 +48,11 @@ def write(folder: Path, utterances: int = 48, seed: int = 0) -> Path:
         start += len(clip)
     layout.write_shard(folder, 0, clips)
     layout.write_table(layout.items_path(folder), pd.DataFrame(rows, columns=layout.COLUMNS))
-    card = {"name": "tones", "version": layout.VERSION, "sample_rate": RATE, "hash": f"tones{seed}"}
+    card = {
+        "name": "tones",
+        "version": layout.VERSION,
+        "sample_rate": RATE,
+        "content_sha256": f"tones{seed}",
+    }
     layout.card_path(folder).write_text(json.dumps(card), encoding="utf-8")
     return folder
