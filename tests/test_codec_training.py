@@ -156,6 +156,7 @@ def test_a_codec_copies_the_recordings_of_an_experiment(out: Path, tmp_path: Pat
         },
         "texts": {"name": "manifest", "path": str(tmp_path / "items.csv")},
         "speakers": {"name": "manifest", "path": str(tmp_path / "items.csv")},
+        "pairing": "own",
         "metrics": [{"name": "duration"}],
     }
     (tmp_path / "e.yaml").write_text(yaml.safe_dump(content))

@@ -42,7 +42,8 @@ def write(folder: Path, utterances: int = 48, seed: int = 0) -> Path:
         rows.append({
             "id": f"t{number:03d}", "language": ("en", "es")[number % 2], "speaker": f"s{speaker}",
             "split": split, "text": symbols, "phonemes": f"ˈ{symbols}.", "shard": 0,
-            "start": start, "samples": len(clip), "role": "utterance",
+            "start": start, "samples": len(clip),
+            "role": "enrolment" if number % 16 > 13 else "utterance",
         })  # fmt: skip
         clips.append(clip)
         start += len(clip)
