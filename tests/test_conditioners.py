@@ -101,7 +101,8 @@ def test_a_row_does_not_depend_on_its_company(
     ("case", "length"),
     [
         ("perceiver", 8), ("tortoise", 1), ("tortoise, slots", 5), ("speaker_embedding", 3),
-        ("no_reference", 2), ("learned_vector", 1), ("encoder_sequence", 2 * 22050 // 1024 + 1), ("valle", 43),
+        ("no_reference", 2), ("learned_vector", 1), ("valle", 43),
+        ("encoder_sequence", 2 * 22050 // 1024 + 1),
     ],
 )  # fmt: skip
 def test_prefix_lengths(case: str, length: int) -> None:

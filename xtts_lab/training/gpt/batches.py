@@ -9,7 +9,7 @@ which references and how long, whether the condition is dropped, which input cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ class Recipe:
 class _Row:
     text: Ints
     audio: Ints  # codes, without start and stop
+    given: Ints  # the same as the model's input, some of them spoilt
     counted: NDArray[np.bool_]  # of the predictions: each code, then the stop token
 
 
@@ -84,14 +85,14 @@ class Batches:
             seconds = min(seconds, min(self._seconds(place) for place in places) / 2)
         rows, heard = [], []
         for place, own in zip(places, seeds, strict=True):
-            row, reference = self._row(int(place), seconds, dropped, np.random.default_rng(own))
-            rows.append(row)
+            own_draws = np.random.default_rng(own)
+            row, reference = self._row(int(place), seconds, dropped, own_draws)
+            rows.append(self._spoilt(row, recipe.spoil, own_draws) if stream == 0 else row)
             heard.append(reference)
         totals = [sum(len(r.text) + 1 for r in rows), sum(int(r.counted.sum()) for r in rows)]
         mine = slice(shard.index, None, shard.count)
-        spoil = recipe.spoil if stream == 0 else 0.0
         return {
-            **self._packed(rows[mine], spoil, np.random.default_rng((*map(int, seeds[mine]), 1))),
+            **self._packed(rows[mine]),
             **self._condition(heard[mine], seconds, dropped),
             "totals": torch.tensor(totals, dtype=torch.float32),
         }
@@ -109,13 +110,13 @@ class Batches:
             return self._masked(target, counted, seconds, random)
         pieces = prompts.reference(self.utterances, place, seconds, random)
         if not self.continues or dropped:
-            return _Row(target.tokens, target.codes, counted), pieces
+            return _Row(target.tokens, target.codes, target.codes, counted), pieces
         before = prompts.codes(pieces, round(seconds * self.codes_per_s))
         said = prompts.tokens(pieces, self.space)
         uncounted = np.zeros(len(before), dtype=bool)
         text = np.concatenate([said, target.tokens])[: self.config.max_text]
         audio = np.concatenate([before, target.codes])
-        return _Row(text, audio, np.concatenate([uncounted, counted])), pieces
+        return _Row(text, audio, audio, np.concatenate([uncounted, counted])), pieces
 
     def _masked(
         self,
@@ -131,12 +132,18 @@ class Batches:
         first, last = (round(at / rate * self.codes_per_s) for at in (start, start + size))
         counted[first:last] = False
         crop = target.corpus.samples(target.number)[start : start + size]
-        return _Row(target.tokens, target.codes, counted), crop
+        return _Row(target.tokens, target.codes, target.codes, counted), crop
 
-    def _packed(self, rows: list[_Row], spoil: float, random: np.random.Generator) -> Batch:
+    def _spoilt(self, row: _Row, share: float, random: np.random.Generator) -> _Row:
+        """Replace a share of the target's input codes by drawn ones; a prompt's stay."""
+        chosen = row.counted[:-1] & (random.random(len(row.audio)) < share)
+        drawn = random.integers(self.config.audio_tokens - 2, size=len(row.audio))
+        return replace(row, given=np.where(chosen, drawn, row.audio))
+
+    def _packed(self, rows: list[_Row]) -> Batch:
         config = self.config
         texts = [np.concatenate([[config.start_text], r.text, [config.stop_text]]) for r in rows]
-        inputs = [np.concatenate([[config.start_audio], r.audio]) for r in rows]
+        inputs = [np.concatenate([[config.start_audio], r.given]) for r in rows]
         width = max(len(t) + len(a) for t, a in zip(texts, inputs, strict=True))
         text, audio = np.concatenate(texts), np.concatenate(inputs)
         index = np.zeros((len(rows), width), dtype=np.int64)
@@ -152,8 +159,6 @@ class Batches:
             text_targets.append(told[1:])
             audio_target_at.append(offset + split + np.flatnonzero(row.counted))
             audio_targets.append(np.append(row.audio, config.stop_audio)[row.counted])
-        if spoil > 0:
-            audio = _spoilt(audio, inputs, rows, spoil, config, random)
         arrays = {
             "text": text,
             "text_at": np.concatenate([np.arange(len(t)) for t in texts]),
@@ -188,19 +193,3 @@ class Batches:
         size = int(seconds * rate)
         clips = [prompts.audio(p, size) if isinstance(p, list) else p for p in heard]
         return {"samples": torch.from_numpy(np.stack(clips))}
-
-
-def _spoilt(
-    audio: Ints,
-    inputs: list[Ints],
-    rows: list[_Row],
-    share: float,
-    config: GptConfig,
-    random: np.random.Generator,
-) -> Ints:
-    """Replace a share of the targets' input codes by drawn ones; prompts and start tokens stay."""
-    free = [np.append([False], row.counted[:-1]) for row in rows]
-    assert [len(one) for one in free] == [len(one) for one in inputs]
-    chosen = np.concatenate(free) & (random.random(len(audio)) < share)
-    drawn = random.integers(config.audio_tokens - 2, size=len(audio))
-    return np.where(chosen, drawn, audio)

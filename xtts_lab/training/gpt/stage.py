@@ -7,7 +7,6 @@ at a weight of 0.01, as XTTS was trained (arXiv 2406.04904).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xtts_lab import config as configuration
-from xtts_lab.checkpoint import codec
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.errors import UsageError
-from xtts_lab.model import ModelConfig, build, part
-from xtts_lab.nn.gpt import Gpt, GptConfig
+from xtts_lab.model import ModelConfig, TextDefaults, build, part
+from xtts_lab.nn.dvae import Dvae
+from xtts_lab.nn.gpt import Gpt
+from xtts_lab.nn.mel import ConditioningMel
 from xtts_lab.nn.resample import Resampler
-from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.gpt.batches import Batches, Recipe
-from xtts_lab.training.gpt.codes import VOCABULARY, Codes
-from xtts_lab.training.gpt.data import Utterances
-from xtts_lab.training.gpt.exporting import Languages, export_run
-from xtts_lab.training.gpt.vocabulary import Spelling
+from xtts_lab.training.gpt.exporting import export_run
+from xtts_lab.training.gpt.sources import Sources
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 from xtts_lab.yaml_file import Where
 
@@ -73,48 +70,45 @@ class GptStage:
     ) -> None:
         self._context, self._lr, self._muon_lr = context, lr, muon_lr
         self._weight_decay, self._validation_batches = weight_decay, validation_batches
-        self._codes_folder = context.path(codes, "codes")
         self._vocoder = None if vocoder is None else context.out / vocoder
-        opened = [Corpus.open(context.path(name, "corpora")) for name in corpora]
-        spelling = Spelling.read(self._codes_folder / VOCABULARY)
-        self._dvae = codec.load_dvae(self._codes_folder / codec.DVAE)
-        count = self._dvae.config.codes
-        gpt = GptConfig(
-            layers=layers, width=width, heads=heads,
-            text_tokens=spelling.size, start_text=spelling.start, stop_text=spelling.stop,
-            audio_tokens=count + 2, start_audio=count, stop_audio=count + 1,
-            max_text=max_text, max_audio=max_audio,
-        )  # fmt: skip
+        self._sources = Sources.open(context, corpora, codes)
         self.config = ModelConfig(
-            gpt=gpt,
+            gpt=self._sources.gpt(layers, width, heads, max_text, max_audio),
             conditioner=part("conditioners", **conditioner),
-            dvae=self._dvae.config,
+            dvae=self._sources.dvae.config,
             speaker_encoder=None,
+            text=TextDefaults("phonemes", max_piece),
         )
+        self._build()
+        _check(self.conditioner, self_masked, conditioner)
+        recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
+        self._batches = self._open_batches(recipe, max_piece)
+
+    def _build(self) -> None:
         # The GPT first: the same seed begins with the same GPT, whatever the conditioner.
-        self.gpt = Gpt(gpt)
+        self.gpt = Gpt(self.config.gpt)
         self.conditioner: Conditioner = build(
             "conditioners", self.config.conditioner, self.config.sizes
         )
-        _check(self.conditioner, self_masked, conditioner)
+        _scale_mel(self.conditioner, self._sources.dvae)
         self.modules = nn.ModuleDict({"gpt": self.gpt, "conditioner": self.conditioner})
-        self.resample = Resampler(opened[0].sample_rate, self.conditioner.intake.sample_rate)
-        recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
-        codes_read = Codes.read(self._codes_folder)
-        self._languages = Languages.of(opened)
-        room = max_audio - 3 - round(reference_s[1] * self.config.sizes.codes_per_s)
-        self._batches: dict[Split, Batches] = {
+        heard_at = self.conditioner.intake.sample_rate
+        self.resample = Resampler(self._sources.sample_rate, heard_at)
+
+    def _open_batches(self, recipe: Recipe, max_piece: int) -> dict[Split, Batches]:
+        per_s, gpt = self.config.sizes.codes_per_s, self.config.gpt
+        room = gpt.max_codes - round(recipe.reference_s[1] * per_s)
+        return {
             split: Batches(
-                Utterances(opened, codes_read, spelling, split, max_piece, room),
+                self._sources.utterances(split, max_piece, room),
                 recipe,
                 self.conditioner,
                 gpt,
-                spelling.space,
-                self.config.sizes.codes_per_s,
+                self._sources.spelling.space,
+                per_s,
             )
             for split in STREAMS
         }
-        self.config = replace(self.config, text=replace(self.config.text, max_tokens=max_piece))
 
     @staticmethod
     def complete(settings: Mapping[str, Any], _where: Where) -> dict[str, Any]:
@@ -158,10 +152,7 @@ class GptStage:
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that `XTTS.from_pretrained` opens."""
-        export_run(
-            folder, self.config, self.gpt, self.conditioner, self._codes_folder,
-            self._languages, self._vocoder,
-        )  # fmt: skip
+        export_run(folder, self.config, self.gpt, self.conditioner, self._sources, self._vocoder)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         """Sums over the rows at hand, divided by the counts of the whole batch."""
@@ -200,6 +191,13 @@ class GptStage:
 
 def _sum(logits: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(logits.float(), targets, reduction="sum")
+
+
+def _scale_mel(conditioner: Conditioner, dvae: Dvae) -> None:
+    """Let a mel front end divide by what the DVAE's divides by."""
+    mel = getattr(conditioner, "mel", None)
+    if isinstance(mel, ConditioningMel) and mel.mel_stats.shape == dvae.mel.mel_stats.shape:
+        mel.mel_stats.copy_(dvae.mel.mel_stats)
 
 
 def _check(conditioner: Conditioner, self_masked: bool, spec: Mapping[str, Any]) -> None:
