@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
     "systems": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference", "api"},
     "instruments": BASE | SOUND | {"nn"},
-    "metrics": BASE | {"text"},
+    "metrics": BASE | {"espeak", "text"},
     "data": BASE | {"text"},
     "statistics": BASE | {"metrics"},
     "runs": BASE | {"metrics"},

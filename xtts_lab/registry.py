@@ -20,6 +20,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
         "command": "xtts_lab.systems.command:CommandSystem",
         "coqui": "xtts_lab.systems.coqui:CoquiSystem",
+        "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
         "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
@@ -41,6 +42,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "griffin_lim": "xtts_lab.vocoders.griffin_lim:GriffinLimVocoder",
         "hifigan": "xtts_lab.vocoders.hifigan:HifiganVocoder",
         "mel_hifigan": "xtts_lab.vocoders.mel_hifigan:MelHifiganVocoder",
+        "mel_vocos": "xtts_lab.vocoders.mel_vocos:MelVocosVocoder",
         "vocos": "xtts_lab.vocoders.vocos:VocosVocoder",
     },
     "metrics": {
@@ -67,9 +69,14 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
         "utmos": "xtts_lab.instruments.utmos:Utmos",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
+        "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
-    "stages": {},
+    "stages": {
+        "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
+        "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+    },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
         "manifest": "xtts_lab.data.manifest:ManifestTexts",
