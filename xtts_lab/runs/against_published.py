@@ -20,7 +20,8 @@ from xtts_lab.registry import unknown
 from xtts_lab.runs.published import Published, PublishedMetric
 from xtts_lab.runs.published import published as by_name
 from xtts_lab.runs.reading import RunTables
-from xtts_lab.statistics.summaries import ALL, untrained
+from xtts_lab.statistics.claim import ALL
+from xtts_lab.statistics.summaries import untrained
 
 COLUMNS = [
     "arm", "published_metric", "metric", "condition", "language", "ours", "ci_low", "ci_high", "n",

@@ -10,8 +10,8 @@ from typing import Any
 
 from xtts_lab import config
 from xtts_lab.errors import UsageError
+from xtts_lab.statistics.info import MetricInfo
 from xtts_lab.statistics.pooled import Pool
-from xtts_lab.statistics.summaries import MetricInfo
 from xtts_lab.types import Metric, Streaming, Utterance
 from xtts_lab.yaml_file import Where
 
