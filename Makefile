@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= offline,test
-TEST_EXTRAS ?= offline,test,quality,speakers,faster
+TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro
 PARITY_VENV ?= .venv-parity
 
 comma := ,

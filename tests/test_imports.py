@@ -14,13 +14,14 @@ import xtts_lab
 PACKAGE = Path(xtts_lab.__file__).parent
 BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files"}
 SOUND = {"audio", "torchaudio_cpu"}
-BLOCKS = {"espeak", "text", "nn"}
+BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(SOUND | BLOCKS, BASE | SOUND),
     **dict.fromkeys(PARTS, BASE | SOUND | BLOCKS),
+    "kokoro": BASE | SOUND | {"espeak"},
     "model": BASE | SOUND | BLOCKS | PARTS,
     "checkpoint": BASE | SOUND | BLOCKS | PARTS | {"model"},
     "inference": BASE | SOUND | BLOCKS | PARTS | {"model"},
@@ -30,13 +31,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instruments": BASE | SOUND | {"nn"},
     "metrics": BASE | {"text"},
     "data": BASE | {"text"},
-    "statistics": BASE,
-    "runs": BASE | {"statistics"},
+    "statistics": BASE | {"metrics"},
+    "runs": BASE | {"metrics", "statistics"},
     "experiment": BASE | {"audio", "data", "runs", "statistics"},
     "report": BASE | {"runs", "statistics"},
     "tracking": BASE | {"report"},
     "analysis": BASE | {"report"},
-    "cli": BASE | SOUND | {"api", "experiment", "report", "runs", "tracking", "training"},
+    "cli": BASE | SOUND | {"api", "data", "experiment", "report", "runs", "tracking", "training"},
     "__init__": {"api"},
 }
 

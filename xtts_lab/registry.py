@@ -78,6 +78,15 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
 }
 
 
+BASES: Mapping[str, str] = {
+    "systems": "xtts_lab.systems.base:BaseSystem",
+    "metrics": "xtts_lab.metrics.base:BaseMetric",
+    "instruments": "xtts_lab.instruments.base:BaseInstrument",
+    "speakers": "xtts_lab.data.base:BaseSpeakers",
+}
+"""What declares the defaults of a kind: given to a class that does not inherit them."""
+
+
 def kinds() -> tuple[str, ...]:
     """The kinds of things that have names."""
     return tuple(sorted(BUILTIN))
@@ -98,7 +107,22 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    module, _, attribute = known[name].partition(":")
+    return _with_defaults(kind, _imported(known[name]))
+
+
+def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+    """Return a class that has all that its kind may declare: what it leaves out is the base's."""
+    if kind not in BASES or not isinstance(found, type):
+        return found
+    base = _imported(BASES[kind])
+    if issubclass(found, base):
+        return found
+    named = {"__doc__": found.__doc__, "__module__": found.__module__}
+    return type(found.__name__, (found, base), named)
+
+
+def _imported(target: str) -> type[Any]:
+    module, _, attribute = target.partition(":")
     found: type[Any] = getattr(importlib.import_module(module), attribute)
     return found
 

@@ -270,6 +270,41 @@ def voices(
     return speaking.voices(checkpoint)
 
 
+@app.command()
+def corpus(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="neural16 or formant16.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The corpus folder.")],
+    hours: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--hours", help="How much speech; needed unless DIR is planned already."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same corpus.")] = 0,
+    languages: Languages = None,
+    utterances: Annotated[int, typer.Option("--utterances", help="Of each speaker.")] = 20,
+    held_out: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--held-out", help="Speakers of validation, and as many of test."),
+    ] = None,
+    devices: Annotated[
+        str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
+    ] = "cpu",
+    workers: Workers = 1,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--minutes", help="Begin nothing after so long; run again, it resumes."),
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
+    ] = False,
+) -> int:
+    """Make a corpus of synthetic speech to train on: plan it, then render it. Resumes."""
+    from xtts_lab.cli import corpus as corpora
+
+    asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out)
+    rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
+    return corpora.make(asked, rendering, plan_only=plan_only)
+
+
 @app.command(name="list")
 def list_kind(
     kind: Annotated[

@@ -27,13 +27,6 @@ def identity(part: Any, spec: Mapping[str, Any], device: str | None) -> dict[str
     return result
 
 
-def close(part: Any) -> None:
-    """Release what a part holds (processes, memory), where it holds anything."""
-    closer = getattr(part, "close", None)
-    if callable(closer):
-        closer()
-
-
 def describe(error: BaseException) -> str:
     """Return what a part raised as one line."""
     lines = str(error).strip().splitlines()

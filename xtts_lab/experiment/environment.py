@@ -36,7 +36,7 @@ def environment(plan: Plan) -> dict[str, Any]:
         "systems": {arm: dict(identity) for arm, identity in plan.systems.items()},
         "instruments": {name: dict(identity) for name, identity in plan.instruments.items()},
         "metrics": {
-            use.prefix: {"spec": dict(use.spec), **dict(getattr(use.metric, "identity", {}))}
+            use.prefix: {"spec": dict(use.spec), **dict(use.metric.identity)}
             for use in plan.metrics
         },
         "statistics": method_notes(plan.experiment.spec),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xtts_lab import registry
-from xtts_lab.experiment.construction import close, construct, describe
+from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.runs.keys import digest
 from xtts_lab.types import Clip, Failure
 
@@ -57,7 +57,7 @@ def perform(batch: Batch) -> Iterator[Record]:
                 pending.pop(0)
                 yield record
     finally:
-        close(instrument)
+        instrument.close()
 
 
 def _attempt(instrument: Any, needs: Sequence[Need]) -> Iterator[Record]:

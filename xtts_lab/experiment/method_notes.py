@@ -10,7 +10,7 @@ from typing import Any
 
 from xtts_lab.experiment.spec import ExperimentSpec
 from xtts_lab.statistics.bootstrap import EXACT_SPEAKERS, FLIPS
-from xtts_lab.statistics.info import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
+from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 SUMMARY = (
     "Repeats are averaged within a cell of arm, speaker and sentence (rates sum their edits and "

@@ -17,7 +17,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.construction import close, construct, identity
+from xtts_lab.experiment.construction import construct, identity
 from xtts_lab.experiment.pairing import Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
 from xtts_lab.experiment.spec import Experiment, ExperimentSpec
@@ -66,9 +66,7 @@ class Plan:
     @property
     def work(self) -> str:
         """A digest of everything that the results depend on."""
-        metrics = [
-            [use.prefix, use.spec, getattr(use.metric, "version", 0)] for use in self.metrics
-        ]
+        metrics = [[use.prefix, use.spec, use.metric.version] for use in self.metrics]
         clips = [[self.hashes(p) for p in t.item.utterance.enrolment] for t in self.trials]
         return digest(
             [
@@ -119,7 +117,7 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
             systems[arm.id] = identity(system, arm.spec, device)
             facts[arm.id] = facts_of(system)
         finally:
-            close(system)
+            system.close()
     instruments = _instrument_identities(spec.instruments, device)
     used = _used(items, spec)
     told = _told(experiment, used, facts, instruments, hashes, device)
@@ -146,7 +144,7 @@ def _items(experiment: Experiment, where: Where) -> tuple[Item, ...]:
             folder=cache_dir() / "speakers",
         )
     finally:
-        close(speakers)
+        speakers.close()
 
 
 def _check_system(
@@ -162,7 +160,7 @@ def _check_system(
             f"systems.{arm.system}: does not speak {', '.join(lacking)}; leave them out of "
             "texts.languages"
         )
-    own = set(getattr(system, "encoders", ()))
+    own = set(system.encoders)
     for use in uses:
         for need in use.metric.needs:
             name = instruments[need.partition(":")[0]]["name"]
@@ -249,7 +247,7 @@ def _instrument_identities(
         try:
             identities[key] = identity(instrument, spec, device)
         finally:
-            close(instrument)
+            instrument.close()
     return identities
 
 

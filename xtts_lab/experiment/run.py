@@ -99,7 +99,7 @@ def _write_tables(
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
-    if any(use.streaming for use in plan.metrics):
+    if any(use.metric.streaming for use in plan.metrics):
         latency = tables.latency_frame(plan, streams)
         tables.write_parquet(folder.path / "latency.parquet", latency)
     tables.write_csv(folder.path / "failures.csv", failures)

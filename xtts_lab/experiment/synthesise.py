@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio
-from xtts_lab.experiment.construction import close, construct, describe
+from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
@@ -114,7 +114,7 @@ def perform(batch: Batch) -> Iterator[Record]:
                 pending.pop(0)
                 yield record
     finally:
-        close(system)
+        system.close()
 
 
 def _attempt(system: Any, jobs: Sequence[Job]) -> Iterator[Record]:

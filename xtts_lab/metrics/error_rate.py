@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xtts_lab.metrics.base import POSITIVE, BaseMetric, Bounds
 from xtts_lab.text.scoring import (
     CHARACTER_LANGUAGES,
     NORMALISER_VERSION,
@@ -49,15 +50,15 @@ def character_edits(reference: str, hypothesis: str) -> Edits:
     return _edits(jiwer.process_characters(reference, hypothesis))
 
 
-class _ErrorRate:
+class _ErrorRate(BaseMetric):
     """What the two rates share; they differ in what they count and what they apply to.
 
     Components: `edits` and `length` in words or characters, `rate` = edits / length, `n` = 1.
     """
 
-    level = "trial"
     directions: Mapping[str, Direction] = {"micro": "lower", "macro": "lower"}
     units: Mapping[str, str] = {"micro": "ratio", "macro": "ratio"}
+    bounds: Mapping[str, Bounds] = dict.fromkeys(directions, POSITIVE)
     ratios: Mapping[str, tuple[str, str]] = {"micro": ("edits", "length"), "macro": ("rate", "n")}
 
     def __init__(self, *, recognizer: str = "whisper") -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.registry import unknown
 from xtts_lab.runs.metric_use import MetricUse, metric_info
 from xtts_lab.runs.reading import RunTables
 from xtts_lab.statistics.comparisons import judged
-from xtts_lab.statistics.info import MetricInfo
 from xtts_lab.statistics.summaries import COMPARISON_COLUMNS, compare, untrained
 
 COLUMNS = [

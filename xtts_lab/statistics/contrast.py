@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics.bootstrap import (
     CHUNK_ELEMENTS,
     centred_mean,
@@ -16,7 +17,6 @@ from xtts_lab.statistics.bootstrap import (
     totals,
 )
 from xtts_lab.statistics.estimates import Effect, Options, gap, level
-from xtts_lab.statistics.info import MetricInfo
 
 LENIENT = 2.0
 """A verdict turns on one speaker where without it the p-value is this many times the limit.

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import betaincinv, gammaincinv, ndtri
 
 from xtts_lab.statistics.bootstrap import Cells, Floats, Ints
-from xtts_lab.statistics.info import ENOUGH_SPEAKERS
+from xtts_lab.statistics.rules import ENOUGH_SPEAKERS
 
 WITHIN_SPEAKER = 0.1
 """Correlation of a speaker's outcomes that is assumed where the sample cannot tell it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from xtts_lab.metrics.info import MetricInfo, Pool
 from xtts_lab.statistics.bootstrap import (
     Cells,
     Floats,
@@ -26,9 +27,8 @@ from xtts_lab.statistics.effective import (
     rate_ends,
     share_ends,
 )
-from xtts_lab.statistics.info import MetricInfo
 from xtts_lab.statistics.intervals import Interval, interval, student
-from xtts_lab.statistics.pooled import Pool, Totals, difference, totals_of
+from xtts_lab.statistics.pooled import Totals, difference, totals_of
 from xtts_lab.statistics.variance import influences, spread
 
 Ends = tuple[float, float]
@@ -80,10 +80,10 @@ def level(frame: pd.DataFrame, known: MetricInfo, options: Options, *names: str)
     drawn = _interval(cells, short.sums[0], short.statistic, known.pool, options, names)
     value = estimate(cells, whole.sums[0], whole.statistic)
     seen = exposure(cells, _counted(frame, known), share=known.share)
-    if known.kind != "other" and math.isfinite(drawn.low):
+    if (known.share or known.rate) and math.isfinite(drawn.low):
         variance = drawn.spread.variance if drawn.spread else drawn.error**2
         drawn = _at_level(drawn, value, variance, seen, known)
-    return Effect(value, _within(drawn, value, known.ends), cells, short)
+    return Effect(value, _within(drawn, value, known.bounds), cells, short)
 
 
 def gap(pairs: pd.DataFrame, known: MetricInfo, options: Options, *names: str) -> Effect:
@@ -97,9 +97,9 @@ def gap(pairs: pd.DataFrame, known: MetricInfo, options: Options, *names: str) -
     whole, short = _totals(pairs, ["", "_base"], known.pool)
     drawn = _interval(cells, *_side_by_side(short), known.pool, options, names)
     value = estimate(cells, *_side_by_side(whole))
-    if known.kind != "other" and known.pool is None and math.isfinite(drawn.low):
+    if (known.share or known.rate) and known.pool is None and math.isfinite(drawn.low):
         drawn = _beside(drawn, cells, whole.sums, known)
-    low, high = known.ends
+    low, high = known.bounds
     return Effect(value, _within(drawn, value, (low - high, high - low)), cells, short)
 
 
@@ -113,7 +113,7 @@ def _at_level(
     """
     low, high = _exact(value, variance, drawn, seen, known)
     if not seen.few:
-        upwards = known.kind == "rate" or value <= 0.5
+        upwards = known.rate or value <= 0.5
         reach = drawn.high - drawn.centre if upwards else drawn.centre - drawn.low
         skewed = max(variance, (reach / student(drawn.df, drawn.confidence)) ** 2)
         ends = _exact(value, skewed, drawn, seen, known)

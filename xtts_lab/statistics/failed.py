@@ -15,8 +15,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from xtts_lab.metrics.info import UNKNOWN, MetricInfo
 from xtts_lab.statistics.cells import CELL, GROUP
-from xtts_lab.statistics.info import UNKNOWN, MetricInfo
 
 KEY = [*GROUP, *CELL]
 
@@ -29,8 +29,8 @@ def extremes(
     found = {}
     for metric, low, high in seen.itertuples():
         known = info.get(str(metric), UNKNOWN)
-        least, most = known.ends
-        floor = 1.0 if known.kind == "rate" else -math.inf
+        least, most = known.bounds
+        floor = 1.0 if known.rate else -math.inf
         found[str(metric)] = (
             least if math.isfinite(least) else float(low),
             most if math.isfinite(most) else max(float(high), floor),

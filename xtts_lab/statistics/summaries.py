@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import UNKNOWN, MetricInfo, Pool
 from xtts_lab.registry import unknown
 from xtts_lab.statistics.cells import GROUP, cell_table, placed, with_enough
 from xtts_lab.statistics.claim import ALL
@@ -21,8 +22,6 @@ from xtts_lab.statistics.comparisons import contests, judged, rows
 from xtts_lab.statistics.counts import failed_cells, tally
 from xtts_lab.statistics.estimates import Options, level
 from xtts_lab.statistics.failed import extremes
-from xtts_lab.statistics.info import UNKNOWN, MetricInfo
-from xtts_lab.statistics.pooled import Pool
 
 SUMMARY_COLUMNS = [
     "arm", "condition", "language", "metric", "unit", "direction", "mean", "ci_low", "ci_high",

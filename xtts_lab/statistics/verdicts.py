@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from xtts_lab.metrics.info import UNKNOWN, MetricInfo
 from xtts_lab.statistics.cells import (
     CELL,
     CROSS_LINGUAL,
@@ -22,12 +23,11 @@ from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influ
 from xtts_lab.statistics.counts import failed_cells
 from xtts_lab.statistics.estimates import Options, level
 from xtts_lab.statistics.failed import extremes, filled, unequal
-from xtts_lab.statistics.info import ENOUGH_SENTENCES, ENOUGH_SPEAKERS, UNKNOWN, MetricInfo
 from xtts_lab.statistics.intervals import Interval
 from xtts_lab.statistics.power import Size, need
+from xtts_lab.statistics.rules import ENOUGH_SEEDS, ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 from xtts_lab.statistics.summaries import untrained
 from xtts_lab.statistics.training_seeds import (
-    ENOUGH_SEEDS,
     SeedSpread,
     need_seeds,
     pooled_cells,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab.audio import AudioError
 from xtts_lab.errors import UsageError
+from xtts_lab.systems.base import BaseSystem
 from xtts_lab.types import (
     LANGUAGES,
     Audio,
@@ -27,7 +28,7 @@ ENGINE_VERSION = 2
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
 
 
-class XttsSystem:
+class XttsSystem(BaseSystem):
     """Our XTTS with a checkpoint: a folder, a hub id with its commit, or a built-in name.
 
     `conditioner` and `vocoder` (`name`, its settings, `weights`) replace the checkpoint's own, and
@@ -106,7 +107,7 @@ class XttsSystem:
         return self._parts.untrained
 
     @property
-    def facts(self) -> Mapping[str, Json]:
+    def facts(self) -> Mapping[str, Mapping[str, Json]]:
         """What each part costs: parameters, operations, prefix length."""
         return self._parts.facts
 

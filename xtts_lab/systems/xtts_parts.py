@@ -126,7 +126,7 @@ class XttsParts:
         return found
 
     @cached_property
-    def facts(self) -> Mapping[str, Json]:
+    def facts(self) -> Mapping[str, Mapping[str, Json]]:
         """Parameters, operations and lengths by part; counted on a model without weights."""
         config = swapped(self.source.config, (self.conditioner, self.vocoder))
         if self.source.dvae is not None:

@@ -1,0 +1,1 @@
+"""Training: corpora, and one recipe a stage."""
