@@ -1,7 +1,7 @@
 # The entry points: `make demo`, `make test`, and `make parity` against the reference implementation.
 PYTHON ?= python3
 VENV ?= .venv
-EXTRAS ?= offline,test
+EXTRAS ?= offline,test,kokoro
 TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro
 PARITY_VENV ?= .venv-parity
 

@@ -12,7 +12,19 @@ import pytest
 import xtts_lab
 
 PACKAGE = Path(xtts_lab.__file__).parent
-BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files"}
+BASE = {
+    "types",
+    "errors",
+    "registry",
+    "config",
+    "yaml_file",
+    "cache",
+    "device",
+    "files",
+    "language_codes",
+    "notices",
+    "records",
+}
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}
@@ -29,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
     "systems": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference", "api"},
     "instruments": BASE | SOUND | {"nn"},
-    "metrics": BASE | {"text"},
+    "metrics": BASE | {"espeak", "text"},
     "data": BASE | {"text"},
     "statistics": BASE | {"metrics"},
     "runs": BASE | {"metrics", "statistics"},

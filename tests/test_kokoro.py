@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xtts_lab import config
 from xtts_lab.data.sentences import builtin
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.engine import Engine
@@ -18,7 +21,9 @@ from xtts_lab.kokoro import speech, styles, symbols, wheels
 from xtts_lab.kokoro.float_graph import float_graph
 from xtts_lab.kokoro.onnx_runner import OnnxRunner
 from xtts_lab.kokoro.torch_runner import TorchRunner
-from xtts_lab.types import LANGUAGES
+from xtts_lab.systems.kokoro import KokoroSystem
+from xtts_lab.types import LANGUAGES, Failure, Request, Synthesis
+from xtts_lab.yaml_file import Document, Where
 
 HELLO = "ɡˈʊd mˈɔɹnɪŋ, wˈɜɹld."
 
@@ -148,3 +153,52 @@ def test_drawn_voices_sum_to_one_and_differ() -> None:
         assert voice.timbre != voice.prosody
     assert len(set(voices)) == 50
     assert styles.drawn(random.Random("7")) == voices[7]
+
+
+def _system(**settings: object) -> KokoroSystem:
+    built = config.build("systems", {"name": "kokoro", **settings}, Where(Document("x.yaml")))
+    assert isinstance(built, KokoroSystem)
+    return built
+
+
+def test_the_system_says_a_request_the_same_alone_and_in_company() -> None:
+    requests = [
+        Request(text, language, (), seed)
+        for seed, (text, language) in enumerate([("Good morning.", "en"), ("Buenos días.", "es")])
+    ]
+    with contextlib.closing(_system(voice={"jf_alpha": 1, "jm_kumo": 1})) as system:
+        together = list(system.synthesise(requests))
+        alone = list(system.synthesise(requests[1:]))
+    assert all(isinstance(result, Synthesis) for result in together)
+    assert torch.equal(together[1].audio.samples, alone[0].audio.samples)
+    assert 0.5 < together[0].audio.duration_s < 3
+    assert together[0].audio.samples.abs().max() > 0.05
+
+
+def test_text_with_nothing_to_say_is_a_failure_and_the_next_is_said() -> None:
+    with contextlib.closing(_system()) as system:
+        nothing, something = system.synthesise(
+            [Request("...", "en", (), 0), Request("Yes.", "en", (), 0)]
+        )
+    assert isinstance(nothing, Failure)
+    assert "nothing to say" in nothing.error
+    assert isinstance(something, Synthesis)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"voice": "jf_alfa"}, "did you mean 'jf_alpha'?"),
+        ({"voice": {"jf_alpha": -1.0}}, "parts must be 0 or more"),
+        ({"speed": 3.0}, "speed must be"),
+        ({"speed": math.nan}, "speed"),
+        ({"pitch": 2}, "unknown key"),
+    ],
+)
+def test_settings_that_are_none_are_one_line(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        _system(**settings)
+
+
+def test_a_language_that_it_does_not_speak_well_is_not_claimed() -> None:
+    assert {"en", "es", "de", "it", "pt"} <= KokoroSystem.languages <= set(LANGUAGES)

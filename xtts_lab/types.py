@@ -112,6 +112,7 @@ class Voice:
 
     `reference_s` is how many seconds of reference audio went into the prefix, where that is known.
     `text` and `language` are what the audio behind the codes says, for models that read it.
+    `left_out` has a line for each reference that was not used, and why.
     """
 
     prefix: Tensor
@@ -119,6 +120,7 @@ class Voice:
     reference_s: float | None = None
     text: str | None = None
     language: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

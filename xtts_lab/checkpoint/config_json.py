@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+from xtts_lab.checkpoint.impostors import refuse_impostors
 from xtts_lab.errors import UsageError
 from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, part
 from xtts_lab.nn.gpt import GptConfig
@@ -66,12 +68,15 @@ SAMPLING_KEYS = {
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object; `UsageError` where the file is absent, no JSON, or no object."""
+    refuse_impostors(path, text=True)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path.name}: no such file in {path.parent.name}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path.name}: cannot be read as JSON ({error})") from error
+    except RecursionError as error:
+        raise UsageError(f"{path.name}: is nested too deeply to be one of a checkpoint") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path.name}: holds no JSON object")
     return data
@@ -96,13 +101,35 @@ def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Mo
             f"config.json: {PERCEIVER} does not fit the conditioner '{parts.conditioner.name}' "
             f"of {SECTION}"
         )
+    _check_hop(args, parts.vocoder)
     return replace(
         parts,
         gpt=gpt,
-        cloning=_section(CloningDefaults(), CLONING_KEYS, data),
+        cloning=_cloning(data),
         sampling=_section(SamplingDefaults(), SAMPLING_KEYS, data),
         languages=_languages(data.get("languages", list(base.languages))),
     )
+
+
+def _check_hop(args: Mapping[str, Any], vocoder: Part) -> None:
+    """Refuse a frame that HiFi-GAN's upsampling does not fill: the speech would be too fast."""
+    rates: Any = vocoder.settings["rates"]
+    hop = args.get("output_hop_length")
+    if hop not in (None, math.prod(rates)):
+        raise UsageError(
+            f"config.json: output_hop_length: {hop} does not work; the vocoder makes "
+            f"{math.prod(rates)} samples of a frame"
+        )
+
+
+def _cloning(data: Mapping[str, Any]) -> CloningDefaults:
+    try:
+        return _section(CloningDefaults(), CLONING_KEYS, data)
+    except UsageError as error:
+        field, _, rest = str(error).partition(":")
+        if field not in CLONING_KEYS:
+            raise
+        raise UsageError(f"config.json: {CLONING_KEYS[field]}:{rest}") from error
 
 
 def to_published(config: ModelConfig) -> dict[str, Any]:

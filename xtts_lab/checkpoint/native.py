@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from xtts_lab.checkpoint.config_json import from_json
-from xtts_lab.checkpoint.reading import read_safetensors
+from xtts_lab.checkpoint.reading import read_safetensors, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.types import Voice
@@ -83,12 +83,24 @@ def export(
     (folder / "README.md").write_text(_card(folder.name, model, note), encoding="utf-8")
 
 
+def text_tokens(weights: Path) -> int | None:
+    """Return how many text tokens our weights know; None where they cannot be read."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(weights), framework="pt") as file:
+            return int(file.get_slice("gpt.text_embedding.weight").get_shape()[0])
+    except Exception:  # whatever it is, loading reports it
+        return None
+
+
 def load_voices(folder: Path) -> dict[str, Voice]:
     """Return the voices of our format; none where there is no file."""
     path = folder / VOICES
     if not path.is_file():
         return {}
     tensors = read_safetensors(path)
+    require_finite(tensors, path.name)
     names = sorted({name.rpartition("/")[0] for name in tensors})
     try:
         return {n: Voice(tensors[f"{n}/prefix"], tensors[f"{n}/embedding"]) for n in names}

@@ -24,6 +24,18 @@ def token_ids(path: Path) -> dict[str, int]:
     return ids
 
 
+def check_vocabulary(tokens: int, rows: int, weights: str) -> None:
+    """Raise `UsageError` where a vocabulary's tokens are not those that the weights have rows for.
+
+    `weights` is the name of their file.
+    """
+    if tokens != rows:
+        raise UsageError(
+            f"vocab.json: has {tokens} tokens, but {weights} holds weights for {rows}; put the "
+            "vocab.json beside it that it was trained with"
+        )
+
+
 def character_vocabulary(size: int = 512, start: int = 261) -> dict[str, Any]:
     """Return a BPE of exactly `size` tokens, for checkpoints with random weights.
 

@@ -271,6 +271,32 @@ def voices(
 
 
 @app.command()
+def train(
+    training: Annotated[
+        Path, typer.Argument(metavar="TRAINING", help="A YAML file, or a folder of them.")
+    ],
+    overrides: Overrides = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the runs stand, side by side.")
+    ] = Path("runs/train"),
+    devices: Annotated[
+        str, typer.Option("--devices", metavar="a,b", help="cpu, cuda:0,cuda:1, ...")
+    ] = "auto",
+    jobs_per_device: Annotated[
+        int, typer.Option("--jobs-per-device", min=1, help="Runs on a device at once.")
+    ] = 1,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--minutes", help="Stop after so long; the same command goes on."),
+    ] = None,
+) -> int:
+    """Train the parts of a model. Run again, it resumes."""
+    from xtts_lab.cli.training import train as train_all
+
+    return train_all(training, tuple(overrides or ()), out, devices, jobs_per_device, minutes)
+
+
+@app.command()
 def corpus(
     name: Annotated[str, typer.Argument(metavar="NAME", help="neural16 or formant16.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The corpus folder.")],

@@ -8,7 +8,6 @@ from typing import Any
 
 from xtts_lab import registry
 from xtts_lab.experiment.construction import construct, describe
-from xtts_lab.runs.keys import digest
 from xtts_lab.types import Clip, Failure
 
 Record = dict[str, Any]
@@ -35,11 +34,6 @@ class Batch:
     spec: Mapping[str, Any]
     device: str | None
     needs: Sequence[Need]
-
-
-def key_of(sha256: str, identity: Mapping[str, Any], language: str | None) -> str:
-    """Return the key of an instrument's output on a clip; `language` where it is told one."""
-    return digest([sha256, identity, language])
 
 
 def uses_language(spec: Mapping[str, Any]) -> bool:

@@ -28,7 +28,7 @@ from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.keys import digest
+from xtts_lab.runs.keys import stream_key
 from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Audio, Request, Streamed, Streaming, StreamingSystem
 
@@ -81,8 +81,7 @@ def _job(trial: Trial, folder: RunFolder, trials: Journal, asked: Streaming) -> 
     made = trials.get(trial.id)
     if made is None or made["status"] != "ok":
         return None
-    settings = [asked.warmups, asked.silence_dbfs]
-    key = digest([trial.key, made["sha256"], settings])
+    key = stream_key(trial.key, made["sha256"], asked)
     return Job(trial.id, key, trial.request, folder.path / trial.audio)
 
 

@@ -16,13 +16,14 @@ class BaseInstrument:
     something that will never change, an `identity`.
 
     - `uses_language`: it is told the language of a clip, which then enters the key of its output;
-    - `free_settings`: settings that do not determine its output (a batch's size, the path of
-      weights whose hash is in the identity): they enter no key;
-    - `dtype`: what it computes in.
+    - `free_settings`: settings that do not determine its output (the path of weights whose hash is
+      in the identity); `batch_settings`: those that do so only where it computes in less than fp32
+      (`dtype`): a batch's size. Neither enters a key in fp32.
     """
 
     uses_language: bool = False
     free_settings: frozenset[str] = frozenset()
+    batch_settings: frozenset[str] = frozenset()
     dtype: str = "float32"
 
     @cached_property

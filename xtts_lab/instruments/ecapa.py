@@ -52,6 +52,8 @@ class Ecapa(BaseInstrument):
     A clip without a second of speech is a `Failure`.
     """
 
+    free_settings = frozenset({"model", "revision"})
+
     def __init__(
         self, *, model: str = PUBLISHED[0], revision: str | None = None, device: str = "auto"
     ) -> None:

@@ -33,6 +33,8 @@ class Utmos(BaseInstrument):
     Output: `mos`. Silence and clips under `MIN_S` are a `Failure`.
     """
 
+    free_settings = frozenset({"model"})
+
     def __init__(self, *, model: str = "Blinorot/UTMOS-PyTorch", device: str = "auto") -> None:
         self._model = utmos_weights.check_model(model)
         self._device = device

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from xtts_lab.espeak.client import EspeakError
 from xtts_lab.espeak.engine import Engine
+from xtts_lab.espeak.engine import identity as espeak_identity
+from xtts_lab.espeak.ipa import VERSION as IPA_VERSION
 from xtts_lab.espeak.ipa import to_ipa
+from xtts_lab.kokoro.symbols import VERSION as SYMBOLS_VERSION
 from xtts_lab.kokoro.symbols import to_symbols
 
-VERSION = 1
-"""Raised whenever the same text comes to mean other symbols."""
+__all__ = ["LANGUAGES", "EspeakError", "FrontEnd", "identity"]
 
 LANGUAGES = ("en", "es", "de", "it", "pt")
 """Those that a recogniser reads about as well as human speech; see docs/kokoro.md."""
 
 
-def symbols_of(engine: Engine, text: str, language: str) -> str:
-    """Return the symbols of a text in any of the 16 languages.
-
-    Raises `EspeakError` for text without anything to say.
-    """
-    return from_ipa(to_ipa(engine, text, language), language)
+def identity() -> Mapping[str, str | int]:
+    """Return what determines the symbols of a text."""
+    return {**espeak_identity(), "ipa": IPA_VERSION, "symbols": SYMBOLS_VERSION}
 
 
-def from_ipa(ipa: str, language: str) -> str:
-    """Return the symbols of what `espeak.ipa.to_ipa` returned; raises `EspeakError` for none."""
-    symbols, _ = to_symbols(ipa, language)
-    if not any(symbol.isalpha() for symbol in symbols):
-        raise EspeakError(f"there is nothing to say in {ipa[:40]!r}")
-    return symbols
+class FrontEnd:
+    """Reads text in any of the 16 languages; call it with a text and its language."""
+
+    def __init__(self) -> None:
+        self._engine = Engine()
+
+    def __call__(self, text: str, language: str) -> str:
+        """Return the symbols; raises `EspeakError` for text without anything to say."""
+        symbols, _ = to_symbols(to_ipa(self._engine, text, language), language)
+        if not any(symbol.isalpha() for symbol in symbols):
+            raise EspeakError(f"there is nothing to say in {text[:40]!r}")
+        return symbols
+
+    def close(self) -> None:
+        self._engine.close()

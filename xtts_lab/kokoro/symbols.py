@@ -15,6 +15,9 @@ from functools import cache
 
 from xtts_lab.kokoro.wheels import alphabet
 
+VERSION = 1
+"""Raised whenever the same IPA comes to mean other symbols."""
+
 EVERYWHERE: dict[str, str] = {
     "dʒ": "ʤ",
     "tʃ": "ʧ",

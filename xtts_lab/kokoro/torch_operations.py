@@ -1,7 +1,8 @@
 """The ONNX operations that Kokoro's float graph has, in torch.
 
 Each takes its inputs (None where one is left out) and its attributes, and returns a tensor, or a
-tuple of them. Small integers, which are shapes and axes, live on the host; data live on the device.
+tuple of them. Scalars and small integers, which are shapes and axes, live on the host, where they
+can be read without waiting for the device; data live on the device.
 Only what the graph uses is here: an attribute that it never sets is not looked at.
 """
 
@@ -35,7 +36,8 @@ def together(*values: Tensor) -> tuple[Tensor, ...]:
 def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Operation:
     def operation(inputs: list[Tensor], _attributes: Attributes) -> Tensor:
         left, right = inputs
-        if left.device != right.device:
+        if left.device != right.device and left.ndim and right.ndim:
+            # torch takes a scalar of the host beside data of a device as it is.
             left, right = together(left, right)
         return function(left, right)
 

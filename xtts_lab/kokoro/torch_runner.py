@@ -46,6 +46,7 @@ class TorchRunner:
             raise UsageError("Kokoro needs onnx; remedy: pip install xtts_lab[kokoro]") from None
         model = onnx.load(str(graph)).graph
         self._device = torch.device(device)
+        self._scales = {node.input[2] for node in model.node if node.op_type == "Resize"}
         self._constants = {tensor.name: self._constant(tensor) for tensor in model.initializer}
         self._output = model.output[0].name
         self._steps = self._plan(model.node)
@@ -77,7 +78,8 @@ class TorchRunner:
         import onnx
 
         value = torch.from_numpy(np.array(onnx.numpy_helper.to_array(tensor)))
-        on_host = value.numel() <= SHAPE_SIZE and not value.is_floating_point()
+        shape_like = value.numel() <= SHAPE_SIZE and not value.is_floating_point()
+        on_host = shape_like or value.ndim == 0 or tensor.name in self._scales
         return value if on_host else value.to(self._device)
 
     def _plan(self, nodes: Any) -> list[_Step]:
@@ -133,6 +135,8 @@ class TorchRunner:
                 getattr(layer, f"weight_hh_l0{suffix}").copy_(recurrent[direction][gates])
                 getattr(layer, f"bias_ih_l0{suffix}").copy_(inputs[gates])
                 getattr(layer, f"bias_hh_l0{suffix}").copy_(states[gates])
+
+        layer.flatten_parameters()
 
         def operation(values: list[Tensor], _attributes: Attributes) -> tuple[Tensor, ...]:
             output, (state, cell) = layer(values[0])  # the graph's initial states are zeros

@@ -30,6 +30,8 @@ class CoquiSystem(BaseSystem):
 
     sample_rate = 24_000
 
+    free_settings = frozenset({"checkpoint"})
+
     def __init__(
         self, *, checkpoint: Path, device: str = "auto", max_codes: int | None = None
     ) -> None:
@@ -42,6 +44,7 @@ class CoquiSystem(BaseSystem):
         from xtts_lab.checkpoint.inspecting import inspect
 
         self._source = inspect(checkpoint)
+        self.languages = self._source.languages
         self._device = device
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None

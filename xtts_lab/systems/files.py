@@ -24,6 +24,8 @@ class FilesSystem(BaseSystem):
 
     sample_rate = 24_000
 
+    free_settings = frozenset({"folder"})
+
     def __init__(self, *, folder: Path | None = None, max_duration_s: float = 600.0) -> None:
         if folder is not None and not folder.is_dir():
             raise UsageError(f"files: '{folder}' is no folder; name the one that holds the audio")

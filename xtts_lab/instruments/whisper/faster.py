@@ -48,6 +48,8 @@ class FasterWhisper(BaseInstrument):
 
     uses_language = True
 
+    free_settings = frozenset({"model", "revision"})
+
     def __init__(
         self,
         *,

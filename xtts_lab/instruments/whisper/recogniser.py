@@ -51,6 +51,9 @@ class Whisper(BaseInstrument):
 
     uses_language = True
 
+    free_settings = frozenset({"model"})
+    batch_settings = frozenset({"batch_size"})
+
     def __init__(
         self,
         *,
