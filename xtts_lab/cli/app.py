@@ -322,13 +322,18 @@ def corpus(
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
     ] = False,
+    test_set: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
+    ] = None,
 ) -> int:
     """Make a corpus of synthetic speech to train on: plan it, then render it. Resumes."""
     from xtts_lab.cli import corpus as corpora
 
     asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out)
     rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
-    return corpora.make(asked, rendering, plan_only=plan_only)
+    done = corpora.make(asked, rendering, plan_only=plan_only)
+    return done if test_set is None or plan_only else corpora.write_test_set(out, test_set)
 
 
 @app.command(name="list")

@@ -48,6 +48,16 @@ def make(asked: Asked, rendering: Rendering, *, plan_only: bool) -> int:
     return 0
 
 
+def write_test_set(corpus: Path, folder: Path) -> int:
+    """Write the test speakers of a corpus as manifests that experiments read."""
+    from xtts_lab.training.corpora import test_set
+    from xtts_lab.training.corpora.reader import Corpus
+
+    counts = test_set.write_test_set(Corpus.open(corpus), folder)
+    print(f"{folder}: {counts['items']} items of {counts['speakers']} speakers")
+    return 0
+
+
 def _plan(asked: Asked) -> None:
     from xtts_lab.experiment.progress import track
     from xtts_lab.training.corpora import folder, planning

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics.bootstrap import holm
 from xtts_lab.statistics.cells import CELL, with_enough
-from xtts_lab.statistics.claim import ALL
 from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influential, without
 from xtts_lab.statistics.estimates import Options
 from xtts_lab.statistics.failed import filled, unequal

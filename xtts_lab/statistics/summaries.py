@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import UNKNOWN, MetricInfo, Pool
 from xtts_lab.registry import unknown
 from xtts_lab.statistics.cells import GROUP, cell_table, placed, with_enough
-from xtts_lab.statistics.claim import ALL
 from xtts_lab.statistics.comparisons import contests, judged, rows
 from xtts_lab.statistics.counts import failed_cells, tally
 from xtts_lab.statistics.estimates import Options, level

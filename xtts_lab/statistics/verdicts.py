@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from xtts_lab.conditions import ALL, IN_CLAIMS
 from xtts_lab.metrics.info import UNKNOWN, MetricInfo
 from xtts_lab.statistics.cells import (
     CELL,
-    CROSS_LINGUAL,
-    MONOLINGUAL,
-    NO_REFERENCE,
     cell_table,
     placed,
 )
-from xtts_lab.statistics.claim import ALL, Claim
+from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influential, without
 from xtts_lab.statistics.counts import failed_cells
 from xtts_lab.statistics.estimates import Options, level
@@ -42,9 +40,6 @@ COLUMNS = [
     "direction", "condition", "unit", "seeds", "need_seeds", "p_value", "failed",
     "failed_baseline", "influential_speaker", "difference_without", "verdict_without",
 ]  # fmt: skip
-_CONDITION = {
-    "same-language": MONOLINGUAL, "cross-lingual": CROSS_LINGUAL, "no-reference": NO_REFERENCE,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +203,7 @@ def _in_scope(claim: Claim, cells: pd.DataFrame) -> pd.DataFrame:
     if claim.language != ALL:
         chosen = chosen[chosen["language"] == claim.language]
     if claim.condition is not None:
-        chosen = chosen[chosen["condition"] == _CONDITION[claim.condition]]
+        chosen = chosen[chosen["condition"] == IN_CLAIMS[claim.condition]]
     return chosen
 
 
