@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xtts_lab.conditions import conditions_of
 from xtts_lab.statistics.bootstrap import Cells, Floats
 from xtts_lab.statistics.pooled import with_components
 
-MONOLINGUAL, CROSS_LINGUAL, NO_REFERENCE = "monolingual", "cross-lingual", "no reference"
 GROUP = ["arm", "condition", "metric"]
 CELL = ["language", "speaker", "sentence"]
 
@@ -27,11 +27,7 @@ def placed(trials: pd.DataFrame) -> pd.DataFrame:
     The sentence is the text; an item without one (an untranscribed recording) is its own sentence.
     """
     frame = trials.sort_values("trial_id", kind="stable").reset_index(drop=True)
-    known = frame["reference_language"].fillna("").astype(str)
-    same = known == frame["language"].astype(str)
-    frame["condition"] = np.where(
-        known == "", NO_REFERENCE, np.where(same, MONOLINGUAL, CROSS_LINGUAL)
-    )
+    frame["condition"] = conditions_of(frame["language"], frame["reference_language"])
     text = frame["text"].fillna("").astype(str)
     frame["sentence"] = np.where(text == "", "\x00" + frame["utterance_id"].astype(str), text)
     return frame

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import UNKNOWN, MetricInfo, Pool
 from xtts_lab.registry import unknown
@@ -21,7 +22,6 @@ from xtts_lab.statistics.bootstrap import generator, holm, sign_flip
 from xtts_lab.statistics.cells import CELL, GROUP, cell_table, placed, tally, with_enough
 from xtts_lab.statistics.estimates import Effect, Options, gap, level
 
-ALL = "all"
 ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
 
 SUMMARY_COLUMNS = [

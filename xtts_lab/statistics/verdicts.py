@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from xtts_lab.conditions import ALL, IN_CLAIMS
 from xtts_lab.metrics.info import MetricInfo, Pool
 from xtts_lab.statistics.cells import (
     CELL,
-    CROSS_LINGUAL,
-    MONOLINGUAL,
-    NO_REFERENCE,
     cell_table,
     placed,
 )
-from xtts_lab.statistics.claim import ALL, Claim
+from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.estimates import Effect, Options, gap, level
 from xtts_lab.statistics.intervals import Interval
 from xtts_lab.statistics.power import Size, need
@@ -42,9 +40,6 @@ COLUMNS = [
     "verdict", "trials", "speakers", "sentences", "need_speakers", "need_sentences", "reason",
     "direction", "condition", "unit", "seeds", "need_seeds",
 ]  # fmt: skip
-_CONDITION = {
-    "same-language": MONOLINGUAL, "cross-lingual": CROSS_LINGUAL, "no-reference": NO_REFERENCE,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +162,7 @@ def _in_scope(claim: Claim, cells: pd.DataFrame) -> pd.DataFrame:
     if claim.language != ALL:
         chosen = chosen[chosen["language"] == claim.language]
     if claim.condition is not None:
-        chosen = chosen[chosen["condition"] == _CONDITION[claim.condition]]
+        chosen = chosen[chosen["condition"] == IN_CLAIMS[claim.condition]]
     return chosen
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from xtts_lab.report.load import Run
+from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import count, listed, named
 from xtts_lab.report.sections.parts import untrained_reasons
-from xtts_lab.report.tables import ALL
+from xtts_lab.runs.reading import Run
 
 ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
 

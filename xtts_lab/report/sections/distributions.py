@@ -15,10 +15,10 @@ from xtts_lab.report.formats.shapes import (
     distribution_svg,
     distributions_axis,
 )
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, number, unit_of
 from xtts_lab.report.sections.figures import Figure, anchor_of
 from xtts_lab.report.tables import Cell, Table, arm_cell, arm_rows
+from xtts_lab.runs.reading import Run
 
 _ENOUGH_SPEAKERS = 20
 _APART = ("consistency", "identification", "latency", "sanity")
