@@ -95,6 +95,7 @@ BASES: Mapping[str, str] = {
     "systems": "xtts_lab.systems.base:BaseSystem",
     "metrics": "xtts_lab.metrics.base:BaseMetric",
     "instruments": "xtts_lab.instruments.base:BaseInstrument",
+    "texts": "xtts_lab.data.base:BaseTexts",
     "speakers": "xtts_lab.data.base:BaseSpeakers",
 }
 """What declares the defaults of a kind: given to a class that does not inherit them."""
