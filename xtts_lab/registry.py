@@ -75,6 +75,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     },
     "stages": {
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "sample": "xtts_lab.training.gpt.sampling:SampleTask",
         "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
