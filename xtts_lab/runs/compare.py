@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.registry import unknown
 from xtts_lab.runs.metric_use import MetricUse, metric_info
 from xtts_lab.runs.reading import Run
-from xtts_lab.statistics.bootstrap import holm
-from xtts_lab.statistics.summaries import compare, untrained
+from xtts_lab.statistics.comparisons import judged
+from xtts_lab.statistics.summaries import COMPARISON_COLUMNS, compare, untrained
 
 COLUMNS = [
-    "arm_a", "arm_b", "condition", "language", "metric", "unit", "direction", "difference",
-    "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "speakers", "sentences",
-]  # fmt: skip
+    "arm_a",
+    "arm_b",
+    *(name for name in COMPARISON_COLUMNS if name not in ("baseline", "arm")),
+]
 _ITEM = ["language", "speaker", "text"]
 
 
@@ -85,8 +85,8 @@ def compare_runs(a: Run, b: Run, pairs: Sequence[tuple[str, str]]) -> RunCompari
         why = f": {'; '.join(left_out)}" if left_out else "; they share no speaker and sentence"
         raise UsageError(f"{a.path} and {b.path}: nothing can be compared{why}")
     confidence = a.confidence
-    table = _adjusted(table, 1.0 - confidence)
-    return RunComparison(table, left_out, list(_notes(a, b, pairs)), confidence)
+    table = _judged(table, 1.0 - confidence, a, b)
+    return RunComparison(table[COLUMNS], left_out, list(_notes(a, b, pairs)), confidence)
 
 
 def _comparable(a: Run, b: Run) -> tuple[list[MetricUse], list[str]]:
@@ -126,7 +126,7 @@ def _short(value: object) -> str:
 
 
 def _one_pair(a: Run, b: Run, pair: tuple[str, str], info: dict[str, MetricInfo]) -> pd.DataFrame:
-    labels = (f"A: {pair[0]}", f"B: {pair[1]}")
+    labels = _label("A", pair[0]), _label("B", pair[1])
     sides = list(zip((a, b), pair, labels, strict=True))
     trials = pd.concat([_relabelled(r.trials, arm, label) for r, arm, label in sides])
     scores = pd.concat([_relabelled(r.scores, arm, label) for r, arm, label in sides])
@@ -140,7 +140,7 @@ def _one_pair(a: Run, b: Run, pair: tuple[str, str], info: dict[str, MetricInfo]
         resamples=int(settings.get("resamples", 2000)),
         seed=int(a.experiment.get("seed", 0)),
     )
-    return table.assign(arm_a=pair[0], arm_b=pair[1])[COLUMNS]
+    return table.assign(arm_a=pair[0], arm_b=pair[1])
 
 
 def _relabelled(table: pd.DataFrame, arm: str, label: str) -> pd.DataFrame:
@@ -149,14 +149,15 @@ def _relabelled(table: pd.DataFrame, arm: str, label: str) -> pd.DataFrame:
     return own.assign(arm=label, trial_id=label + "/" + own["trial_id"].astype(str))
 
 
-def _adjusted(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+def _judged(table: pd.DataFrame, alpha: float, a: Run, b: Run) -> pd.DataFrame:
     """Adjust p-values over all pairs; a verdict that does not survive it is undecided."""
-    family = [table["metric"], table["language"] == ALL]
-    p_adjusted = table.groupby(family, sort=False)["p_value"].transform(
-        lambda p: holm(p.to_numpy("float64"))
-    )
-    verdict = table["verdict"].where(p_adjusted < alpha, "undecided")
-    return table.assign(p_adjusted=p_adjusted, verdict=verdict)
+    labelled = {_label("A", arm) for arm in untrained(a.trials)}
+    return judged(table, alpha, labelled | {_label("B", arm) for arm in untrained(b.trials)})
+
+
+def _label(side: str, arm: str) -> str:
+    """Name an arm as no arm of the other run is named."""
+    return f"{side}: {arm}"
 
 
 def _notes(a: Run, b: Run, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -120,7 +120,12 @@ COMPARISONS = Table(
         **_texts("baseline", "arm", "condition", "language", "metric", "unit", "direction"),
         **_floats("difference", "ci_low", "ci_high", "p_value", "p_adjusted"),
         **_texts("verdict"),
-        **_counts("speakers", "sentences"),
+        **_counts("speakers", "sentences", "failed", "failed_baseline"),
+        **_texts("influential_speaker"),
+        **_floats("difference_without", "p_without"),
+        **_texts("verdict_without"),
+        **_floats("p_worst"),
+        **_texts("reason"),
     },
 )
 CLAIMS = Table(
@@ -132,6 +137,11 @@ CLAIMS = Table(
         **_counts("trials", "speakers", "sentences", "need_speakers", "need_sentences"),
         **_texts("reason", "direction", "condition", "unit", "seeds"),
         **_counts("need_seeds"),
+        **_floats("p_value"),
+        **_counts("failed", "failed_baseline"),
+        **_texts("influential_speaker"),
+        **_floats("difference_without"),
+        **_texts("verdict_without"),
     },
     optional=True,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from xtts_lab.statistics.bootstrap import EXACT_SPEAKERS, FLIPS
-from xtts_lab.statistics.summaries import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
+from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 SUMMARY = (
     "Repeats are averaged within a cell of arm, speaker and sentence (rates sum their edits and "

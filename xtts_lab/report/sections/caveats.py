@@ -9,8 +9,7 @@ from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import count, listed, named
 from xtts_lab.report.sections.parts import untrained_reasons
 from xtts_lab.runs.reading import Run
-
-ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
+from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 
 def caveats(run: Run) -> list[str]:

@@ -24,6 +24,7 @@ from xtts_lab.checkpoint.parts import save_module
 from xtts_lab.errors import UsageError
 from xtts_lab.model import build
 from xtts_lab.nn.dvae import Dvae
+from xtts_lab.nn.resample import Resampler
 from xtts_lab.training.codec.game import Game
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.speech.alphabet import Alphabet
@@ -75,13 +76,9 @@ class CodecVocoderStage:
         self.part = Part(vocoder["name"], {k: v for k, v in vocoder.items() if k != "name"})
         self.vocoder = _built(self.part, self.dvae)
         rate = self.banks["train"].sample_rate
-        if self.vocoder.sample_rate != rate:
-            raise UsageError(
-                f"stage.vocoder: it speaks at {self.vocoder.sample_rate} Hz, and the corpora "
-                f"are at {rate} Hz"
-            )
-        self.game = Game(rate, mel, adversarial, feature, channels, periods)
+        self.game = Game(self.vocoder.sample_rate, mel, adversarial, feature, channels, periods)
         self.ears = Ears(rate)
+        self.natural = Resampler(rate, self.vocoder.sample_rate)
         self._context, self._rows, self._crop = context, rows, crop
         self._mel_only, self._rates = mel_only_steps, (lr, discriminator_lr)
         self._validation_batches = validation_batches
@@ -110,8 +107,7 @@ class CodecVocoderStage:
         return self.banks[split].crops(seed, stream, index, self._rows, self._crop, shard)
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor]:
-        wanted = waveform(batch)
-        made, wanted = self.game.inner(self._copy(wanted), wanted)
+        made, wanted = self.game.inner(*self._pair(waveform(batch)))
         if step < self._mel_only:
             return self.game.mel_only(made, wanted, batch["share"], update)
         return self.game.play(made, wanted, batch["share"], update)
@@ -120,7 +116,7 @@ class CodecVocoderStage:
         """The mel distance of copied speech."""
         total = 0.0
         for index in range(self._validation_batches):
-            made, wanted = self.game.inner(*self._pair(index))
+            made, wanted = self.game.inner(*self._pair(self._held_out(index)))
             total += float(self.game.distance(made, wanted))
         return {"mel": total / self._validation_batches}
 
@@ -135,29 +131,28 @@ class CodecVocoderStage:
             folder / codec.VOCODER,
             lambda partial: save_module(partial, "vocoders", self.part, self.vocoder, beside),
         )
-        made, wanted = self._pair(0)
+        made, wanted = self._pair(self._held_out(0))
         for at in range(min(EXAMPLES, made.shape[0])):
             place = folder / "examples"
             write_pair(place, f"{at}", wanted[at], made[at], self.vocoder.sample_rate)
 
-    def _pair(self, index: int) -> tuple[Tensor, Tensor]:
-        """A validation batch: copied speech and what it was copied from, [B, T] each."""
-        device = next(self.vocoder.parameters()).device
+    def _held_out(self, index: int) -> Tensor:
+        """Speech [B, T] of a validation batch, on the vocoder's device."""
         batch = self.batch("validation", index, Shard())
-        wanted = waveform({name: tensor.to(device) for name, tensor in batch.items()})
-        return self._copy(wanted), wanted
+        device = next(self.vocoder.parameters()).device
+        return waveform({name: tensor.to(device) for name, tensor in batch.items()})
 
-    def _copy(self, samples: Tensor) -> Tensor:
-        """Natural speech [B, T] -> codes -> speech [B, about T]."""
-        self.ears.to(samples.device)
-        self.dvae.to(samples.device)
+    def _pair(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Speech [B, T] -> its copy through the codes, and itself, both at the vocoder's rate."""
+        for module in (self.ears, self.dvae, self.natural):
+            module.to(samples.device)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
             mel = self.ears(samples) / self.dvae.mel.mel_stats.unsqueeze(-1)
             codes = self.dvae.encode(mel)
             inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
-        silence = samples.new_zeros(samples.shape[0], 1)
-        made: Tensor = self.vocoder(inputs, silence)
-        return made
+            wanted = self.natural(samples)
+        made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
+        return made, wanted
 
 
 def _built(part: Part, dvae: Dvae) -> Vocoder:

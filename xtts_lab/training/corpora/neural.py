@@ -52,7 +52,7 @@ class Neural16:
 
         float_graph()
 
-    def renderer(self, device: str) -> NeuralRenderer:
+    def renderer(self, device: str, _recipe: Mapping[str, Any]) -> NeuralRenderer:
         return NeuralRenderer(device)
 
 
