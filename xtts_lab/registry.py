@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -122,10 +123,13 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    return _with_defaults(kind, _imported(known[name]))
+    imported: Any = _imported(known[name])
+    found: type[Any] = _with_defaults(kind, imported)
+    return found
 
 
-def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+@cache
+def _with_defaults(kind: str, found: Any) -> Any:
     """Return a class that has all that its kind may declare: what it leaves out is the base's."""
     if kind not in BASES or not isinstance(found, type):
         return found
