@@ -144,3 +144,12 @@ def test_mistakes_are_told_in_one_line(
     told = capsys.readouterr().err.strip()
     assert expected in told
     assert "\n" not in told
+
+
+def test_the_shipped_training_can_be_read() -> None:
+    from xtts_lab.training.spec import load
+
+    folder = Path(__file__).parents[1] / "experiments" / "train" / "states"
+    jobs = load(folder)
+    assert [job.stage["gpt"].split("-")[1] for job in jobs] == ["perceiver", "tortoise", "valle"]
+    assert {job.stage["vocoder"]["code_stride"] for job in jobs} == {512}
