@@ -75,11 +75,12 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
     "stages": {
-        "gpt": "xtts_lab.training.gpt.stage:GptStage",
-        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
