@@ -244,9 +244,9 @@ def test_parts_of_codes_are_the_codes_of_one(out: Path) -> None:
     halves = Codes.read(out / "halves")
     assert len(whole.items) == len(halves.items) == 48
     for codes in (whole, halves):
-        codes.items.set_index("number", inplace=True)
-    for number in whole.items.index:
-        one, two = whole.items.loc[number], halves.items.loc[number]
+        codes.items.set_index("id", inplace=True)
+    for name in whole.items.index:
+        one, two = whole.items.loc[name], halves.items.loc[name]
         expected = whole.of(one["start"], one["count"])
         assert np.array_equal(halves.of(two["start"], two["count"]), expected)
 
