@@ -71,7 +71,10 @@ class SampleTask:
             raise UsageError(f"runs: nothing trained in {context.out} is called {', '.join(runs)}")
         self._folder, self._seed, self._batch = context.folder, seed, batch
         self._corpus = Corpus.open(context.path(corpus, "corpus"))
-        self._items = {s: chosen_items(self._corpus, split, per_speaker, s) for s in reference_s}
+        self._items = {
+            s: [i for i in chosen_items(self._corpus, split, per_speaker, s) if i.references]
+            for s in reference_s
+        }
         self._options = [
             SamplingOptions(temperature, repetition_penalty=repetition_penalty, guidance=g)
             for g in guidance
