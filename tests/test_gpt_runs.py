@@ -103,7 +103,7 @@ def test_the_family_in_the_package_opens_by_name(
 def test_runs_say_the_test_speakers_sentences(runs: Path) -> None:
     stage = {
         "name": "sample", "runs": ["run-perceiver", "run-valle"], "corpus": "tones",
-        "reference_s": [0.7], "guidance": [1.0, 2.0], "batch": 3,
+        "split": "train", "reference_s": [0.7], "guidance": [1.0, 2.0], "batch": 3,
     }  # fmt: skip
     assert train(runs, "heard", stage, 1) == 0
     for name in ("run-perceiver", "run-valle"):
@@ -113,3 +113,4 @@ def test_runs_say_the_test_speakers_sentences(runs: Path) -> None:
             assert data["codes"].max() < 80
         assert (runs / "heard" / name / "0.7s-2.npz").is_file()
     assert train(runs, "nothing", {**stage, "runs": ["no-*"]}, 1) == 2
+    assert train(runs, "nobody", {**stage, "split": "test"}, 1) == 2

@@ -75,6 +75,8 @@ class SampleTask:
             s: [i for i in chosen_items(self._corpus, split, per_speaker, s) if i.references]
             for s in reference_s
         }
+        if not all(self._items.values()):
+            raise UsageError(f"corpus: no speaker of '{split}' has references beside what is said")
         self._options = [
             SamplingOptions(temperature, repetition_penalty=repetition_penalty, guidance=g)
             for g in guidance
