@@ -108,7 +108,9 @@ class SampleTask:
             some = range(start, min(start + self._batch, len(items)))
             asked = [voices.prompt(items[i], _seed(self._seed, names[i]), options) for i in some]
             made += generate(model.gpt, asked)
-        codes = [one.codes.cpu().numpy().astype(np.uint16) for one in made]
+        # An untrained model may draw the start token, which stands for no sound.
+        last = model.config.sizes.codes - 1
+        codes = [one.codes.clamp(max=last).cpu().numpy().astype(np.uint16) for one in made]
         arrays = {
             "ids": np.array(names),
             "counts": np.array([len(one) for one in codes]),
