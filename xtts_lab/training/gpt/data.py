@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xtts_lab.errors import UsageError
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.gpt.codes import Codes
-from xtts_lab.training.gpt.vocabulary import Spelling
+from xtts_lab.training.gpt.vocabulary import BpeSpelling, Spelling
 from xtts_lab.training.stage import Split
 
 
@@ -39,7 +39,7 @@ class Utterances:
         self,
         corpora: Sequence[Corpus],
         codes: Codes,
-        spelling: Spelling,
+        spelling: Spelling | BpeSpelling,
         split: Split,
         max_tokens: int,
         max_codes: int,
@@ -67,7 +67,7 @@ class Utterances:
 
 
 def _utterances(
-    corpora: Sequence[Corpus], codes: Codes, spelling: Spelling, split: Split
+    corpora: Sequence[Corpus], codes: Codes, spelling: Spelling | BpeSpelling, split: Split
 ) -> list[Utterance]:
     speakers: dict[tuple[int, str], int] = {}
     made: list[Utterance] = []
@@ -75,16 +75,17 @@ def _utterances(
         table = codes.items[codes.items["corpus"] == place].set_index("id")
         coded = table[["start", "count"]].add_prefix("code_")
         told = corpus.split(split).join(coded, on="id", how="inner")
-        columns = ("phonemes", "language", "speaker", "samples", "code_start", "code_count")
+        told = told[told["text"].str.strip() != ""]  # recordings need not be transcribed
+        columns = ("text", "phonemes", "language", "speaker", "samples", "code_start", "code_count")
         rows = zip(told.index, *(told[name].tolist() for name in columns), strict=True)
-        for number, ipa, language, speaker, samples, start, count in rows:
+        for number, text, ipa, language, speaker, samples, start, count in rows:
             made.append(
                 Utterance(
                     corpus,
                     int(number),
                     samples,
                     speakers.setdefault((place, speaker), len(speakers)),
-                    np.array(spelling.encode(ipa, language)),
+                    np.array(spelling.spell(text, ipa, language)),
                     codes.of(start, count).astype(np.int64),
                 )
             )

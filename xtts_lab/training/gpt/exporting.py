@@ -51,7 +51,9 @@ def export_run(
         model.vocoder.load_state_dict(module.state_dict())
     fresh = folder / ".export"
     shutil.rmtree(fresh, ignore_errors=True)
-    native.export(fresh, model, sources.folder / VOCABULARY, note=_note(sources), name=folder.name)
+    native.export(
+        fresh, model, sources.folder / VOCABULARY, note=note_of(sources), name=folder.name
+    )
     for path in sorted(fresh.iterdir()):
         path.replace(folder / path.name)
     fresh.rmdir()
@@ -63,7 +65,7 @@ def _languages(sources: Sources) -> tuple[str, ...]:
     return tuple(sorted({str(name) for table in tables for name in table["language"].unique()}))
 
 
-def _note(sources: Sources) -> str:
+def note_of(sources: Sources) -> str:
     """A line for the model card on what the model was trained on."""
     tables = [(corpus, corpus.split("train")) for corpus in sources.corpora]
     hours = sum(float(table["samples"].sum()) / c.sample_rate / 3600 for c, table in tables)
