@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -74,11 +75,13 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
     "stages": {
-        "gpt": "xtts_lab.training.gpt.stage:GptStage",
-        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
@@ -121,10 +124,13 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    return _with_defaults(kind, _imported(known[name]))
+    imported: Any = _imported(known[name])
+    found: type[Any] = _with_defaults(kind, imported)
+    return found
 
 
-def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+@cache
+def _with_defaults(kind: str, found: Any) -> Any:
     """Return a class that has all that its kind may declare: what it leaves out is the base's."""
     if kind not in BASES or not isinstance(found, type):
         return found

@@ -145,6 +145,7 @@ def _check_system(
             f"systems.{arm.system}: does not speak {', '.join(lacking)}; leave them out of "
             "texts.languages"
         )
+    system.check()
     own = set(system.encoders)
     for use in uses:
         for need in use.metric.needs:

@@ -25,19 +25,18 @@ from xtts_lab.errors import UsageError
 from xtts_lab.model import build
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.resample import Resampler
-from xtts_lab.training.codec.game import Game
+from xtts_lab.training.codec.game import Game, sides
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
-from xtts_lab.training.speech.examples import write_pair
+from xtts_lab.training.speech.examples import write_pairs
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 from xtts_lab.types import Part
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.yaml_file import Where
 
 STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
-EXAMPLES = 4
 
 
 class CodecVocoderStage:
@@ -93,14 +92,7 @@ class CodecVocoderStage:
         return {**settings, "vocoder": vocoder}
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
-        betas = (0.8, 0.99)
-        generator, judges = self.vocoder.parameters(), self.game.discriminators.parameters()
-        return {
-            "generator": OptimiserGroup(list(generator), self._rates[0], betas, clip=10.0),
-            "discriminator": OptimiserGroup(
-                list(judges), self._rates[1], betas, clip=10.0, averaged=False
-            ),
-        }
+        return sides(self.vocoder, self.game, *self._rates)
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
         seed, stream = self._context.seed, STREAMS[split]
@@ -132,9 +124,7 @@ class CodecVocoderStage:
             lambda partial: save_module(partial, "vocoders", self.part, self.vocoder, beside),
         )
         made, wanted = self._pair(self._held_out(0))
-        for at in range(min(EXAMPLES, made.shape[0])):
-            place = folder / "examples"
-            write_pair(place, f"{at}", wanted[at], made[at], self.vocoder.sample_rate)
+        write_pairs(folder / "examples", wanted, made, self.vocoder.sample_rate)
 
     def _held_out(self, index: int) -> Tensor:
         """Speech [B, T] of a validation batch, on the vocoder's device."""

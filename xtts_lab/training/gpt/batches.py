@@ -70,7 +70,8 @@ class Batches:
     def batch(self, seed: int, stream: int, index: int, shard: Shard) -> Batch:
         """Return one batch: `text` [S], `text_at` [S], `audio` [M], `audio_at` [M] (tokens and
         their positions), `index` [B, P] into both, `targets` and `target_at` for text and audio,
-        `totals` [2] of the whole batch, and what the conditioner reads.
+        `totals` [2] of the whole batch, what the conditioner reads, and of each row: `places` [B],
+        which utterance it is, and `counts` [B] of its audio targets.
         """
         random = draws.generator(seed, stream, index)
         recipe, utterances = self.recipe, self.utterances
@@ -95,6 +96,8 @@ class Batches:
             **self._packed(rows[mine]),
             **self._condition(heard[mine], seconds, dropped),
             "totals": torch.tensor(totals, dtype=torch.float32),
+            "places": torch.from_numpy(places[mine].astype(np.int64)),
+            "counts": torch.tensor([int(row.counted.sum()) for row in rows[mine]]),
         }
 
     def _seconds(self, place: int) -> float:
