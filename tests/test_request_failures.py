@@ -149,7 +149,7 @@ def test_a_prompts_text_takes_room(clip: Path) -> None:
     for said in ("Short.", "Longer words in the prompt. " * 4):
         voice = model.clone_voice([Reference(clip, said, "en")])
         before = len(model.tokenizer.encode(voice.text or "", "en"))
-        prompts = model._prompts(LONG * 2, "en", voice, 0, None, 2)
+        prompts, _ = model._prompts(LONG * 2, "en", voice, 0, None, 2)
         assert before < room - 20
         assert all(p.text.shape[0] <= room for p in prompts)
         assert max(p.text.shape[0] for p in prompts) > before
