@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -31,6 +32,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "conditioners": {
         "code_prompt": "xtts_lab.conditioners.code_prompt:CodePromptConditioner",
         "encoder_sequence": "xtts_lab.conditioners.encoder_sequence:EncoderSequenceConditioner",
+        "learned_vector": "xtts_lab.conditioners.learned_vector:LearnedVectorConditioner",
         "no_reference": "xtts_lab.conditioners.no_reference:NoReferenceConditioner",
         "perceiver": "xtts_lab.conditioners.perceiver:PerceiverConditioner",
         "speaker_embedding": "xtts_lab.conditioners.speaker_embedding:SpeakerEmbeddingConditioner",
@@ -75,7 +77,11 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "stages": {
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
@@ -92,6 +98,7 @@ BASES: Mapping[str, str] = {
     "systems": "xtts_lab.systems.base:BaseSystem",
     "metrics": "xtts_lab.metrics.base:BaseMetric",
     "instruments": "xtts_lab.instruments.base:BaseInstrument",
+    "texts": "xtts_lab.data.base:BaseTexts",
     "speakers": "xtts_lab.data.base:BaseSpeakers",
 }
 """What declares the defaults of a kind: given to a class that does not inherit them."""
@@ -117,10 +124,13 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    return _with_defaults(kind, _imported(known[name]))
+    imported: Any = _imported(known[name])
+    found: type[Any] = _with_defaults(kind, imported)
+    return found
 
 
-def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+@cache
+def _with_defaults(kind: str, found: Any) -> Any:
     """Return a class that has all that its kind may declare: what it leaves out is the base's."""
     if kind not in BASES or not isinstance(found, type):
         return found

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from xtts_lab.checkpoint.impostors import refuse_impostors
 from xtts_lab.errors import UsageError
-from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, part
+from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, TextDefaults, part
 from xtts_lab.nn.gpt import GptConfig
 from xtts_lab.nn.speaker_encoder import SpeakerEncoderConfig
 from xtts_lab.types import Part
@@ -63,6 +63,7 @@ SAMPLING_KEYS = {
     "top_k": "top_k",
     "top_p": "top_p",
     "repetition_penalty": "repetition_penalty",
+    "guidance": "guidance",  # ours; the published format has none
 }
 
 
@@ -138,6 +139,8 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     Raises `UsageError` for parts that the published format does not know. A DVAE's sizes are those
     of its own file.
     """
+    if config.text != TextDefaults():
+        raise UsageError("the published format knows no text front end but its own; use ours")
     known = (*CONDITIONERS.values(), "hifigan")
     for chosen in (config.conditioner, config.vocoder):
         if chosen.name not in known:
@@ -145,7 +148,8 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     gpt, vocoder = config.gpt, config.vocoder.settings
     args: dict[str, Any] = {key: getattr(gpt, field) for field, key in GPT_KEYS.items()}
     args |= {key: vocoder[name] for name, key in VOCODER_KEYS.items()}
-    args |= {key: getattr(config.speaker_encoder, field) for field, key in SPEAKER_KEYS.items()}
+    encoder = _published_encoder(config)
+    args |= {key: getattr(encoder, field) for field, key in SPEAKER_KEYS.items()}
     args["decoder_input_dim"] = gpt.width
     args[PERCEIVER] = config.conditioner.name == CONDITIONERS[True]
     data: dict[str, Any] = {"model": "xtts", "model_args": args}
@@ -155,6 +159,12 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     if from_published(data, {}) != dataclasses.replace(config, dvae=None):
         data[SECTION] = {name: dataclasses.asdict(getattr(config, name)) for name in OWN_PARTS}
     return data
+
+
+def _published_encoder(config: ModelConfig) -> SpeakerEncoderConfig:
+    if config.speaker_encoder is None:
+        raise UsageError("the published format has a speaker encoder, and the model none; use ours")
+    return config.speaker_encoder
 
 
 def from_json(kind: type[T], data: object, where: str) -> T:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,20 @@ def inspect(source: str | Path) -> Description:
     folder = builtin_folder(str(source)) or locate(source)
     if not folder.is_dir():
         raise UsageError(f"checkpoint '{folder.name}': no such folder")
+    return _described(folder, tuple(sorted(_signature(folder))))
+
+
+def _signature(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, size and time of change of a folder's files, which a description goes by."""
+    for entry in os.scandir(folder):
+        with contextlib.suppress(OSError):  # a link that leads nowhere
+            status = entry.stat()
+            yield entry.name, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=32)
+def _described(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> Description:
+    """Describe a folder once, as long as its files are the same."""
     data = read_json(folder / "config.json")
     vocabulary = folder / "vocab.json"
     ours = native.is_native(data)

@@ -61,11 +61,12 @@ def export(
     voices: Mapping[str, Voice] | None = None,
     note: str = "",
     random: bool = False,
+    name: str | None = None,
 ) -> None:
     """Write a checkpoint that `load` reads: no pickle, our names, a model card.
 
-    `note` goes into the card: what it was trained on, its licence. Raises `UsageError` where
-    `folder` already holds weights.
+    `name` (by default the folder's) and `note` go into the card: what it was trained on, its
+    licence. Raises `UsageError` where `folder` already holds weights.
     """
     from safetensors.torch import save_file
 
@@ -80,7 +81,7 @@ def export(
         data["weights_random"] = True
     (folder / "config.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     shutil.copyfile(vocabulary, folder / "vocab.json")
-    (folder / "README.md").write_text(_card(folder.name, model, note), encoding="utf-8")
+    (folder / "README.md").write_text(_card(name or folder.name, model, note), encoding="utf-8")
 
 
 def text_tokens(weights: Path) -> int | None:

@@ -61,7 +61,7 @@ def character_vocabulary(size: int = 512, start: int = 261) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [_added(token, tokens[token]) for token in added],
+        "added_tokens": [added_token(token, tokens[token]) for token in added],
         "normalizer": None,
         "pre_tokenizer": {"type": "Whitespace"},
         "post_processor": None,
@@ -70,6 +70,7 @@ def character_vocabulary(size: int = 512, start: int = 261) -> dict[str, Any]:
     }
 
 
-def _added(token: str, index: int) -> dict[str, Any]:
+def added_token(token: str, index: int) -> dict[str, Any]:
+    """Return how a file of the library tokenizers notes a special token."""
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": index, "special": True, "content": token, **flags}

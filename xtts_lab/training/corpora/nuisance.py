@@ -78,7 +78,14 @@ def apply(samples: NDArray[np.float32], nuisance: Nuisance, name: str) -> NDArra
         noise = _pink(len(speech), source)
         speech = speech + noise * (rms * 10 ** (-nuisance.snr_db / 20))
     gain = min(10 ** (nuisance.level_db / 20) / rms, PEAK / max(1e-5, float(np.abs(speech).max())))
-    pcm: NDArray[np.int16] = np.round(speech * (gain * 32767)).astype(np.int16)
+    return pcm16(speech * np.float32(gain))
+
+
+def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return float32 samples within -1 and 1 as int16."""
+    import numpy as np
+
+    pcm: NDArray[np.int16] = np.round(samples * np.float32(32767)).astype(np.int16)
     return pcm
 
 
