@@ -37,7 +37,5 @@ def load_speaker_encoder(path: Path) -> SpeakerEncoder:
         encoder.load_state_dict(read_safetensors(path), strict=True)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"{path.name}: its tensors are not those of its config ({reason})"
-        ) from error
+        raise UsageError(f"{path.name}: its tensors do not fit its sizes ({reason})") from error
     return encoder.eval().requires_grad_(False)

@@ -107,9 +107,8 @@ class SpeakerEncoderStage:
         bank = self.banks["validation"]
         rows = [(at, item) for at, s in enumerate(bank.speakers) for item in s[:CLIPS]]
         items = np.array([item for _, item in rows], dtype=np.int64)
-        vectors = torch.cat(
-            [self._clips(bank, items[at : at + 32]) for at in range(0, len(items), 32)]
-        )
+        parts = (items[at : at + 32] for at in range(0, len(items), 32))
+        vectors = torch.cat([self._clips(bank, part) for part in parts])
         names = torch.tensor([at for at, _ in rows])
         cosines = vectors @ vectors.t()
         pairs = torch.triu(torch.ones_like(cosines, dtype=torch.bool), 1)
