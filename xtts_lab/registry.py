@@ -80,6 +80,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "sample": "xtts_lab.training.gpt.sampling:SampleTask",
         "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
         "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },

@@ -182,8 +182,9 @@ class Synthesis:
     """Synthesised audio; `stop` is `limit` where a length cap ended it; `codes` int64 [N].
 
     `details` is what was measured on the way, determined by the request as the audio is:
-    `prefix_length`, `reference_s` (seconds of reference used) and `tight_steps` (how many codes
-    were drawn with a sampling margin under 1e-4) are columns of a run's trials.
+    `prefix_length`, `reference_s` (seconds of reference used), `tight_steps` (how many codes
+    were drawn with a sampling margin under 1e-4) and `unspoken` (letters and symbols of the text
+    that nothing read) are columns of a run's trials.
     """
 
     audio: Audio

@@ -67,9 +67,13 @@ class Codec:
     @torch.inference_mode()
     def copy(self, samples: Tensor) -> Tensor:
         """Speech [B, T] at the DVAE's rate -> codes -> speech [B, about T] at the vocoder's."""
-        codes = self.dvae(samples)
+        return self.speak(self.dvae(samples))
+
+    @torch.inference_mode()
+    def speak(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] -> speech [B, T] at the vocoder's rate."""
         inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
-        made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
+        made: Tensor = self.vocoder(inputs, torch.zeros(codes.shape[0], 1, device=codes.device))
         return made
 
 
