@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from xtts_lab.errors import UsageError
-from xtts_lab.language_codes import meant
+from xtts_lab.languages import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
