@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from xtts_lab.errors import UsageError
-from xtts_lab.language_codes import meant
+from xtts_lab.languages import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
@@ -82,6 +82,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "finetune": "xtts_lab.training.gpt.finetune:FinetuneStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
         "sample": "xtts_lab.training.gpt.sampling:SampleTask",
+        "speaker_encoder": "xtts_lab.training.speaker.stage:SpeakerEncoderStage",
         "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
         "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },

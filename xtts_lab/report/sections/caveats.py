@@ -7,6 +7,7 @@ from typing import Any
 
 from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import count, listed, named
+from xtts_lab.report.sections.limits import failed_for_content, few_events, pooled_intervals
 from xtts_lab.report.sections.parts import untrained_reasons
 from xtts_lab.runs.reading import Run
 from xtts_lab.statistics.rules import ENOUGH_FOR_PERCENTILE, ENOUGH_SENTENCES, ENOUGH_SPEAKERS
@@ -15,9 +16,9 @@ from xtts_lab.statistics.rules import ENOUGH_FOR_PERCENTILE, ENOUGH_SENTENCES, E
 def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
-        _untrained, _floor, _worlds_own_judge, _espeak_judged_by_base, _size, _intervals,
-        _coverage, _blank_rates, _pooling, _similarity, _conditions, _timings, _limits,
-        _repeats, _nothing,
+        _untrained, failed_for_content, _floor, _worlds_own_judge, _espeak_judged_by_base, _size,
+        _intervals, few_events, pooled_intervals, _coverage, _blank_rates, _pooling, _similarity,
+        _conditions, _timings, _limits, _repeats, _nothing,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
