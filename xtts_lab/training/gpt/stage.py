@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xtts_lab import config as configuration
+from xtts_lab.checkpoint.speaker_file import SPEAKER_ENCODER, load_speaker_encoder
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, TextDefaults, build, part
@@ -22,6 +23,7 @@ from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.mel import ConditioningMel
 from xtts_lab.nn.resample import Resampler
+from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.batches import Batches, Recipe
 from xtts_lab.training.gpt.data import Utterances
 from xtts_lab.training.gpt.exporting import export_run
@@ -42,6 +44,7 @@ class GptStage:
     share of input codes replaced by random ones. `self_masked`: the published recipe, where the
     reference is a part of the target. `muon_lr`: of the matrices in the GPT's blocks; 0: AdamW for
     all. `vocoder`: a run whose vocoder is exported with the model (Griffin-Lim without).
+    `speaker_encoder`: the run whose vectors a conditioner reads that hears no audio itself.
     """
 
     def __init__(
@@ -68,20 +71,22 @@ class GptStage:
         weight_decay: float = 0.01,
         validation_batches: int = 4,
         vocoder: str | None = None,
+        speaker_encoder: str | None = None,
     ) -> None:
         self._context, self._lr, self._muon_lr = context, lr, muon_lr
         self._weight_decay, self._validation_batches = weight_decay, validation_batches
         self._vocoder = None if vocoder is None else context.out / vocoder
         self._sources = Sources.open(context, corpora, codes)
+        self.speaker_encoder = _encoder(context, speaker_encoder)
         self.config = ModelConfig(
             gpt=self._sources.gpt(layers, width, heads, max_text, max_audio),
             conditioner=part("conditioners", **conditioner),
             dvae=self._sources.dvae.config,
-            speaker_encoder=None,
+            speaker_encoder=None if self.speaker_encoder is None else self.speaker_encoder.config,
             text=TextDefaults("phonemes", max_piece),
         )
         self._build()
-        _check(self.conditioner, self_masked, conditioner)
+        _check(self.conditioner, self_masked, conditioner, self.speaker_encoder)
         recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
         self._batches = self._open_batches(recipe, max_piece)
 
@@ -93,7 +98,9 @@ class GptStage:
         )
         _scale_mel(self.conditioner, self._sources.dvae)
         self.modules = nn.ModuleDict({"gpt": self.gpt, "conditioner": self.conditioner})
-        heard_at = self.conditioner.intake.sample_rate
+        intake, encoder = self.conditioner.intake, self.speaker_encoder
+        by_vector = intake.reads == "speaker" and encoder is not None
+        heard_at = encoder.config.sample_rate if by_vector and encoder else intake.sample_rate
         self.resample = Resampler(self._sources.sample_rate, heard_at)
 
     def _open_batches(self, recipe: Recipe, max_piece: int) -> dict[Split, Batches]:
@@ -153,7 +160,10 @@ class GptStage:
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that `XTTS.from_pretrained` opens."""
-        export_run(folder, self.config, self.gpt, self.conditioner, self._sources, self._vocoder)
+        export_run(
+            folder, self.config, self.gpt, self.conditioner, self._sources, self._vocoder,
+            self.speaker_encoder,
+        )  # fmt: skip
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         """Sums over the rows at hand, divided by the counts of the whole batch."""
@@ -191,11 +201,20 @@ class GptStage:
         packed = torch.cat([text, audio])[batch["index"]]
         return gpt.states(packed if prefix is None else torch.cat([prefix, packed], dim=1))
 
+    @torch.no_grad()
+    def _vectors(self, samples: Tensor) -> Tensor:
+        """The references' speaker vectors [B, E]; the encoder is fixed."""
+        assert self.speaker_encoder is not None
+        vectors: Tensor = self.speaker_encoder.to(samples.device)(samples)
+        return vectors
+
     def _prefix(self, batch: Batch) -> Tensor | None:
         if "samples" in batch:
             with torch.autocast(batch["samples"].device.type, enabled=False):
                 self.resample.to(batch["samples"].device)
                 samples = self.resample(batch["samples"].float() / 32768.0)
+            if self.conditioner.intake.reads == "speaker":
+                samples = self._vectors(samples)
             heard: Tensor = self.conditioner(samples)
             return heard
         if "codes" in batch:
@@ -217,12 +236,23 @@ def _scale_mel(conditioner: Conditioner, dvae: Dvae) -> None:
         mel.mel_stats.copy_(dvae.mel.mel_stats)
 
 
-def _check(conditioner: Conditioner, self_masked: bool, spec: Mapping[str, Any]) -> None:
+def _encoder(context: Context, run: str | None) -> SpeakerEncoder | None:
+    if run is None:
+        return None
+    return load_speaker_encoder(context.path(run, "speaker_encoder") / SPEAKER_ENCODER)
+
+
+def _check(
+    conditioner: Conditioner,
+    self_masked: bool,
+    spec: Mapping[str, Any],
+    encoder: SpeakerEncoder | None,
+) -> None:
     reads = conditioner.intake.reads
-    if reads == "speaker":
+    if reads == "speaker" and encoder is None:
         raise UsageError(
-            f"conditioner: '{spec['name']}' needs a trained speaker encoder; "
-            "'learned_vector' learns one of its own"
+            f"conditioner: '{spec['name']}' needs a trained speaker encoder; name its run in "
+            "speaker_encoder ('learned_vector' learns one of its own)"
         )
     if self_masked and reads != "audio":
         raise UsageError(f"self_masked: '{spec['name']}' hears no audio; leave it out")
