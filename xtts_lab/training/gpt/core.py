@@ -17,6 +17,7 @@ from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import ModelConfig
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.resample import Resampler
+from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.batches import Batches, Recipe
 from xtts_lab.training.gpt.data import Utterances
 from xtts_lab.training.gpt.sources import Sources
@@ -48,10 +49,16 @@ class GptTraining:
         sources: Sources,
         recipe: Recipe,
         pace: Pace,
+        speaker_encoder: SpeakerEncoder | None = None,
     ) -> None:
+        """`speaker_encoder` is fixed: a conditioner may read its vectors."""
+        self.speaker_encoder = speaker_encoder
         self.config, self.gpt, self.conditioner = config, gpt, conditioner
         self.modules = nn.ModuleDict({"gpt": gpt, "conditioner": conditioner})
-        self.resample = Resampler(sources.sample_rate, conditioner.intake.sample_rate)
+        rate = conditioner.intake.sample_rate
+        if conditioner.intake.reads == "speaker" and speaker_encoder is not None:
+            rate = speaker_encoder.config.sample_rate
+        self.resample = Resampler(sources.sample_rate, rate)
         self._context, self._sources, self._pace = context, sources, pace
         per_s = config.sizes.codes_per_s
         room = config.gpt.max_codes - round(recipe.reference_s[1] * per_s)
@@ -138,11 +145,20 @@ class GptTraining:
         packed = torch.cat([text, audio])[batch["index"]]
         return gpt.states(packed if prefix is None else torch.cat([prefix, packed], dim=1))
 
+    @torch.no_grad()
+    def _vectors(self, samples: Tensor) -> Tensor:
+        """The references' speaker vectors [B, E]; the encoder is fixed."""
+        assert self.speaker_encoder is not None
+        vectors: Tensor = self.speaker_encoder.to(samples.device)(samples)
+        return vectors
+
     def _prefix(self, batch: Batch) -> Tensor | None:
         if "samples" in batch:
             with torch.autocast(batch["samples"].device.type, enabled=False):
                 self.resample.to(batch["samples"].device)
                 samples = self.resample(batch["samples"].float() / 32768.0)
+            if self.conditioner.intake.reads == "speaker":
+                samples = self._vectors(samples)
             heard: Tensor = self.conditioner(samples)
             return heard
         if "codes" in batch:

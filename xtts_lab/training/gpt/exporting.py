@@ -13,6 +13,7 @@ from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import ModelConfig, XttsModel, part
 from xtts_lab.nn.gpt import Gpt
+from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.codes import VOCABULARY
 from xtts_lab.training.gpt.sources import Sources
 from xtts_lab.types import Part
@@ -28,6 +29,7 @@ def export_run(
     conditioner: Conditioner,
     sources: Sources,
     vocoder: Path | None,
+    speaker_encoder: SpeakerEncoder | None = None,
 ) -> None:
     """Write `model.safetensors`, `config.json`, `vocab.json` and a card into a run's folder.
 
@@ -47,6 +49,7 @@ def export_run(
     model.gpt.load_state_dict(gpt.state_dict())
     model.conditioner.load_state_dict(conditioner.state_dict())
     model.dvae = sources.dvae
+    model.speaker_encoder = speaker_encoder
     if module is not None:
         model.vocoder.load_state_dict(module.state_dict())
     fresh = folder / ".export"

@@ -46,7 +46,8 @@ class FinetuneStage(GptTraining):
         self._from = inspect(checkpoint)
         self._whole = load(self._from.folder)
         model = self._whole.model
-        check(model.conditioner, self_masked, model.config.conditioner.name)
+        encoder = model.speaker_encoder
+        check(model.conditioner, self_masked, model.config.conditioner.name, encoder)
         bpe = model.config.text.front_end == "bpe"
         sources = Sources.open(context, corpora, codes, bpe)
         # Loaded weights are mapped from their file: training writes into copies.
@@ -56,7 +57,9 @@ class FinetuneStage(GptTraining):
             module.requires_grad_(True)
         recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
         pace = Pace(lr, 0.0, weight_decay, validation_batches)
-        super().__init__(context, model.config, model.gpt, model.conditioner, sources, recipe, pace)
+        super().__init__(
+            context, model.config, model.gpt, model.conditioner, sources, recipe, pace, encoder
+        )
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint of ours: the one that was fine-tuned, with what it has learned."""

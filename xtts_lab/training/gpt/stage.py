@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import config as configuration
+from xtts_lab.checkpoint.speaker_file import SPEAKER_ENCODER, load_speaker_encoder
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, TextDefaults, build, part
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.mel import ConditioningMel
+from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.batches import Recipe
 from xtts_lab.training.gpt.core import GptTraining, Pace
 from xtts_lab.training.gpt.exporting import export_run
@@ -30,6 +32,7 @@ class GptStage(GptTraining):
     share of input codes replaced by random ones. `self_masked`: the published recipe, where the
     reference is a part of the target. `muon_lr`: of the matrices in the GPT's blocks; 0: AdamW for
     all. `vocoder`: a run whose vocoder is exported with the model (Griffin-Lim without).
+    `speaker_encoder`: the run whose vectors a conditioner reads that hears no audio itself.
     """
 
     def __init__(
@@ -56,23 +59,25 @@ class GptStage(GptTraining):
         weight_decay: float = 0.01,
         validation_batches: int = 4,
         vocoder: str | None = None,
+        speaker_encoder: str | None = None,
     ) -> None:
         sources = Sources.open(context, corpora, codes)
+        encoder = _encoder(context, speaker_encoder)
         config = ModelConfig(
             gpt=sources.gpt(layers, width, heads, max_text, max_audio),
             conditioner=part("conditioners", **conditioner),
             dvae=sources.dvae.config,
-            speaker_encoder=None,
+            speaker_encoder=None if encoder is None else encoder.config,
             text=TextDefaults("phonemes", max_piece),
         )
         # The GPT first: the same seed begins with the same GPT, whatever the conditioner.
         gpt = Gpt(config.gpt)
         hears: Conditioner = build("conditioners", config.conditioner, config.sizes)
-        check(hears, self_masked, config.conditioner.name)
+        check(hears, self_masked, config.conditioner.name, encoder)
         _scale_mel(hears, sources.dvae)
         recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
         pace = Pace(lr, muon_lr, weight_decay, validation_batches)
-        super().__init__(context, config, gpt, hears, sources, recipe, pace)
+        super().__init__(context, config, gpt, hears, sources, recipe, pace, encoder)
         self._vocoder = None if vocoder is None else context.out / vocoder
 
     @staticmethod
@@ -84,7 +89,10 @@ class GptStage(GptTraining):
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that `XTTS.from_pretrained` opens."""
-        export_run(folder, self.config, self.gpt, self.conditioner, self._sources, self._vocoder)
+        export_run(
+            folder, self.config, self.gpt, self.conditioner, self._sources, self._vocoder,
+            self.speaker_encoder,
+        )  # fmt: skip
 
 
 def _scale_mel(conditioner: Conditioner, dvae: Dvae) -> None:
@@ -94,13 +102,21 @@ def _scale_mel(conditioner: Conditioner, dvae: Dvae) -> None:
         mel.mel_stats.copy_(dvae.mel.mel_stats)
 
 
-def check(conditioner: Conditioner, self_masked: bool, name: str) -> None:
+def _encoder(context: Context, run: str | None) -> SpeakerEncoder | None:
+    if run is None:
+        return None
+    return load_speaker_encoder(context.path(run, "speaker_encoder") / SPEAKER_ENCODER)
+
+
+def check(
+    conditioner: Conditioner, self_masked: bool, name: str, encoder: SpeakerEncoder | None
+) -> None:
     """Raise `UsageError` for a conditioner that cannot be trained so."""
     reads = conditioner.intake.reads
-    if reads == "speaker":
+    if reads == "speaker" and encoder is None:
         raise UsageError(
-            f"conditioner: '{name}' needs a trained speaker encoder; "
-            "'learned_vector' learns one of its own"
+            f"conditioner: '{name}' needs a trained speaker encoder; name its run in "
+            "speaker_encoder ('learned_vector' learns one of its own)"
         )
     if self_masked and reads != "audio":
         raise UsageError(f"self_masked: '{name}' hears no audio; leave it out")
