@@ -251,7 +251,7 @@ def test_parts_of_codes_are_the_codes_of_one(out: Path) -> None:
         assert np.array_equal(halves.of(two["start"], two["count"]), expected)
 
 
-@given(ipa=st.text("aeiouəɹˈˌːʃ̃ .,!?—…x", max_size=40), language=st.sampled_from(["en", "zh-cn"]))
+@given(ipa=st.text("aeiouəɹˈˌːʃ̃ .,!?—…", max_size=40), language=st.sampled_from(["en", "zh-cn"]))
 def test_spelling_is_the_tokenizers(ipa: str, language: str, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "vocab.json"
     if not path.is_file():
