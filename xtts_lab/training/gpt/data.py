@@ -75,7 +75,8 @@ def _utterances(
         table = codes.items[codes.items["corpus"] == place].set_index("id")
         coded = table[["start", "count"]].add_prefix("code_")
         told = corpus.split(split).join(coded, on="id", how="inner")
-        told = told[told["text"].str.strip() != ""]  # recordings need not be transcribed
+        # Recordings need not be transcribed, nor be in a language of the vocabulary.
+        told = told[(told["text"].str.strip() != "") & told["language"].map(spelling.knows)]
         columns = ("text", "phonemes", "language", "speaker", "samples", "code_start", "code_count")
         rows = zip(told.index, *(told[name].tolist() for name in columns), strict=True)
         for number, text, ipa, language, speaker, samples, start, count in rows:

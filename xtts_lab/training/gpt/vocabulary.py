@@ -73,6 +73,9 @@ class Spelling:
     def space(self) -> int:
         return self.ids[SPACE]
 
+    def knows(self, language: str) -> bool:
+        return tag_of(language) in self.ids
+
     def spell(self, _text: str, phonemes: str, language: str) -> list[int]:
         """Return the ids of a corpus's item."""
         return self.encode(phonemes, language)
@@ -92,6 +95,9 @@ class BpeSpelling:
         self._tokenizer = XttsTokenizer.from_file(path)
         self.start, self.stop = self._tokenizer.start_id, self._tokenizer.stop_id
         self.space, self.size = ids[SPACE], len(self._tokenizer)
+
+    def knows(self, language: str) -> bool:
+        return language in self._tokenizer.languages
 
     def spell(self, text: str, _phonemes: str, language: str) -> list[int]:
         """Return the ids of a corpus's item."""
