@@ -21,6 +21,9 @@ from xtts_lab.types import Part
 CHUNK_S = 6.0
 """References are cut where the longest of training ended."""
 
+PENALTY = 1.0
+"""None: XTTS-v2's 5.0 is for 21.5 codes a second, which hardly recur; shorter ones rightly do."""
+
 
 def export_run(
     folder: Path,
@@ -43,6 +46,7 @@ def export_run(
         config,
         vocoder=chosen,
         cloning=replace(config.cloning, chunk_s=CHUNK_S),
+        sampling=replace(config.sampling, repetition_penalty=PENALTY),
         languages=_languages(sources),
     )
     model = XttsModel(whole)
