@@ -81,6 +81,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
         "sample": "xtts_lab.training.gpt.sampling:SampleTask",
+        "speaker_encoder": "xtts_lab.training.speaker.stage:SpeakerEncoderStage",
         "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
         "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },
