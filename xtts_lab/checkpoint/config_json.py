@@ -121,7 +121,7 @@ def _check_hop(args: Mapping[str, Any], vocoder: Part) -> None:
     hop = args.get("output_hop_length")
     if hop not in (None, math.prod(rates)):
         raise UsageError(
-            f"config.json: output_hop_length: {hop} does not work; the vocoder makes "
+            f"config.json: output_hop_length: {str(hop)[:80]} does not work; the vocoder makes "
             f"{math.prod(rates)} samples of a frame"
         )
 
