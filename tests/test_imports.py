@@ -24,6 +24,7 @@ BASE = {
     "language_codes",
     "notices",
     "records",
+    "threads",
 }
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}

@@ -113,8 +113,9 @@ def _write_tables(
     streams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
-    scores = tables.frame(score(plan, needs, trials, evidence, streams), tables.SCORES)
-    failures = tables.failures_frame(plan, needs, trials, evidence, streams)
+    rows = score(plan, needs, trials, evidence, streams)
+    scores = tables.frame(rows, tables.SCORES)
+    failures = tables.failures_frame(plan, needs, trials, evidence, streams, rows)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))

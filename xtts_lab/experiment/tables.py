@@ -13,6 +13,7 @@ from xtts_lab import files
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.experiment.score import METRIC_ERROR
 from xtts_lab.runs import trial_details as details
 from xtts_lab.runs.journal import Journal
 
@@ -188,13 +189,24 @@ def failures_frame(
     trials: Journal,
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
         error = streams.get(trial.id, {}).get("error")
         failed += [] if error is None else [_failure(trial, "latency", error)]
+    failed += _failed_scores(plan, scores)
     return frame(failed, FAILURES)
+
+
+def _failed_scores(plan: Plan, scores: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield where a metric itself failed: once a unit, whatever the number of its quantities."""
+    failed = {(row["trial_id"], row[METRIC_ERROR]) for row in scores if METRIC_ERROR in row}
+    if failed:
+        for trial in plan.trials:
+            errors = sorted(error for trial_id, error in failed if trial_id == trial.id)
+            yield from (_failure(trial, "score", error) for error in errors)
 
 
 def _failed_trials(plan: Plan, trials: Journal) -> Iterator[dict[str, Any]]:
