@@ -11,6 +11,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import pydantic
@@ -29,6 +30,13 @@ def schema(target: type[Any]) -> type[pydantic.BaseModel]:
 
     Positional-only arguments are no settings: what is built around the part passes them.
     """
+    hashable: Any = target
+    return _schema(hashable)
+
+
+@cache
+def _schema(target: Any) -> type[pydantic.BaseModel]:
+    """Make each class's model once: it takes milliseconds."""
     hints = typing.get_type_hints(target.__init__)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(target).parameters.items():

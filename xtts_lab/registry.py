@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -20,6 +21,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
         "command": "xtts_lab.systems.command:CommandSystem",
         "coqui": "xtts_lab.systems.coqui:CoquiSystem",
+        "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
         "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
@@ -30,6 +32,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "conditioners": {
         "code_prompt": "xtts_lab.conditioners.code_prompt:CodePromptConditioner",
         "encoder_sequence": "xtts_lab.conditioners.encoder_sequence:EncoderSequenceConditioner",
+        "learned_vector": "xtts_lab.conditioners.learned_vector:LearnedVectorConditioner",
         "no_reference": "xtts_lab.conditioners.no_reference:NoReferenceConditioner",
         "perceiver": "xtts_lab.conditioners.perceiver:PerceiverConditioner",
         "speaker_embedding": "xtts_lab.conditioners.speaker_embedding:SpeakerEmbeddingConditioner",
@@ -41,6 +44,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "griffin_lim": "xtts_lab.vocoders.griffin_lim:GriffinLimVocoder",
         "hifigan": "xtts_lab.vocoders.hifigan:HifiganVocoder",
         "mel_hifigan": "xtts_lab.vocoders.mel_hifigan:MelHifiganVocoder",
+        "mel_vocos": "xtts_lab.vocoders.mel_vocos:MelVocosVocoder",
         "vocos": "xtts_lab.vocoders.vocos:VocosVocoder",
     },
     "metrics": {
@@ -67,9 +71,17 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
         "utmos": "xtts_lab.instruments.utmos:Utmos",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
+        "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
-    "stages": {},
+    "stages": {
+        "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
+        "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
+    },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
         "manifest": "xtts_lab.data.manifest:ManifestTexts",
@@ -85,6 +97,7 @@ BASES: Mapping[str, str] = {
     "systems": "xtts_lab.systems.base:BaseSystem",
     "metrics": "xtts_lab.metrics.base:BaseMetric",
     "instruments": "xtts_lab.instruments.base:BaseInstrument",
+    "texts": "xtts_lab.data.base:BaseTexts",
     "speakers": "xtts_lab.data.base:BaseSpeakers",
 }
 """What declares the defaults of a kind: given to a class that does not inherit them."""
@@ -110,10 +123,13 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    return _with_defaults(kind, _imported(known[name]))
+    imported: Any = _imported(known[name])
+    found: type[Any] = _with_defaults(kind, imported)
+    return found
 
 
-def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+@cache
+def _with_defaults(kind: str, found: Any) -> Any:
     """Return a class that has all that its kind may declare: what it leaves out is the base's."""
     if kind not in BASES or not isinstance(found, type):
         return found

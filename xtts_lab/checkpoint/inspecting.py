@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from xtts_lab.checkpoint import native
 from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.config_json import from_published, read_json
 from xtts_lab.checkpoint.hub import locate
-from xtts_lab.checkpoint.vocabulary import token_ids
+from xtts_lab.checkpoint.impostors import refuse_impostors
+from xtts_lab.checkpoint.vocabulary import check_vocabulary, token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
 from xtts_lab.types import LANGUAGES
@@ -81,6 +85,20 @@ def inspect(source: str | Path) -> Description:
     folder = builtin_folder(str(source)) or locate(source)
     if not folder.is_dir():
         raise UsageError(f"checkpoint '{folder.name}': no such folder")
+    return _described(folder, tuple(sorted(_signature(folder))))
+
+
+def _signature(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, size and time of change of a folder's files, which a description goes by."""
+    for entry in os.scandir(folder):
+        with contextlib.suppress(OSError):  # a link that leads nowhere
+            status = entry.stat()
+            yield entry.name, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=32)
+def _described(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> Description:
+    """Describe a folder once, as long as its files are the same."""
     data = read_json(folder / "config.json")
     vocabulary = folder / "vocab.json"
     ours = native.is_native(data)
@@ -90,6 +108,11 @@ def inspect(source: str | Path) -> Description:
     if not weights.is_file():
         raise UsageError(f"checkpoint '{folder.name}': holds no {weights.name}")
     dvae = folder / DVAE
+    for file in (weights, dvae):
+        refuse_impostors(file)
+    rows = native.text_tokens(weights) if ours else None
+    if rows is not None:
+        check_vocabulary(max(ids.values()) + 1, rows, weights.name)
     own_dvae = dvae if dvae.is_file() and not ours else None
     return Description(
         folder=folder,

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ from torch import Tensor, nn
 from xtts_lab import config as configuration
 from xtts_lab import registry
 from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
-from xtts_lab.checkpoint.reading import read_safetensors
+from xtts_lab.checkpoint.reading import read_safetensors, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.model import Kind, ModelConfig, XttsModel, build
-from xtts_lab.types import Json, Part
+from xtts_lab.types import Json, ModelSizes, Part
 from xtts_lab.yaml_file import Where
 
 FORMAT = "xtts_lab.part"
@@ -142,13 +143,20 @@ def swapped(config: ModelConfig, choices: tuple[Choice, ...]) -> ModelConfig:
 def part_skeleton(choice: Choice, config: ModelConfig) -> Any:
     """Return a part without weights, to be asked what it declares.
 
-    Raises `UsageError` for settings that no such part can have.
+    It is built once for equal settings and sizes, so nobody may change it. Raises `UsageError` for
+    settings that no such part can have.
     """
+    settings = json.dumps(choice.part.settings, sort_keys=True)
+    try:
+        return _skeleton(choice.kind, choice.part.name, settings, config.sizes)
+    except IMPOSSIBLE as error:
+        raise no_such_part(choice, error) from error
+
+
+@lru_cache(maxsize=256)
+def _skeleton(kind: Kind, name: str, settings: str, sizes: ModelSizes) -> Any:
     with torch.device("meta"):
-        try:
-            return build(choice.kind, choice.part, config.sizes)
-        except IMPOSSIBLE as error:
-            raise no_such_part(choice, error) from error
+        return build(kind, Part(name, json.loads(settings)), sizes)
 
 
 def no_such_part(choice: Choice, error: Exception) -> UsageError:
@@ -163,10 +171,16 @@ def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None
 
     That is the file of the GPT, or of the DVAE for a vocoder that reads no states.
     """
+    slot = SINGULAR[kind]
+    save_module(path, kind, getattr(model.config, slot), getattr(model, slot), trained_with)
+
+
+def save_module(
+    path: Path, kind: Kind, part: Part, module: nn.Module, trained_with: str | None
+) -> None:
+    """Write a part that stands in no model; see `save_part`."""
     from safetensors.torch import save_file
 
-    part = getattr(model.config, SINGULAR[kind])
-    module: nn.Module = getattr(model, SINGULAR[kind])
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named(module).items()}
     header = {
         "format": FORMAT,
@@ -176,6 +190,20 @@ def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None
         "trained_with": trained_with or "",
     }
     save_file(tensors, path, header)
+
+
+def load_part(path: Path, kind: Kind, sizes: ModelSizes) -> tuple[Part, nn.Module, str]:
+    """Read a part that `save_module` wrote: its name and settings, itself, and `trained_with`.
+
+    In fp32 and `eval` mode; nothing in it wants a gradient. Raises `UsageError` for other files.
+    """
+    header = _header(path, kind, None)
+    module: nn.Module = build(kind, header.part, sizes)
+    choice = Choice(kind, header.part, path, own=False)
+    check_weights(choice, module)
+    tensors = read_safetensors(path)
+    module.load_state_dict({n: t.float() for n, t in tensors.items() if n != _EMPTY}, strict=True)
+    return header.part, module.eval().requires_grad_(False), header.trained_with
 
 
 @dataclass(frozen=True)
@@ -214,6 +242,7 @@ def _loaded(choice: Choice, config: ModelConfig) -> nn.Module:
     if choice.weights is not None:
         check_weights(choice, module)
         tensors = read_safetensors(choice.weights)
+        require_finite(tensors, choice.weights.name)
         module.load_state_dict({n: t for n, t in tensors.items() if n != _EMPTY}, strict=True)
     return module
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from typing import Any
@@ -28,6 +29,9 @@ def run_app(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         result = INTERRUPTED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = str(error.filename)
+            return _mistake(f"{name[:60]}...: a name in it is longer than the file system allows")
         # The parser's own complaints (typer's classes differ between versions) are mistakes too.
         message = getattr(error, "format_message", None)
         if message is None:

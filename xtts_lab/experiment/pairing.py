@@ -10,6 +10,13 @@ from typing import Any
 from xtts_lab.errors import UsageError
 from xtts_lab.types import SpeakerAudio, Speakers, Utterance
 
+MEANING = {
+    "rotate": "speakers take turns over the texts",
+    "cross": "every speaker says every text",
+    "own": "each text is said from the references, or by the speaker, that its row names",
+}
+"""What each pairing does, for readers of a plan."""
+
 MAX_IMPOSTORS = 19  # speakers: with the speaker's own, a choice among 20
 MAX_IMPOSTOR_CLIPS = 5  # of each: enough for a stable mean, and no growth with long enrolments
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from xtts_lab import config
 from xtts_lab.cache import cache_dir
+from xtts_lab.conditions import IN_CLAIMS, condition_of
 from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
@@ -18,7 +19,7 @@ from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
 from xtts_lab.experiment.construction import close, construct, content_of
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
-from xtts_lab.experiment.pairing import Item, pair
+from xtts_lab.experiment.pairing import MEANING, Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
 from xtts_lab.experiment.spec import Experiment, ExperimentSpec
 from xtts_lab.runs.keys import PartContent, audio_key, trial_seed, work_key
@@ -51,7 +52,8 @@ class Trial:
 class Plan:
     """All work of an experiment; `systems`, `instruments`: what determines their output.
 
-    `facts`: what each arm's system says of itself beside that.
+    `facts`: what each arm's system says of itself beside that. `notes`: how texts and speakers were
+    read and paired, a line each.
     """
 
     experiment: Experiment
@@ -62,6 +64,7 @@ class Plan:
     instruments: Mapping[str, PartContent]
     hashes: FileHashes
     device: str | None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def work(self) -> str:
@@ -76,9 +79,9 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     Raises `UsageError` for languages a system lacks, an encoder that would judge itself, absent
     weights, a reference whose words are needed and not known.
     """
-    spec = experiment.spec
     where = Where(experiment.document)
-    items = _items(experiment, where)
+    experiment, items, notes = _items(experiment, where)
+    spec = experiment.spec
     uses = metric_uses(spec.metrics, where)
     hashes = FileHashes()
     systems: dict[str, PartContent] = {}
@@ -101,23 +104,32 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     chosen = _limited(trials, spec.limit, len(used) * spec.repeats)
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
     check_claims(experiment.claims, ids, _conditions(chosen), where)
-    return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device)
+    return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device, notes)
 
 
-def _items(experiment: Experiment, where: Where) -> tuple[Item, ...]:
+def _items(
+    experiment: Experiment, where: Where
+) -> tuple[Experiment, tuple[Item, ...], tuple[str, ...]]:
+    """Return the experiment with its pairing, its items, and what to say of how they came about."""
     spec = experiment.spec
     texts = config.build("texts", spec.texts, where / "texts")
     speakers = config.build("speakers", spec.speakers, where / "speakers")
+    pairing = spec.pairing or ("own" if texts.own_references else "rotate")
     try:
-        return pair(
+        items = pair(
             texts.sentences(),
             speakers,
-            pairing=spec.pairing,
+            pairing=pairing,
             prompts=prompts,
             folder=cache_dir() / "speakers",
         )
     finally:
         close(speakers)
+    notes = [f"pairing {pairing}: {MEANING[pairing]}"]
+    if texts.unread:
+        notes.append(f"texts: columns left unread: {', '.join(texts.unread)}")
+    chosen = replace(experiment, spec=spec.model_copy(update={"pairing": pairing}))
+    return chosen, items, tuple(notes)
 
 
 def _check_system(
@@ -133,6 +145,7 @@ def _check_system(
             f"systems.{arm.system}: does not speak {', '.join(lacking)}; leave them out of "
             "texts.languages"
         )
+    system.check()
     own = set(system.encoders)
     for use in uses:
         for need in use.metric.needs:
@@ -201,11 +214,12 @@ def _limited(trials: Sequence[Trial], limit: int | None, per_arm: int) -> Sequen
 
 def _conditions(trials: Sequence[Trial]) -> dict[str, set[str]]:
     """Return for each language how its items relate to the languages of their references."""
+    words = {condition: word for word, condition in IN_CLAIMS.items()}
     found: dict[str, set[str]] = {}
     for trial in trials:
-        language, known = trial.item.utterance.language, trial.item.reference_language
-        same = "same-language" if known == language else "cross-lingual"
-        found.setdefault(language, set()).add(same if known else "no-reference")
+        language = trial.item.utterance.language
+        condition = condition_of(language, trial.item.reference_language)
+        found.setdefault(language, set()).add(words[condition])
     return found
 
 

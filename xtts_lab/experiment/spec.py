@@ -14,11 +14,11 @@ from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm, expand
 from xtts_lab.experiment.claims import resolve_claims
+from xtts_lab.runs.schema import SCHEMA_VERSION
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 
-SCHEMA_VERSION = 1
 Spec = dict[str, Any]
 
 
@@ -36,7 +36,8 @@ class ExperimentSpec(pydantic.BaseModel):
 
     `sanity` adds the metric of that name where `metrics` does not have it, so that every report
     counts silence, clipping, loops and impossible speed. `transcriber` names the instrument that
-    hears what references say, for arms that need their texts and references that have none.
+    hears what references say, for arms that need their texts and references that have none. Without
+    `pairing` it is `own` where the texts name references of their own, and `rotate` elsewhere.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -47,7 +48,7 @@ class ExperimentSpec(pydantic.BaseModel):
     ablate: dict[str, list[Any]] = {}
     texts: Spec
     speakers: Spec = {"name": "synthetic"}
-    pairing: Literal["rotate", "cross", "own"] = "rotate"
+    pairing: Literal["rotate", "cross", "own"] | None = None
     repeats: int = pydantic.Field(default=1, ge=1)
     seed: int = pydantic.Field(default=0, ge=0)
     limit: int | None = pydantic.Field(default=None, ge=1)

@@ -153,7 +153,7 @@ def before_vocoder(model: XttsModel, speed: float, coqui_compat: bool = False) -
 
 def _log_mel(dvae: Dvae, codes: Tensor) -> Tensor:
     """Codes [B, 1, W] -> log mel [B, M, W * stride], its scale restored."""
-    return dvae.decode(codes[:, 0]) * dvae.mel.mel_stats.unsqueeze(-1)
+    return dvae.log_mel(codes[:, 0])
 
 
 def _dvae(model: XttsModel) -> Dvae:

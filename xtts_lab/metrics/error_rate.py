@@ -10,6 +10,9 @@ so that anyone can count again.
 An utterance that is read aloud otherwise than it is written ("3 km" and "three kilometres") has two
 references, since recognisers write either. The one with the lower rate counts, the written one
 where they tie; a text that mixes both forms still costs edits.
+
+A recogniser that writes sounds (its output says `alphabet: ipa`) is compared with the sounds of the
+text as espeak-ng says it; such rates have ids of their own and are never mixed with the others.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xtts_lab.errors import UsageError
 from xtts_lab.metrics.base import POSITIVE, BaseMetric, Bounds
+from xtts_lab.metrics.sounds import VERSION, Speller
 from xtts_lab.text.scoring import (
     CHARACTER_LANGUAGES,
     NORMALISER_VERSION,
@@ -26,6 +31,9 @@ from xtts_lab.text.scoring import (
     normaliser_version,
 )
 from xtts_lab.types import Direction, Evidence, Json, Utterance
+
+WRITES_SOUNDS = frozenset({"world_ctc"})
+"""Recognisers that write sounds: what they say stands in ids of its own."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,15 @@ class _ErrorRate(BaseMetric):
 
 
 class Wer(_ErrorRate):
-    """Word error rate. Does not apply to Chinese, Japanese, Korean, nor where no text is known."""
+    """Word error rate. Does not apply to Chinese, Japanese, Korean, nor where no text is known.
+
+    Raises `UsageError` for a recogniser that writes sounds, which has no words.
+    """
+
+    def __init__(self, *, recognizer: str = "whisper") -> None:
+        if recognizer in WRITES_SOUNDS:
+            raise UsageError(f"recognizer: {recognizer} writes sounds, not words; use `cer`")
+        super().__init__(recognizer=recognizer)
 
     def applies(self, utterance: Utterance) -> bool:
         """Say whether the language writes words apart, and the text is known."""
@@ -126,8 +142,34 @@ class Cer(_ErrorRate):
     """Character error rate. Does not apply where no text is known.
 
     A space between words is a character (as in jiwer and in the XTTS paper's code), so a word run
-    into its neighbour is one edit; Chinese, Japanese and Korean are compared without spaces.
+    into its neighbour is one edit; Chinese, Japanese and Korean are compared without spaces. With
+    the recogniser `world_ctc` the characters are those of IPA, without stress and spaces.
     """
+
+    def __init__(self, *, recognizer: str = "whisper") -> None:
+        super().__init__(recognizer=recognizer)
+        self.instrument = recognizer if recognizer in WRITES_SOUNDS else None
+        self._spell = Speller()
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        return {"normaliser": VERSION if self.instrument else NORMALISER_VERSION}
+
+    def detail(self, trials: Sequence[Evidence]) -> Mapping[str, Json]:
+        """Return both texts of one trial as they were compared, and by which rules."""
+        (trial,) = trials
+        rules = {"normaliser": VERSION} if self._by_sounds(trial) else {}
+        return {**super().detail(trials), **rules}
+
+    def _by_sounds(self, trial: Evidence) -> bool:
+        return bool(trial.outputs[self.needs[0]].get("alphabet") == "ipa")
+
+    def _compare(self, trial: Evidence) -> tuple[Edits, str, str]:
+        if not self._by_sounds(trial):
+            return super()._compare(trial)
+        reference = self._spell(trial.utterance.text, trial.utterance.language)
+        heard = str(trial.outputs[self.needs[0]]["text"])
+        return character_edits(reference, heard), reference, heard
 
     def _count(self, reference: str, hypothesis: str) -> Edits:
         return character_edits(reference, hypothesis)

@@ -111,7 +111,7 @@ class Sanity(BaseMetric):
             "rate_impossible": rate_is_impossible(utterance, levels["speech_s"]),
         }
         heard = trial.outputs.get(self._recognizer) if self._recognizer else None
-        if heard is not None:
+        if heard is not None and heard.get("alphabet") != "ipa":  # sounds are not of its length
             text = utterance.spoken or utterance.text
             found["looped"] = is_looped(text, str(heard["text"]), utterance.language)
         known = {name: value for name, value in found.items() if value is not None}

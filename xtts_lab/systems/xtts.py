@@ -160,6 +160,10 @@ class XttsSystem(BaseSystem):
             max_codes=self._max_codes,
         )
 
+    def check(self) -> None:
+        """Raise `UsageError` for settings of parts whose pieces do not fit each other."""
+        self._parts.check_fit()
+
     def close(self) -> None:
         """Let go of the weights."""
         self._model = None
