@@ -11,7 +11,7 @@ from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.pool import chunks, perform_all
-from xtts_lab.experiment.workers.tasks import kept_in, needs_child
+from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import EvidenceContent, evidence_key
 from xtts_lab.runs.shared import Cache
@@ -69,8 +69,9 @@ def _language(trial: Trial, role: str) -> str | None:
     return trial.item.utterance.language
 
 
-def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, workers: int) -> int:
+def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers: int) -> int:
     """Take the measurements that are missing; return how many were taken."""
+    journal = logs.ended
     missing: dict[str, Need] = {}
     for need in needs:
         known = journal.get(need.key)
@@ -84,10 +85,9 @@ def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, w
         wanted = [need for need in missing.values() if need.instrument == instrument]
         spec = plan.experiment.spec.instruments[instrument]
         tasks = [Batch(instrument, spec, plan.device, part) for part in chunks(wanted, workers)]
-        child = needs_child(tasks, [journal.get(need.key) for need in wanted])
         start = time.perf_counter()
-        made = kept_in(journal, perform_all(perform, tasks, workers, child=child))
-        for _ in track(made, f"measure {instrument}", len(wanted)):
+        made = perform_all(perform, tasks, workers, child=logs.need_child(tasks))
+        for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):
             pass
         if wanted:
             mean_s = (time.perf_counter() - start) / len(wanted)

@@ -28,7 +28,7 @@ from xtts_lab.experiment.construction import close, construct, describe, one_lin
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.pool import perform_all
-from xtts_lab.experiment.workers.tasks import at_work, kept_in, needs_child
+from xtts_lab.experiment.workers.tasks import Logs, at_work
 from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import stream_key
@@ -74,10 +74,8 @@ class Batch:
         return {"id": job.id, "key": job.key, "error": one_line(error)}
 
 
-def stream_trials(
-    plan: Plan, folder: RunFolder, trials: Journal, journal: Journal
-) -> dict[str, Record]:
-    """Stream what a metric wants streamed and is not in `journal`; return records by trial.
+def stream_trials(plan: Plan, folder: RunFolder, trials: Journal, logs: Logs) -> dict[str, Record]:
+    """Stream what a metric wants streamed and is not in `logs`; return records by trial.
 
     Only trials with audio, of arms that can stream, have one. A failure is a record with an error;
     it is tried again in the next run. Empty where no metric asks for streaming.
@@ -93,7 +91,7 @@ def stream_trials(
         if not plan.facts[arm].streams:
             continue
         jobs = [job for t in own[: asked.trials] if (job := _job(t, folder, trials, asked))]
-        found |= _stream_arm(own[0].arm.spec, plan.device, jobs, asked, journal)
+        found |= _stream_arm(own[0].arm.spec, plan.device, jobs, asked, logs)
     return found
 
 
@@ -110,17 +108,16 @@ def _stream_arm(
     device: str | None,
     jobs: Sequence[Job],
     asked: Streaming,
-    journal: Journal,
+    logs: Logs,
 ) -> dict[str, Record]:
-    missing = [job for job in jobs if not _is_done(job, journal)]
+    missing = [job for job in jobs if not _is_done(job, logs.ended)]
     if missing:
         requests = [job.request for job in jobs[: asked.warmups]]
         batch = Batch(spec, device, missing, requests, asked.warmups, asked.silence_dbfs)
-        child = needs_child([batch], [journal.get(job.id) for job in missing])
-        made = kept_in(journal, perform_all(perform, [batch], 1, child=child))
-        for _ in track(made, "stream", len(missing)):
+        made = perform_all(perform, [batch], 1, child=logs.need_child([batch]))
+        for _ in track(logs.keep(made), "stream", len(missing)):
             pass
-    known = {job.id: journal.get(job.id) for job in jobs}
+    known = {job.id: logs.ended.get(job.id) for job in jobs}
     return {trial_id: record for trial_id, record in known.items() if record is not None}
 
 
@@ -134,7 +131,7 @@ def perform(batch: Batch) -> Iterator[Record]:
         return
     try:
         for number, job in enumerate(batch.jobs):
-            yield at_work(batch, job)
+            yield at_work(job)
             if number == 0:
                 warm_up(system, batch.requests, batch.warmups)
             yield _record(batch, system, job, clock)

@@ -15,7 +15,7 @@ from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.pool import chunks, perform_all
-from xtts_lab.experiment.workers.tasks import kept_in, needs_child, work_through
+from xtts_lab.experiment.workers.tasks import Logs, work_through
 from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.shared import Cache
@@ -51,9 +51,10 @@ class Batch:
 
 
 def synthesise(
-    plan: Plan, folder: RunFolder, journal: Journal, cache: Cache, workers: int
+    plan: Plan, folder: RunFolder, logs: Logs, cache: Cache, workers: int
 ) -> tuple[int, int]:
     """Make the audio that is missing; return how many were synthesised, and found in the cache."""
+    journal = logs.ended
     missing = [t for t in plan.trials if not _is_done(t, folder, journal)]
     wanted = [t for t in missing if not _from_cache(t, folder, journal, cache)]
     by_arm: dict[str, list[Trial]] = {}
@@ -62,9 +63,8 @@ def synthesise(
     batches = [
         batch for trials in by_arm.values() for batch in _batches(plan, trials, folder, workers)
     ]
-    child = needs_child(batches, [journal.get(trial.id) for trial in wanted])
-    made = kept_in(journal, perform_all(perform, batches, workers, child=child))
-    for _ in track(made, "synthesise", len(wanted)):
+    made = perform_all(perform, batches, workers, child=logs.need_child(batches))
+    for _ in track(logs.keep(made), "synthesise", len(wanted)):
         pass
     for trial in plan.trials:
         if not cache.has("audio", trial.key):

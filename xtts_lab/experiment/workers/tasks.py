@@ -14,7 +14,7 @@ from xtts_lab.threads import fixed_threads
 
 Record = dict[str, Any]
 AT_WORK = "at_work"
-"""Marks the record of a job that has begun. It stands in the journal until the job's own."""
+"""Marks what is said when a job begins. It is no record: those have an end."""
 DIED = "died"
 """Marks the failure of a job in which its process died."""
 
@@ -53,33 +53,43 @@ def with_jobs(task: AnyTask, jobs: Sequence[Any]) -> AnyTask:
     return found
 
 
-def at_work(task: Task, job: Any) -> Record:
-    """Return what is recorded when a job begins."""
-    return {**task.failed(job, "its process ended while it was at work"), AT_WORK: True}
+def at_work(job: Job) -> Record:
+    """Return what is said when a job begins."""
+    return {"id": job.id, AT_WORK: True}
 
 
-def is_suspect(record: Mapping[str, Any] | None) -> bool:
-    """Return whether a process ended while the job of a record was at work."""
-    return record is not None and bool(record.get(AT_WORK) or record.get(DIED))
+@dataclasses.dataclass(frozen=True)
+class Logs:
+    """Records of jobs that ended, and of which have `begun`: what was at work when all died."""
 
+    ended: Journal
+    begun: Journal
 
-def needs_child(tasks: Sequence[Task], records: Sequence[Mapping[str, Any] | None]) -> bool:
-    """Return whether tasks should not run in this very process, which they may take along.
+    def keep(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Log what comes; yield the records, of each job the first (see `work_through`)."""
+        seen: set[str] = set()
+        for record in records:
+            self.begun.append({"id": record["id"], AT_WORK: AT_WORK in record})
+            if AT_WORK in record:
+                continue
+            self.ended.append(record)
+            if record["id"] not in seen:
+                seen.add(record["id"])
+                yield record
 
-    So it is where a process died of one before, and for parts of other packages.
-    """
-    foreign = any(task.spec["name"] not in registry.BUILTIN[task.kind] for task in tasks)
-    return foreign or any(is_suspect(record) for record in records)
+    def need_child(self, tasks: Sequence[Task]) -> bool:
+        """Return whether tasks should not run in this very process, which they may take along.
 
+        So it is where a process died of one before, and for parts of other packages.
+        """
+        if any(task.spec["name"] not in registry.BUILTIN[task.kind] for task in tasks):
+            return True
+        ids = (job.id for task in tasks for job in task.jobs)
+        return any(self._is_suspect(job_id) for job_id in ids)
 
-def kept_in(journal: Journal, records: Iterable[Record]) -> Iterator[Record]:
-    """Append all records to a journal; yield those that end a job, each job once."""
-    ended: set[str] = set()
-    for record in records:
-        journal.append(record)
-        if AT_WORK not in record and record["id"] not in ended:
-            ended.add(record["id"])
-            yield record
+    def _is_suspect(self, job_id: str) -> bool:
+        begun, ended = self.begun.get(job_id) or {}, self.ended.get(job_id) or {}
+        return bool(begun.get(AT_WORK) or ended.get(DIED))
 
 
 def work_through(
@@ -122,7 +132,7 @@ def _attempt(
     """Yield records until all jobs are done or the part raises, which fails one job."""
     results: Iterator[Any] | None = None
     for done, job in enumerate(jobs):
-        yield at_work(task, job)
+        yield at_work(job)
         start = time.perf_counter()
         try:
             results = iter(ask(part, jobs)) if results is None else results
