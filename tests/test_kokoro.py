@@ -17,7 +17,7 @@ from xtts_lab.data.sentences import builtin
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.engine import Engine
 from xtts_lab.espeak.ipa import to_ipa
-from xtts_lab.kokoro import speech, styles, symbols, wheels
+from xtts_lab.kokoro import chinese, japanese, speech, styles, symbols, wheels
 from xtts_lab.kokoro.float_graph import float_graph
 from xtts_lab.kokoro.onnx_runner import OnnxRunner
 from xtts_lab.kokoro.torch_runner import TorchRunner
@@ -202,3 +202,36 @@ def test_settings_that_are_none_are_one_line(settings: dict[str, object], told: 
 
 def test_a_language_that_it_does_not_speak_well_is_not_claimed() -> None:
     assert {"en", "es", "de", "it", "pt"} <= KokoroSystem.languages <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("kana", "expected"),
+    [
+        ("ニホンゴ", "ɲihoŋɡo"),
+        ("シンブン", "ɕimbɯɴ"),
+        ("キャッカ", "kʲaʔka"),
+        ("ファイル、デス。", "ɸaiɾɯ, desɨ."),
+        ("コーヒー？", "koːçiː?"),
+        ("コンニチワ", "koɲɲiʨiβa"),
+        ("パーティー", "paːtʲiː"),
+        ("ア B ア", "a a"),
+    ],
+)
+def test_kana_of_each_kind(kana: str, expected: str) -> None:
+    assert japanese.kana_to_symbols(kana) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("你好。", "ni↓xau↓."),
+        ("知识", "ꭧɨ→ʂɨ"),
+        ("去，女人", "ʨʰy↘, ny↓ɻən↗"),
+        ("四月", "sɨ↘ɥe↘"),
+        ("ABC", ""),
+    ],
+)
+def test_hanzi_of_each_kind(text: str, expected: str) -> None:
+    written = chinese.hanzi_to_symbols(text)
+    assert written.startswith(expected)
+    assert set(written) <= set(wheels.alphabet())

@@ -77,6 +77,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "stages": {
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
         "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",

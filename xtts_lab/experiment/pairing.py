@@ -127,10 +127,11 @@ def _impostors(speaker: str, group: dict[str, dict[Path, None]]) -> tuple[tuple[
     Of more than `MAX_IMPOSTORS` every n-th is taken, from the speaker on, so that each serves about
     equally often.
     """
-    names = list(group)
+    names = sorted(group)  # whatever the order of the items
     own = names.index(speaker)
     others = [name for name in names[own + 1 :] + names[:own] if group[name]]
     count = min(MAX_IMPOSTORS, len(others))
     each = max(1, min(MAX_IMPOSTOR_CLIPS, len(group[speaker])))
     chosen = [others[i * len(others) // count] for i in range(count)]
-    return tuple((name, path) for name in chosen for path in list(group[name])[:each])
+    clips = {name: sorted(group[name], key=lambda path: (path.name, str(path))) for name in chosen}
+    return tuple((name, path) for name in chosen for path in clips[name][:each])
