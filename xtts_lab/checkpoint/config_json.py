@@ -118,7 +118,7 @@ def _check_hop(args: Mapping[str, Any], vocoder: Part) -> None:
     hop = args.get("output_hop_length")
     if hop not in (None, math.prod(rates)):
         raise UsageError(
-            f"config.json: output_hop_length: {hop} does not work; the vocoder makes "
+            f"config.json: output_hop_length: {str(hop)[:80]} does not work; the vocoder makes "
             f"{math.prod(rates)} samples of a frame"
         )
 
@@ -270,7 +270,8 @@ def _value(hint: Any, value: object, where: str) -> Any:
         return float(value)
     if hint in (int, str) and isinstance(value, hint) and not isinstance(value, bool):
         return value
-    raise UsageError(f"{where}: {value!r} is not of the kind {getattr(hint, '__name__', hint)}")
+    kind = getattr(hint, "__name__", hint)
+    raise UsageError(f"{where}: {repr(value)[:80]} is not of the kind {kind}")
 
 
 def _integral(value: float | bool) -> float | bool:

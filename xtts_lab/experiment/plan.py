@@ -126,8 +126,9 @@ def _items(
     finally:
         close(speakers)
     notes = [f"pairing {pairing}: {MEANING[pairing]}"]
-    if texts.unread:
-        notes.append(f"texts: columns left unread: {', '.join(texts.unread)}")
+    for what, source in (("texts", texts), ("speakers", speakers)):
+        if source.unread:
+            notes.append(f"{what}: columns left unread: {', '.join(source.unread)}")
     chosen = replace(experiment, spec=spec.model_copy(update={"pairing": pairing}))
     return chosen, items, tuple(notes)
 
