@@ -168,7 +168,7 @@ def _pooled_covered(
         lambda names, totals: metric.pool(quantity, names, totals),
         lambda name: metric.merge(quantity, name),
     )
-    known = MetricInfo("ratio", "lower", pool=pool, bounds=metric.bounds[quantity])
+    known = MetricInfo(metric.units[quantity], "lower", pool=pool, bounds=metric.bounds[quantity])
     rng = np.random.default_rng(8)
     truth = _value(pool, draw(2_000, rng))
     hits = []

@@ -22,7 +22,7 @@ BASE = {
     "cache",
     "device",
     "files",
-    "language_codes",
+    "languages",
     "notices",
     "records",
 }

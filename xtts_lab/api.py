@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,15 +120,8 @@ class XTTS:
     @property
     def sampling(self) -> SamplingOptions:
         """The checkpoint's own way to draw codes."""
-        own = self.model.config.sampling
-        return SamplingOptions(
-            own.temperature,
-            own.top_k,
-            own.top_p,
-            own.repetition_penalty,
-            coqui_compat=self.coqui_compat,
-            guidance=own.guidance,
-        )
+        own = dataclasses.asdict(self.model.config.sampling)
+        return SamplingOptions(**own, coqui_compat=self.coqui_compat)
 
     def voice(self, name: str) -> Voice:
         """Return a studio voice; an unknown name is a `UsageError` that names the nearest."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from xtts_lab import languages
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,11 +20,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Direction: TypeAlias = Literal["higher", "lower", "none"]
 Role: TypeAlias = Literal["enrolment", "references", "impostors", "target"]
 
-LANGUAGES: tuple[str, ...] = (
-    "en", "es", "fr", "de", "it", "pt", "pl", "tr",
-    "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja",
-)  # fmt: skip
-"""The 16 languages of the XTTS-v2 release notes, in their order."""
+LANGUAGES = languages.LANGUAGES
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,8 +80,8 @@ def level(frame: pd.DataFrame, known: MetricInfo, options: Options, *names: str)
     drawn = _interval(cells, short.sums[0], short.statistic, known.pool, options, names)
     value = estimate(cells, whole.sums[0], whole.statistic)
     seen = exposure(cells, _counted(frame, known), share=known.share)
-    if (known.share or known.rate) and math.isfinite(drawn.low):
-        variance = drawn.spread.variance if drawn.spread else drawn.error**2
+    variance = drawn.spread.variance if drawn.spread else drawn.error**2
+    if math.isfinite(drawn.low) and (known.share or known.rate or _positive(known, variance)):
         drawn = _at_level(drawn, value, variance, seen, known)
     return Effect(value, _within(drawn, value, known.bounds), cells, short)
 
@@ -103,6 +103,14 @@ def gap(pairs: pd.DataFrame, known: MetricInfo, options: Options, *names: str) -
     return Effect(value, _within(drawn, value, (low - high, high - low)), cells, short)
 
 
+def _positive(known: MetricInfo, variance: float) -> bool:
+    """Say whether a pooled quantity that cannot be negative (a percentile of times) varies.
+
+    Few speakers' resamples hardly reach the tail; the gamma interval of a rate does, in any unit.
+    """
+    return known.pool is not None and known.bounds == (0.0, math.inf) and variance > 0.0
+
+
 def _at_level(
     drawn: Interval, value: float, variance: float, seen: Exposure, known: MetricInfo
 ) -> Interval:
@@ -113,7 +121,7 @@ def _at_level(
     """
     low, high = _exact(value, variance, drawn, seen, known)
     if not seen.few:
-        upwards = known.rate or value <= 0.5
+        upwards = not known.share or value <= 0.5
         reach = drawn.high - drawn.centre if upwards else drawn.centre - drawn.low
         skewed = max(variance, (reach / student(drawn.df, drawn.confidence)) ** 2)
         ends = _exact(value, skewed, drawn, seen, known)

@@ -34,9 +34,10 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from xtts_lab.languages import BY_CODE
 from xtts_lab.text.simplified import to_simplified
 
-CHARACTER_LANGUAGES = frozenset({"zh-cn", "ja", "ko"})
+CHARACTER_LANGUAGES = frozenset(code for code, row in BY_CODE.items() if row.by_character)
 """Languages scored by character alone: WER does not apply, and white space does not count."""
 
 # Apostrophe, the single quotes and accents that are typed for it, the modifier letters used for it.
