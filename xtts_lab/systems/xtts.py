@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xtts_lab.api import XTTS
     from xtts_lab.inference.sampling import SamplingOptions
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
 
 
@@ -34,7 +34,7 @@ class XttsSystem(BaseSystem):
     `sampling` (temperature, top_k, top_p, repetition_penalty) its way to draw codes; what is left
     out is the checkpoint's, and stands in the resolved experiment. A part that was not trained
     together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code:
-    46 ms). `voice` names a studio voice of the checkpoint to speak with instead of cloning the
+    46 ms in XTTS-v2). `voice` names a studio voice of the checkpoint to speak with instead of cloning the
     references. `coqui_compat` restores the reference implementation's text front end, truncation
     of references and penalty. fp32.
     """
