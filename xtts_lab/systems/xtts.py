@@ -35,8 +35,8 @@ class XttsSystem(BaseSystem):
     out is the checkpoint's, and stands in the resolved experiment. A part that was not trained
     together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code
     of XTTS-v2: 46 ms). `voice` names a studio voice of the checkpoint to speak with instead of
-    cloning the references. `coqui_compat` restores the reference implementation's text front end, truncation
-    of references and penalty. fp32.
+    cloning the references. `coqui_compat` restores the reference implementation's text front end,
+    truncation of references and penalty. fp32.
     """
 
     free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
