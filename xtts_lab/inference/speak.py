@@ -100,7 +100,8 @@ def stream(
 
     A piece is made whenever `chunk_codes` further codes are there (of XTTS-v2: 46 ms
     each); its cost does not grow with what has been said. Raises `UsageError` for a vocoder that
-    cannot stream. Under `coqui_compat` a speed just under 1 holds speech back until it is certain that it gets longer.
+    cannot stream. Under `coqui_compat` a speed just under 1 holds speech back until it is
+    certain that it gets longer.
     """
     check_streams(model, chunk_codes)
     vector = embedding.to(model.device, model.dtype).unsqueeze(0)
