@@ -17,10 +17,13 @@ from xtts_lab.training.stage import Split
 
 @dataclass(frozen=True)
 class Utterance:
-    """Where an utterance is: item `number` of a corpus; its tokens and codes."""
+    """Where an utterance is: item `number` of a corpus; its tokens and codes.
+
+    None where the corpus has no audio of it (here): it can be said, and not be heard.
+    """
 
     corpus: Corpus
-    number: int
+    number: int | None
     samples: int
     speaker: int
     tokens: NDArray[np.int64]
@@ -45,7 +48,9 @@ class Utterances:
         max_codes: int,
     ) -> None:
         found = _utterances(corpora, codes, spelling, split)
-        kept = [u for u in found if len(u.tokens) <= max_tokens and len(u.codes) <= max_codes]
+        fits = [u for u in found if len(u.tokens) <= max_tokens and len(u.codes) <= max_codes]
+        heard = {u.speaker for u in fits if u.number is not None}
+        kept = [u for u in fits if u.speaker in heard]
         if not kept:
             raise UsageError(f"corpora: no utterance of the split '{split}' is tokenised and fits")
         self.left_out = len(found) - len(kept)
@@ -54,12 +59,14 @@ class Utterances:
         self.order = np.argsort(self.lengths, kind="stable")
         speakers: dict[int, list[int]] = {}
         for place, utterance in enumerate(kept):
-            speakers.setdefault(utterance.speaker, []).append(place)
+            if utterance.number is not None:
+                speakers.setdefault(utterance.speaker, []).append(place)
         self.of_speaker = {name: np.array(places) for name, places in speakers.items()}
         self.speakers = len(speakers)
 
     def others(self, place: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """The speaker's other utterances in a drawn order; the same one where it is the only."""
+        """The speaker's other utterances that can be heard, in a drawn order; the same one where
+        it is the only."""
         mine = self.of_speaker[self.all[place].speaker]
         drawn = random.permutation(mine)
         rest = drawn[drawn != place]
@@ -72,18 +79,18 @@ def _utterances(
     speakers: dict[tuple[int, str], int] = {}
     made: list[Utterance] = []
     for place, corpus in enumerate(corpora):
-        table = codes.items[codes.items["corpus"] == place].set_index("id")
-        coded = table[["start", "count"]].add_prefix("code_")
-        told = corpus.split(split).join(coded, on="id", how="inner")
+        table = codes.items[codes.items["corpus"] == place]
+        table = table[(table["split"] == split) & (table["role"] == "utterance")]
         # Recordings need not be transcribed, nor be in a language of the vocabulary.
-        told = told[(told["text"].str.strip() != "") & told["language"].map(spelling.knows)]
-        columns = ("text", "phonemes", "language", "speaker", "samples", "code_start", "code_count")
-        rows = zip(told.index, *(told[name].tolist() for name in columns), strict=True)
-        for number, text, ipa, language, speaker, samples, start, count in rows:
+        table = table[(table["text"].str.strip() != "") & table["language"].map(spelling.knows)]
+        numbers = {str(name): number for number, name in enumerate(corpus.items["id"])}
+        columns = ("id", "text", "phonemes", "language", "speaker", "samples", "start", "count")
+        rows = zip(*(table[name].tolist() for name in columns), strict=True)
+        for name, text, ipa, language, speaker, samples, start, count in rows:
             made.append(
                 Utterance(
                     corpus,
-                    int(number),
+                    numbers.get(name),
                     samples,
                     speakers.setdefault((place, speaker), len(speakers)),
                     np.array(spelling.spell(text, ipa, language)),

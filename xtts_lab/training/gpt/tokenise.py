@@ -21,7 +21,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.training.corpora.reader import Corpus
-from xtts_lab.training.gpt.codes import VOCABULARY, has_part, write_part
+from xtts_lab.training.gpt.codes import TOLD, VOCABULARY, has_part, write_part
 from xtts_lab.training.gpt.vocabulary import phoneme_vocabulary, write_vocabulary
 from xtts_lab.training.stage import Context
 
@@ -75,10 +75,10 @@ class TokeniseTask:
                 with torch.inference_mode():
                     codes = dvae(resample(samples.to(device) / 32768.0).unsqueeze(0))[0]
                 made.append(codes.to(torch.int32))
-                rows.append((place, names[number], start, len(codes)))
+                rows.append((place, start, len(codes), *corpus.items.loc[number, list(TOLD)]))
                 start += len(codes)
         values = torch.cat(made).cpu().numpy().astype(np.uint16)
-        items = pd.DataFrame(rows, columns=["corpus", "id", "start", "count"])
+        items = pd.DataFrame(rows, columns=["corpus", "start", "count", *TOLD])
         write_part(self._folder, self._part, self._parts, items, values)
         used = len(np.unique(values)) / dvae.config.codes
         return {"items": float(len(items)), "codes": float(len(values)), "usage": used}
