@@ -31,6 +31,7 @@ _HELD_MARKS = frozenset("¡«·»¿،؛؟‑–—‘’“”„‧…、。〈
 """Marks of punctuation beyond ASCII that the vocabulary of XTTS-v2 has."""
 _LETTER_ACUTE = re.compile(r"(?<=\w)´(?=\w)")
 _STRAY = (
+    (re.compile(r"([#=+@&%_$£°])\1{2,}"), " "),  # a line, not words
     (re.compile(r"(?<=\d)\s?\*\s?(?=\d)"), " × "),
     (re.compile(r"[<>](?!\s?[-−.]?\d)|[~](?!\s?[$£€¥]?\d)|\*"), " "),
 )
