@@ -20,6 +20,8 @@ from xtts_lab.runs.csv_cells import neutralise
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.schema import Table
 
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
+
 
 def frame(rows: Sequence[Mapping[str, Any]], table: Table) -> pd.DataFrame:
     """Return rows as a frame with exactly the columns and types of a table."""
@@ -155,7 +157,15 @@ def _failed_needs(plan: Plan, needs: Sequence[Need], evidence: Journal) -> Itera
             continue
         seen.add(need.key)
         what = need.instrument if own else f"{need.instrument} ({need.role})"
-        yield _failure(trial_of[need.trial_id], f"measure {what}", error)
+        yield _failure(trial_of[need.trial_id], f"measure {what}", _of_own_file(error, need))
+
+
+def _of_own_file(error: str, need: Need) -> str:
+    """Name the clip at hand: evidence is kept by content, and was taken of a file like it."""
+    named, colon, rest = error.partition(": ")
+    if colon and Path(named).suffix.lower() in SOUND_SUFFIXES:
+        return f"{need.clip.path.name}: {rest}"
+    return error
 
 
 def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
