@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,8 +30,15 @@ HELLO = "ɡˈʊd mˈɔɹnɪŋ, wˈɜɹld."
 
 
 @pytest.fixture(scope="module")
-def onnx_runner() -> OnnxRunner:
-    return OnnxRunner(float_graph())
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XTTS_LAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        return float_graph()
+
+
+@pytest.fixture(scope="module")
+def onnx_runner(graph: Path) -> OnnxRunner:
+    return OnnxRunner(graph)
 
 
 def _inputs(text: str, voice: str) -> tuple[np.ndarray, np.ndarray]:
@@ -39,10 +47,12 @@ def _inputs(text: str, voice: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("voice", ["jf_alpha", "jm_kumo"])
-def test_torch_says_what_onnx_runtime_says(onnx_runner: OnnxRunner, voice: str) -> None:
+def test_torch_says_what_onnx_runtime_says(
+    graph: Path, onnx_runner: OnnxRunner, voice: str
+) -> None:
     """Same length and the same waveform up to the rounding of a phase, which a model amplifies."""
     inputs = _inputs(HELLO, voice)
-    one, other = onnx_runner(*inputs, 1.0), TorchRunner(float_graph(), "cpu")(*inputs, 1.0)
+    one, other = onnx_runner(*inputs, 1.0), TorchRunner(graph, "cpu")(*inputs, 1.0)
     assert len(one) == len(other)
     assert np.corrcoef(one, other)[0, 1] > 0.99
     spectra = [np.abs(np.fft.rfft(audio)) for audio in (one, other)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 import yaml
 
@@ -67,11 +68,10 @@ def test_crops_of_states_and_sound_are_of_the_same_codes(out: Path, gpt: str) ->
     stage = built(out, gpt=gpt)
     batch = stage.batch("train", 3, Shard())
     codes = batch["audio_targets"][batch["crop_at"]]
-    utterances = stage.gpt.utterances("train").all
     assert codes.shape[1] <= 24
-    assert int(codes.max()) < stage.gpt.config.gpt.stop_audio
+    assert int(codes.max()) < stage.teacher.sizes.codes  # never the stop token
     for row, place in enumerate(batch["places"]):
-        own = utterances[int(place)]
+        own = stage.teacher.utterance("train", int(place))
         spoken = codes[row].numpy()
         starts = [
             at
@@ -104,18 +104,20 @@ def test_it_learns_beside_a_gpt_that_stays_as_it_is(out: Path) -> None:
 
 
 def test_the_checkpoint_speaks_with_it(out: Path, tmp_path: Path) -> None:
-    import soundfile
-
-    samples = tone_corpus.tones("aeioustaei", 1.0, np.random.default_rng(0))
-    soundfile.write(tmp_path / "a.wav", samples, tone_corpus.RATE)
     weights = {"weights": str(out / "vocoder" / VOCODER)}
     if not (out / "vocoder" / VOCODER).is_file():
         assert train(out, "vocoder", STAGE, 12) == 0
     model = XTTS.from_pretrained(str(out / "perceiver"), vocoder=weights)
-    voice = model.clone_voice([tmp_path / "a.wav"])
-    audio = model.synthesise("one two", language="en", voice=voice, seed=1)
+    voice = model.clone_voice([_tones(tmp_path)])
+    audio = model.synthesise("seis osos", language="es", voice=voice, seed=1)
     assert audio.sample_rate == 24000
     assert audio.samples.shape[0] > 0
+
+
+def _tones(folder: Path) -> Path:
+    samples = tone_corpus.tones("aeioustaei", 1.0, np.random.default_rng(0))
+    soundfile.write(folder / "a.wav", samples, tone_corpus.RATE)
+    return folder / "a.wav"
 
 
 def test_hifigan_is_trained_alike(out: Path) -> None:
@@ -126,12 +128,52 @@ def test_hifigan_is_trained_alike(out: Path) -> None:
     assert set(stage.validate()) == {"mel"}
 
 
+DIFFUSION: dict[str, Any] = {
+    "name": "diffusion", "gpt": "perceiver", "positions": 300, "codes": 24, "lr": 3e-3,
+    "vocoder": {"name": "diffusion", "width": 96, "heads": 2, "layers": 1, "iterations": 2},
+    "validation_batches": 1,
+}  # fmt: skip
+
+
+def test_a_diffusion_decoder_learns_the_noise(out: Path, tmp_path: Path) -> None:
+    assert train(out, "diffusion", DIFFUSION, 50) == 0
+    curve = pd.read_csv(out / "diffusion" / "losses.csv")["noise"]
+    assert curve.iloc[-5:].mean() < 0.8 * curve.iloc[:3].mean()
+    weights = {"weights": str(out / "diffusion" / VOCODER), "steps": 3}
+    model = XTTS.from_pretrained(str(out / "perceiver"), vocoder=weights)
+    voice = model.clone_voice([_tones(tmp_path)])
+    audio = model.synthesise("seis osos", language="es", voice=voice, seed=1)
+    codes = audio.samples.shape[0] / 512
+    assert audio.sample_rate == 22050
+    assert codes == int(codes) > 0
+
+
+def test_the_noise_is_predicted_of_mel_and_noise_as_they_were_mixed(out: Path) -> None:
+    """A decoder that knew the clean mel would have no loss: what it is given is such a mixture."""
+    where = Where(Document("test"))
+    stage = config.build(
+        "stages", config.resolve("stages", DIFFUSION, where), where, Context(out, out / "x", 0)
+    )
+    batch = stage.batch("train", 0, Shard())
+    rows = batch["sound"].shape[0]
+    times = torch.full((rows,), 700)
+    alpha = stage.vocoder.decoder.schedule[700]
+    clean = stage._scaled_mel(batch, 2 * batch["crop_at"].shape[1])
+    assert float(clean.abs().max()) <= 1.0
+    mixed: list[torch.Tensor] = []
+    stage.vocoder.decoder.forward = lambda noisy, _times, _conditions: (
+        mixed.append(noisy) or (noisy - alpha**0.5 * clean) / (1 - alpha) ** 0.5
+    )
+    assert float(stage._loss(batch, times)) < 1e-8
+    assert mixed[0].shape == clean.shape
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"gpt": "absent"}, "stage.gpt: neither a run in"),
         ({"gpt": "dvae"}, "holds no finished run of the stage 'gpt'"),
-        ({"vocoder": {"name": "mel_vocos"}}, "reads no states of a GPT"),
+        ({"vocoder": {"name": "mel_vocos"}}, "makes no waveform of a GPT's states"),
         ({"vocoder": {"name": "vocos"}}, "1024 is not the codec's 512"),
     ],
 )

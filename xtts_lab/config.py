@@ -136,7 +136,7 @@ def _explain(problem: Any, model: type[pydantic.BaseModel], where: Where) -> str
     place = where
     for part in problem["loc"]:
         place = place / part
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         key = str(problem["loc"][-1])
         return f"{place}: {registry.unknown('key', key, _keys(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":

@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from xtts_lab.errors import UsageError
-from xtts_lab.language_codes import meant
+from xtts_lab.languages import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
@@ -77,8 +77,11 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "stages": {
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "sample": "xtts_lab.training.gpt.sampling:SampleTask",
+        "speaker_encoder": "xtts_lab.training.speaker.stage:SpeakerEncoderStage",
         "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
         "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },

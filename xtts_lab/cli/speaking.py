@@ -106,6 +106,10 @@ def _ready(speech: Speech) -> tuple[XTTS, Voice]:
         model.tokenizer.check_language(speech.language)
     except UsageError as error:
         raise UsageError(f"--language: {error}") from error
+    unspoken = model.tokenizer.unspoken(speech.text, speech.language)
+    if unspoken:
+        print(f"xtts-lab: text: nothing reads these: {' '.join(unspoken)}", file=sys.stderr)
+        warnings.filterwarnings("ignore", message="text: nothing reads these")
     if speech.voice is not None:
         return model, model.voice(speech.voice)
     with warnings.catch_warnings():

@@ -17,7 +17,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.construction import construct, content_of
+from xtts_lab.experiment.construction import close, construct, content_of
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
 from xtts_lab.experiment.pairing import MEANING, Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
@@ -93,7 +93,7 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
             systems[arm.id] = content_of(system, arm.spec, device)
             facts[arm.id] = facts_of(system)
         finally:
-            system.close()
+            close(system)
     instruments = _instrument_identities(spec.instruments, device)
     used = _used(items, spec)
     told = _told(experiment, used, facts, instruments, hashes, device)
@@ -124,10 +124,11 @@ def _items(
             folder=cache_dir() / "speakers",
         )
     finally:
-        speakers.close()
+        close(speakers)
     notes = [f"pairing {pairing}: {MEANING[pairing]}"]
-    if texts.unread:
-        notes.append(f"texts: columns left unread: {', '.join(texts.unread)}")
+    for what, source in (("texts", texts), ("speakers", speakers)):
+        if source.unread:
+            notes.append(f"{what}: columns left unread: {', '.join(source.unread)}")
     chosen = replace(experiment, spec=spec.model_copy(update={"pairing": pairing}))
     return chosen, items, tuple(notes)
 
@@ -232,7 +233,7 @@ def _instrument_identities(
         try:
             identities[key] = content_of(instrument, spec, device)
         finally:
-            instrument.close()
+            close(instrument)
     return identities
 
 

@@ -13,6 +13,7 @@ from xtts_lab import files
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.experiment.score import METRIC_ERROR
 from xtts_lab.runs import schema
 from xtts_lab.runs import trial_details as details
 from xtts_lab.runs.journal import Journal
@@ -115,13 +116,25 @@ def failures_frame(
     trials: Journal,
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
         error = streams.get(trial.id, {}).get("error")
         failed += [] if error is None else [_failure(trial, "latency", error)]
+    failed += _failed_scores(plan, scores)
     return frame(failed, schema.FAILURES)
+
+
+def _failed_scores(plan: Plan, scores: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield where a metric itself failed: once a unit, whatever the number of its quantities."""
+    failed: dict[str, dict[str, None]] = {}
+    for row in scores:
+        if METRIC_ERROR in row:
+            failed.setdefault(row["trial_id"], {})[row[METRIC_ERROR]] = None
+    for trial in plan.trials:
+        yield from (_failure(trial, "score", error) for error in failed.get(trial.id, ()))
 
 
 def _failed_trials(plan: Plan, trials: Journal) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import yaml
 from xtts_lab.conditions import conditions_of
 from xtts_lab.errors import UsageError
 from xtts_lab.runs import schema
+from xtts_lab.runs.arm_ids import system_of
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.runs.schema import Table
 from xtts_lab.yaml_file import Document, Where
@@ -135,7 +136,7 @@ class Run:
         """Return the configuration of an arm's system, as resolved for that arm."""
         stored: Mapping[str, Any] = (self.environment.get("systems") or {}).get(arm) or {}
         spec: Mapping[str, Any] = stored.get("spec") or {}
-        return spec or self.systems.get(arm.partition("[")[0]) or {}
+        return spec or self.systems.get(system_of(arm)) or {}
 
     @cached_property
     def located(self) -> pd.DataFrame:

@@ -28,6 +28,7 @@ class RunFolder:
         self.trials_log = self.state / "trials.jsonl"
         self.evidence_log = self.state / "evidence.jsonl"
         self.latency_log = self.state / "latency.jsonl"
+        self.begun_log = self.state / "begun.jsonl"
         self.finished = self.state / "finished.json"
         self.remeasuring = self.state / "remeasuring"
 

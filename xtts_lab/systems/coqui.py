@@ -41,9 +41,10 @@ class CoquiSystem(BaseSystem):
             raise UsageError(
                 "the system coqui needs the reference implementation: pip install coqui-tts"
             ) from error
-        from xtts_lab.checkpoint.inspecting import inspect
+        from xtts_lab.checkpoint.inspecting import check_weights_text, inspect
 
         self._source = inspect(checkpoint)
+        check_weights_text(self._source)
         self.languages = self._source.languages
         self._device = device
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}

@@ -12,7 +12,7 @@ from typing import Any
 from xtts_lab import config as configuration
 from xtts_lab.checkpoint.assembling import skeleton
 from xtts_lab.checkpoint.dvae import read_dvae
-from xtts_lab.checkpoint.inspecting import Description, inspect
+from xtts_lab.checkpoint.inspecting import Description, check_weights_text, inspect
 from xtts_lab.checkpoint.parts import (
     IMPOSSIBLE,
     Choice,
@@ -45,6 +45,7 @@ class XttsParts:
     def resolve(cls, checkpoint: str, written: Mapping[str, Any], where: Where) -> XttsParts:
         """Resolve `conditioner`, `vocoder` and `sampling` as written; `UsageError` for mistakes."""
         source = inspect(checkpoint)
+        check_weights_text(source)
         own = source.config
         found = cls(
             source,

@@ -12,7 +12,7 @@ from xtts_lab import registry
 from xtts_lab.data.formats.paths import Paths
 from xtts_lab.data.formats.records import Record, Source
 from xtts_lab.errors import UsageError
-from xtts_lab.language_codes import canonical
+from xtts_lab.languages import canonical
 from xtts_lab.types import LANGUAGES, Reference
 
 MAX_ID = 300

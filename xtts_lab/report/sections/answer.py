@@ -10,8 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from xtts_lab.conditions import ALL
+from xtts_lab.languages import language_name
 from xtts_lab.report.formats.shapes import Shown, interval_svg
-from xtts_lab.report.languages import language_name
 from xtts_lab.report.numbers import MOST_NAMED, count, figure, listed, span
 from xtts_lab.report.standing import number_of, standing
 from xtts_lab.report.tables import records

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab.conditions import ALL
+from xtts_lab.languages import language_name
 from xtts_lab.report.formats.sheet import Sheet
-from xtts_lab.report.languages import language_name
 from xtts_lab.report.numbers import BLANK, count, figure, listed, probability, span, unit_of
 from xtts_lab.report.standing import standing
 from xtts_lab.report.tables import Cell, Table, records

@@ -62,7 +62,7 @@ def _systems(run: Run) -> Iterator[str]:
     known = _mapping(run.environment, "systems")
     for arm in run.arms:
         stored = _mapping(known, arm)
-        spec = _mapping(stored, "spec") or run.systems.get(arm.partition("[")[0], {})
+        spec = run.system(arm)
         name = str(spec.get("name", "?"))
         shown, work = OF_SYSTEM.get(name, (name, ""))
         settings = _settings({k: v for k, v in spec.items() if k != "name"})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from xtts_lab.report.languages import language_name
+from xtts_lab.languages import language_name
 from xtts_lab.report.numbers import figure
 from xtts_lab.runs.reading import Run
 

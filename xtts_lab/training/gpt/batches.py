@@ -24,6 +24,10 @@ from xtts_lab.training.stage import Batch, Shard
 
 Ints = NDArray[np.int64]
 
+ROWS, REFERENCE_STEP_S = 8, 0.25
+"""Batches have multiples of so many rows, and of so many seconds of reference: few shapes, for
+which kernels are chosen and planned again and again."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -78,7 +82,9 @@ class Batches:
         places = draws.like_lengths(
             utterances.order, utterances.lengths, recipe.positions, shard.count, random
         )
-        seconds = float(random.uniform(*recipe.reference_s))
+        places = places[: _whole(len(places), ROWS)]
+        least, most = (round(seconds / REFERENCE_STEP_S) for seconds in recipe.reference_s)
+        seconds = REFERENCE_STEP_S * int(random.integers(least, most + 1))
         dropped = stream == 0 and bool(random.random() < recipe.drop)
         # Rows draw apart from each other: which of them are this process's own changes nothing.
         seeds = random.integers(2**63, size=len(places))
@@ -196,3 +202,8 @@ class Batches:
         size = int(seconds * rate)
         clips = [prompts.audio(p, size) if isinstance(p, list) else p for p in heard]
         return {"samples": torch.from_numpy(np.stack(clips))}
+
+
+def _whole(count: int, unit: int) -> int:
+    """The largest multiple of `unit`; all of them where there are fewer."""
+    return count if count < unit else count - count % unit
