@@ -328,7 +328,7 @@ class XTTS:
         if unspoken:
             details["unspoken"] = unspoken
         if voice.left_out:
-            details["references_left_out"] = list(voice.left_out)
+            details["references_left_out"] = "; ".join(voice.left_out)
         return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes, details)
 
 
