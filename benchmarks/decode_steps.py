@@ -1,0 +1,168 @@
+"""What a decoding step costs on a GPU at XTTS-v2's sizes (random weights), and where time goes.
+
+    python benchmarks/decode_steps.py [--layers 30] [--codes 200] [--out FILE.json]
+
+For each dtype: the plain path of `inference.generate`, then the engine under several tunings, with
+the share of the memory's bandwidth that a step attains (the measured copy rate); prefill; the
+vocoder on 20 codes; and whether the engine draws what the plain path draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xtts_lab.inference.fast.engine import DecodingEngine
+from xtts_lab.inference.fast.graph import Graphed
+from xtts_lab.inference.fast.step import Tuning
+from xtts_lab.inference.generate import Prompt, steps
+from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.model import ModelConfig, XttsModel
+
+TEXT_TOKENS, PREFIX = 45, 32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layers", type=int, default=30)
+    parser.add_argument("--codes", type=int, default=200)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.manual_seed(0)
+    config = ModelConfig().reduced(arguments.layers)
+    model = XttsModel(config).to("cuda").eval()
+    rows: list[dict[str, Any]] = [{"device": torch.cuda.get_device_name(), "copy": copy_rate()}]
+    print(rows[0], flush=True)
+    prompt = Prompt(
+        torch.randn(PREFIX, config.gpt.width), torch.randint(3, 250, (TEXT_TOKENS,)), 0,
+        SamplingOptions(), arguments.codes,
+    )  # fmt: skip
+    for row in measurements(model, prompt, arguments.codes, rows[0]["copy"]):
+        rows.append(row)
+        print(row, flush=True)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(rows, indent=1))
+
+
+def measurements(
+    model: XttsModel, prompt: Prompt, codes: int, rate: float
+) -> Iterator[dict[str, Any]]:
+    stop = model.gpt.config.stop_audio
+    plain: list[int] = []
+    with torch.inference_mode():
+        model.gpt.audio_head.bias[stop] = -1e4
+    for _ in range(2):
+        start = time.perf_counter()
+        plain = [int(step.codes[0]) for step in steps(model.gpt, [prompt])]
+        torch.cuda.synchronize()
+    elapsed = (time.perf_counter() - start) * 1e3
+    yield {"what": "plain fp32", "ms_a_step": elapsed / len(plain)}
+    yield from vocoder(model)
+    for dtype in (torch.bfloat16, torch.float32):
+        for name, tuning in tunings():
+            try:
+                yield engine_row(model, prompt, codes, dtype, name, tuning, rate, plain)
+            except Exception as error:  # a tuning that this compiler refuses is a row of its own
+                yield {"what": name, "dtype": str(dtype), "error": repr(error)[:300]}
+
+
+def tunings() -> Iterator[tuple[str, Tuning]]:
+    base = Tuning()
+    yield "base", base
+    yield "pdl", replace(base, pdl=True)
+    for qkv, out, up, down, warps in (
+        (4, 2, 4, 1, 2), (8, 8, 8, 2, 8), (16, 8, 16, 4, 8), (2, 2, 2, 1, 1), (4, 4, 4, 2, 4),
+    ):  # fmt: skip
+        cut = replace(base, qkv_rows=qkv, out_rows=out, up_rows=up, down_rows=down, warps=warps)
+        yield f"rows {qkv}/{out}/{up}/{down} warps {warps}", cut
+        yield f"rows {qkv}/{out}/{up}/{down} warps {warps} pdl", replace(cut, pdl=True)
+    for splits, block in ((2, 64), (8, 32), (8, 64)):
+        yield (
+            f"splits {splits} block {block} pdl",
+            replace(base, splits=splits, block_keys=block, pdl=True),
+        )
+
+
+def engine_row(
+    model: XttsModel,
+    prompt: Prompt,
+    codes: int,
+    dtype: torch.dtype,
+    name: str,
+    tuning: Tuning,
+    rate: float,
+    plain: list[int],
+) -> dict[str, Any]:
+    stop = model.gpt.config.stop_audio
+    engine = DecodingEngine(
+        model.gpt, prompt.sampling, steps=codes, dtype=dtype, tuning=tuning, banned=stop
+    )
+    engine.start([prompt])
+    engine.advance(codes)
+    made = engine.codes(codes)[0].tolist()
+    same = next((i for i, (a, b) in enumerate(zip(made, plain, strict=False)) if a != b), codes)
+    prefill = timed(lambda: engine.start([prompt]), 10)
+    engine.start([prompt])
+    torch.cuda.synchronize()
+    step = timed(lambda: engine.advance(20), max(codes // 20 - 1, 1)) / 20
+    floor = engine.weights.bytes_per_step / rate * 1e3
+    return {
+        "what": name, "dtype": str(dtype).removeprefix("torch."), "ms_a_step": round(step, 4),
+        "start_ms": round(prefill, 3), "share_of_copy_rate": round(floor / step, 3),
+        "same_codes": same, "tight": int(engine.state.tight[0]),
+    }  # fmt: skip
+
+
+def vocoder(model: XttsModel) -> Iterator[dict[str, Any]]:
+    """HiFi-GAN on windows of frames: called, and as a graph."""
+    generator = model.vocoder.generator
+    vector = torch.randn(1, 512, device="cuda")
+    for dtype in (torch.float32, torch.float16):
+        half = generator.to(dtype)
+        for frames in (32, 48, 64, 96, 128):
+            window = torch.randn(1, 1024, frames, device="cuda", dtype=dtype)
+            speaker = vector.to(dtype)
+            with torch.inference_mode():
+                call = lambda w=window, s=speaker, g=half: g(w, s)  # noqa: E731
+                called = timed(call, 10)
+                graph = Graphed(call, window.device)
+                replayed = timed(graph, 20)
+            yield {
+                "what": f"hifigan {frames} frames", "dtype": str(dtype).removeprefix("torch."),
+                "called_ms": round(called, 3), "graph_ms": round(replayed, 3),
+                "context_frames": generator.config.context_frames,
+            }  # fmt: skip
+    generator.to(torch.float32)
+
+
+def timed(call: Callable[[], Any], repeats: int) -> float:
+    """Median milliseconds of a call, the device's work included."""
+    taken = []
+    for _ in range(repeats + 2):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        call()
+        torch.cuda.synchronize()
+        taken.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(taken[2:])
+
+
+def copy_rate() -> float:
+    """Bytes a second of a large copy on the device, read and written."""
+    source = torch.empty(1 << 30, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    return 2 * source.numel() / (timed(lambda: target.copy_(source), 10) / 1e3)
+
+
+if __name__ == "__main__":
+    main()

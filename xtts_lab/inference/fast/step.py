@@ -1,0 +1,130 @@
+"""One decoding step as a row of kernel launches: draw a code, run the layers, score the next.
+
+It touches nothing but the buffers of a `DecodingState`, so it can be captured in a graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+
+from xtts_lab.inference.fast import kernels
+from xtts_lab.inference.fast.sampling_kernel import draw_kernel
+from xtts_lab.inference.fast.state import DecodingState
+from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
+from xtts_lab.inference.sampling import TIGHT, SamplingOptions
+from xtts_lab.nn.gpt import GptConfig
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the kernels cut their work; every choice computes the same but for rounding.
+
+    Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
+    kernels (programmatic dependent launch, compute capability 9.0 and later).
+    """
+
+    qkv_rows: int = 8
+    out_rows: int = 4
+    up_rows: int = 8
+    down_rows: int = 2
+    head_rows: int = 4
+    splits: int = 4
+    block_keys: int = 64
+    warps: int = 4
+    draw_warps: int = 8
+    pdl: bool = False
+
+    @classmethod
+    def for_device(cls, device: torch.device) -> Tuning:
+        """What was fastest where it was measured (one H100)."""
+        if device.type != "cuda":
+            return cls()
+        major, _ = torch.cuda.get_device_capability(device)
+        return cls(pdl=major >= 9)
+
+
+@dataclass(frozen=True, eq=False)
+class DecodingStep:
+    """Callable: advances every row of `state` by one code."""
+
+    config: GptConfig
+    weights: DecodingWeights
+    state: DecodingState
+    sampling: SamplingOptions
+    tuning: Tuning
+    banned: int = -1
+
+    def __call__(self) -> None:
+        self._draw()
+        for index, layer in enumerate(self.weights.layers):
+            self._layer(index, layer)
+        self.score()
+
+    def _launch(self, programs: tuple[int, ...], kernel: Any, *values: Any, **meta: Any) -> None:
+        options: dict[str, Any] = {"num_warps": self.tuning.warps, "PDL": self.tuning.pdl} | meta
+        if self.tuning.pdl:
+            options["launch_pdl"] = True
+        kernel[programs](*values, **options)
+
+    def _layer(self, index: int, layer: LayerWeights) -> None:
+        state, config, tuning = self.state, self.config, self.tuning
+        width, heads, rows = config.width, config.heads, state.rows
+        lane = width // heads
+        block = triton.next_power_of_2(width)
+        cache = state.cache.layer(index)
+        self._launch(
+            (triton.cdiv(3 * width, tuning.qkv_rows),), kernels.qkv_kernel,
+            state.x, layer.qkv, layer.qkv_bias, *layer.attention_norm, state.query,
+            cache.keys, cache.values, state.slots, rows, width, lane, state.cache.capacity,
+            self.weights.eps, BLOCK_K=block, ROWS=tuning.qkv_rows,
+        )  # fmt: skip
+        self._launch(
+            (rows * heads, tuning.splits), kernels.attention_kernel,
+            state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
+            state.sums, heads, state.cache.capacity, lane**-0.5, W=lane,
+            BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
+        )  # fmt: skip
+        self._launch(
+            (triton.cdiv(width, tuning.out_rows),), kernels.out_kernel,
+            state.partial, state.peaks, state.sums, layer.out, layer.out_bias, state.x, rows,
+            width, lane, heads, BLOCK_K=block, ROWS=tuning.out_rows, S=tuning.splits,
+        )  # fmt: skip
+        self._launch(
+            (triton.cdiv(4 * width, tuning.up_rows),), kernels.up_kernel,
+            state.x, layer.up, layer.up_bias, *layer.mlp_norm, state.inner, rows, width,
+            4 * width, self.weights.eps, BLOCK_K=block, ROWS=tuning.up_rows,
+        )  # fmt: skip
+        self._launch(
+            (triton.cdiv(width, tuning.down_rows),), kernels.down_kernel,
+            state.inner, layer.down, layer.down_bias, state.x, rows, 4 * width, width,
+            BLOCK_K=triton.next_power_of_2(4 * width), ROWS=tuning.down_rows,
+        )  # fmt: skip
+
+    def score(self) -> None:
+        """The last norms and the audio head: `x` -> `logits`, and the row's next state."""
+        state, width, codes = self.state, self.config.width, self.config.audio_tokens
+        self._launch(
+            (triton.cdiv(codes, self.tuning.head_rows),), kernels.head_kernel,
+            state.x, *self.weights.stack_norm, *self.weights.final_norm, self.weights.head,
+            self.weights.head_bias, state.logits, state.states, state.taken, state.rows, width,
+            codes, state.steps, self.weights.eps, BLOCK_K=triton.next_power_of_2(width),
+            ROWS=self.tuning.head_rows,
+        )  # fmt: skip
+
+    def _draw(self) -> None:
+        state, config, options = self.state, self.config, self.sampling
+        self._launch(
+            (state.rows,), draw_kernel,
+            state.logits, state.seen, state.uniforms, self.weights.embedding,
+            self.weights.position, state.x, state.codes, state.tight, state.slots, state.places,
+            state.taken, state.stopped, config.audio_tokens, config.width, state.steps,
+            state.cache.capacity, config.audio_positions, options.temperature or 1.0,
+            options.top_k, options.top_p, options.repetition_penalty, config.stop_audio, TIGHT,
+            self.banned, BLOCK_V=triton.next_power_of_2(config.audio_tokens),
+            BLOCK_D=triton.next_power_of_2(config.width), CHUNK=16, GREEDY=options.greedy,
+            num_warps=self.tuning.draw_warps,
+        )  # fmt: skip
