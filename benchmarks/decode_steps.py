@@ -22,7 +22,9 @@ import torch
 
 from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.fast.graph import Graphed
+from xtts_lab.inference.fast.schedule import Schedule
 from xtts_lab.inference.fast.step import Tuning
+from xtts_lab.inference.fast.streaming import FastStream
 from xtts_lab.inference.generate import Prompt, steps
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import ModelConfig, XttsModel
@@ -68,6 +70,7 @@ def measurements(
     elapsed = (time.perf_counter() - start) * 1e3
     yield {"what": "plain fp32", "ms_a_step": elapsed / len(plain)}
     yield from vocoder(model)
+    yield from first_audio(model, prompt, codes)
     for dtype in (torch.bfloat16, torch.float32):
         for name, tuning in tunings():
             try:
@@ -121,6 +124,33 @@ def engine_row(
         "start_ms": round(prefill, 3), "share_of_copy_rate": round(floor / step, 3),
         "same_codes": same, "tight": int(engine.state.tight[0]),
     }  # fmt: skip
+
+
+def first_audio(model: XttsModel, prompt: Prompt, codes: int) -> Iterator[dict[str, Any]]:
+    """Voice and text tokens ready: from the request to the first samples on the host, and on."""
+    vector = torch.randn(model.speaker_encoder.config.embedding)
+    for dtype in (torch.bfloat16, torch.float32):
+        engine = DecodingEngine(
+            model.gpt, prompt.sampling, steps=codes, dtype=dtype,
+            banned=model.gpt.config.stop_audio,
+        )  # fmt: skip
+        fast = FastStream(model, engine)
+        for schedule in (Schedule(20, 1.0, 20), Schedule(6), Schedule(10)):
+            firsts, totals, lengths = [], [], []
+            for trial in range(25):
+                start = time.perf_counter()
+                pieces = []
+                for piece in fast.stream(replace(prompt, seed=trial), vector, schedule):
+                    if not pieces:
+                        firsts.append((time.perf_counter() - start) * 1e3)
+                    pieces.append(piece.shape[0] / model.vocoder.sample_rate)
+                totals.append(time.perf_counter() - start)
+                lengths.append(sum(pieces))
+            yield {
+                "what": f"stream {schedule}", "dtype": str(dtype).removeprefix("torch."),
+                "first_ms": [round(x, 2) for x in sorted(firsts[5:])], "first_s": pieces[0],
+                "rtf": round(statistics.median(totals[5:]) / lengths[-1], 4),
+            }  # fmt: skip
 
 
 def vocoder(model: XttsModel) -> Iterator[dict[str, Any]]:
