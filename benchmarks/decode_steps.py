@@ -20,6 +20,8 @@ from typing import Any
 
 import torch
 
+from xtts_lab.inference.fast.batch_vocoder import BatchVocoder
+from xtts_lab.inference.fast.continuous import decode_all
 from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.fast.graph import Graphed
 from xtts_lab.inference.fast.schedule import Schedule
@@ -71,6 +73,7 @@ def measurements(
     yield {"what": "plain fp32", "ms_a_step": elapsed / len(plain)}
     yield from vocoder(model)
     yield from first_audio(model, prompt, codes)
+    yield from throughput(model, prompt)
     for dtype in (torch.bfloat16, torch.float32):
         for name, tuning in tunings():
             try:
@@ -151,6 +154,39 @@ def first_audio(model: XttsModel, prompt: Prompt, codes: int) -> Iterator[dict[s
                 "first_ms": [round(x, 2) for x in sorted(firsts[5:])], "first_s": pieces[0],
                 "rtf": round(statistics.median(totals[5:]) / lengths[-1], 4),
             }  # fmt: skip
+
+
+def throughput(model: XttsModel, prompt: Prompt) -> Iterator[dict[str, Any]]:
+    """Many prompts of mixed length: codes by continuous batching, then waveforms in batches."""
+    lengths = torch.randint(40, 301, (512,), generator=torch.Generator().manual_seed(0)).tolist()
+    prompts = [replace(prompt, seed=i, max_codes=n) for i, n in enumerate(lengths)]
+    vector = torch.randn(model.speaker_encoder.config.embedding)
+    for dtype, rows, half in (
+        (torch.bfloat16, 64, torch.float16), (torch.bfloat16, 128, torch.float16),
+        (torch.bfloat16, 256, torch.float16), (torch.float32, 128, torch.float32),
+    ):  # fmt: skip
+        engine = DecodingEngine(
+            model.gpt, prompt.sampling, rows=rows, steps=300, dtype=dtype,
+            banned=model.gpt.config.stop_audio,
+        )  # fmt: skip
+        vocode = BatchVocoder(model, dtype=half, batch=64)
+        list(decode_all(engine, prompts[:rows]))
+        vocode([torch.randn(200, 1024)] * 8, [vector] * 8)
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        made = dict(decode_all(engine, prompts))
+        torch.cuda.synchronize()
+        decoded = time.perf_counter() - start
+        sound = vocode([made[i].states for i in range(len(made))], [vector] * len(made))
+        spoken = sum(s.shape[0] for s in sound) / model.vocoder.sample_rate
+        whole = time.perf_counter() - start
+        yield {
+            "what": f"throughput rows {rows}", "dtype": str(dtype).removeprefix("torch."),
+            "speech_s": round(spoken), "decode_s": round(decoded, 2), "whole_s": round(whole, 2),
+            "speech_a_second": round(spoken / whole),
+            "peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 1),
+        }  # fmt: skip
+        del engine, vocode, made
 
 
 def vocoder(model: XttsModel) -> Iterator[dict[str, Any]]:

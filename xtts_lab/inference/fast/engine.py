@@ -17,16 +17,20 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.fast.batched_step import BatchedStep
 from xtts_lab.inference.fast.graph import Graphed
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.step import DecodingStep, Tuning
 from xtts_lab.inference.fast.weights import DecodingWeights
-from xtts_lab.inference.generate import Prompt, embed_prompts
+from xtts_lab.inference.generate import Generation, Prompt, embed_prompts, limit_of
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt
 
 BUCKET = 32
 """Prompts are padded to a multiple of so many positions: one graph serves many lengths."""
+
+FUSED_ROWS = 4
+"""Up to so many rows the products with vectors win; see `step` and `batched_step`."""
 
 
 class DecodingEngine:
@@ -58,25 +62,51 @@ class DecodingEngine:
             config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
         )
         self.weights = DecodingWeights.of(self.gpt, dtype)
-        self.step = DecodingStep(config, self.weights, self.state, sampling, tuning, banned)
+        kind = DecodingStep if rows <= FUSED_ROWS else BatchedStep
+        self.step = kind(config, self.weights, self.state, sampling, tuning, banned)
         self._replay: Graphed | None = None
         self._prefills: dict[int, tuple[Graphed, Tensor, Tensor]] = {}
 
     @torch.inference_mode()
     def start(self, prompts: Sequence[Prompt]) -> None:
-        """Read the prompts, so that codes can be drawn. `UsageError` for a wrong number."""
+        """Read a prompt for every row. Raises `UsageError` for a wrong number."""
         if len(prompts) != self.state.rows:
             raise UsageError(f"the engine decodes {self.state.rows} rows, not {len(prompts)}")
         embedded, lengths = embed_prompts(self.gpt, prompts)
-        random = torch.stack([uniforms(p.seed, self.steps) for p in prompts])
-        continued = torch.tensor([p.continued for p in prompts], device=self.device)
         bucket = -(-embedded.shape[1] // BUCKET) * BUCKET
         prefill, room, sizes = self._prefill(bucket)
         self._ready()
         room[:, : embedded.shape[1]].copy_(embedded)
         sizes.copy_(lengths)
-        self.state.restart(lengths, continued, random.to(self.device, non_blocking=True))
+        self._restart(list(range(len(prompts))), prompts, lengths)
         prefill()
+
+    @torch.inference_mode()
+    def admit(self, rows: Sequence[int], prompts: Sequence[Prompt]) -> None:
+        """Read prompts into some rows, whatever the others are saying."""
+        self._ready()
+        embedded, lengths = embed_prompts(self.gpt, prompts)
+        count, longest, _ = embedded.shape
+        own = self.gpt.empty_cache(count, longest)
+        hidden = self.gpt.prefill(embedded, lengths, own)
+        at = torch.tensor(rows, device=self.device)
+        state = self.state
+        state.cache.keys[:, at, :, :longest] = own.keys
+        state.cache.values[:, at, :, :longest] = own.values
+        state.states[at, 0] = hidden.float()
+        state.logits[at] = self.gpt.audio_head(hidden).float()
+        self._restart(rows, prompts, lengths)
+
+    def _restart(self, rows: Sequence[int], prompts: Sequence[Prompt], lengths: Tensor) -> None:
+        most = self.steps - 1
+        limits = torch.tensor([min(limit_of(self.gpt, p), most) for p in prompts])
+        random = torch.stack([uniforms(p.seed, self.steps) for p in prompts])
+        continued = torch.tensor([p.continued for p in prompts])
+        self.state.restart(
+            torch.tensor(rows, device=self.device),
+            lengths,
+            *(tensor.to(self.device) for tensor in (continued, limits, random)),
+        )
 
     @torch.inference_mode()
     def advance(self, steps: int) -> None:
@@ -88,6 +118,28 @@ class DecodingEngine:
     def codes(self, stop: int) -> Tensor:
         """The first `stop` codes of every row, int64 [B, stop] on the CPU: waits for them."""
         return self.state.codes[:, :stop].cpu().long()
+
+    def ended(self) -> list[int]:
+        """The rows that have drawn the stop token or their last code: waits for the device."""
+        return [int(row) for row in self.state.stopped.cpu().nonzero().flatten()]
+
+    @torch.inference_mode()
+    def collect(self, rows: Sequence[int]) -> list[Generation]:
+        """What rows that have ended have said."""
+        if not rows:
+            return []
+        at = torch.tensor(list(rows), device=self.device)
+        codes = self.state.codes[at].cpu().long()
+        tight, limits = self.state.tight[at].tolist(), self.state.limits[at].tolist()
+        return [
+            self._generation(row, codes[i, : limits[i]], tight[i]) for i, row in enumerate(rows)
+        ]
+
+    def _generation(self, row: int, codes: Tensor, tight: int) -> Generation:
+        found = (codes == self.gpt.config.stop_audio).nonzero()
+        length = int(found[0]) if found.numel() else codes.shape[0]
+        states = self.state.states[row, : length + bool(found.numel())].to(self._dtype, copy=True)
+        return Generation(codes[:length], states, "end" if found.numel() else "limit", tight)
 
     def _ready(self) -> Graphed:
         if self._replay is None:

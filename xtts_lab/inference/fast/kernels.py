@@ -239,3 +239,53 @@ def head_kernel(
         first = tl.program_id(0) == 0
         target = states + (row * steps + step) * D + columns
         tl.store(target, state, mask=inside & first & (step < steps))
+
+
+@triton.jit
+def place_kernel(
+    qkv, query, keys, values, slots, D, W, L, BLOCK_K: tl.constexpr, PDL: tl.constexpr
+):
+    """Projected rows qkv [B, 3 D] -> query [B, D] in float32, keys and values into the cache."""
+    row = tl.program_id(0)
+    columns = tl.arange(0, BLOCK_K)
+    inside = columns < D
+    if PDL:
+        tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
+    base = qkv + row * 3 * D
+    q = tl.load(base + columns, mask=inside, other=0.0).to(tl.float32)
+    k = tl.load(base + D + columns, mask=inside, other=0.0)
+    v = tl.load(base + 2 * D + columns, mask=inside, other=0.0)
+    slot = tl.load(slots + row)
+    cell = ((row * (D // W) + columns // W) * L + slot) * W + columns % W
+    tl.store(query + row * D + columns, q, mask=inside)
+    tl.store(keys + cell, k.to(keys.dtype.element_ty), mask=inside)
+    tl.store(values + cell, v.to(values.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def join_kernel(
+    partial, peaks, sums, attended, D, W, H,
+    BLOCK_K: tl.constexpr, S: tl.constexpr, PDL: tl.constexpr,
+):  # fmt: skip
+    """Join the shares of attention: attended [B, D]."""
+    row = tl.program_id(0)
+    columns = tl.arange(0, BLOCK_K)
+    inside = columns < D
+    if PDL:
+        tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
+    head, lane = columns // W, columns % W
+    base = (row * H + head) * S
+    top = tl.full([BLOCK_K], -1e30, dtype=tl.float32)
+    for split in range(S):
+        top = tl.maximum(top, tl.load(peaks + base + split, mask=inside, other=-1e30))
+    joined = tl.zeros([BLOCK_K], dtype=tl.float32)
+    total = tl.zeros([BLOCK_K], dtype=tl.float32)
+    for split in range(S):
+        place = base + split
+        fade = tl.exp(tl.load(peaks + place, mask=inside, other=-1e30) - top)
+        total += tl.load(sums + place, mask=inside, other=1.0) * fade
+        joined += tl.load(partial + place * W + lane, mask=inside, other=0.0) * fade
+    whole = joined / total
+    tl.store(attended + row * D + columns, whole.to(attended.dtype.element_ty), mask=inside)

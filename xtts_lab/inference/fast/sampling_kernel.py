@@ -15,6 +15,7 @@ import triton.language as tl
 @triton.jit
 def draw_kernel(
     logits, seen, uniforms, embedding, position, x, codes, tight, slots, places, taken, stopped,
+    limits,
     V, D, steps, capacity, positions, temperature, top_k, top_p, penalty, stop_code, margin_limit,
     banned,
     BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, CHUNK: tl.constexpr, GREEDY: tl.constexpr,
@@ -24,7 +25,8 @@ def draw_kernel(
 
     `seen` int8 [B, V], `uniforms` float64 [B, steps], `tight` int32 [B]; `slots`, `places`
     and `taken` int32 [B] are the row's slot of the cache, its audio position and its number of
-    codes. `banned` is a code that is never drawn, or -1.
+    codes; `stopped` is set by the stop token, or by the last code that `limits` int32 [B] allows.
+    `banned` is a code that is never drawn, or -1.
     """
     row = tl.program_id(0)
     index = tl.arange(0, BLOCK_V)
@@ -81,7 +83,8 @@ def draw_kernel(
     tl.store(seen + row * V + code, 1)
     narrow = (margin < margin_limit) & live & (step < steps)
     tl.store(tight + row, tl.load(tight + row) + narrow.to(tl.int32))
-    tl.store(stopped + row, tl.where(live, (code == stop_code).to(tl.int32), 1))
+    over = (code == stop_code) | (step + 1 >= tl.load(limits + row))
+    tl.store(stopped + row, tl.where(live, over.to(tl.int32), 1))
     place = tl.minimum(tl.load(places + row), positions - 1)
     lanes = tl.arange(0, BLOCK_D)
     wide = lanes < D

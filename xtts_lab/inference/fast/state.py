@@ -19,7 +19,7 @@ class DecodingState:
     """`x` [B, D] float32 is the input of the next step, `logits` [B, V] what it is drawn from.
 
     `codes` int32 [B, n], `states` float32 [B, n, D]; `slots`, `places`, `taken`, `tight` and
-    `stopped` int32 [B] move on with every step, on the device.
+    `stopped` int32 [B] move on with every step, on the device; `limits` int32 [B] do not.
     """
 
     cache: KVCache
@@ -39,6 +39,7 @@ class DecodingState:
     taken: Tensor
     tight: Tensor
     stopped: Tensor
+    limits: Tensor
 
     @classmethod
     def empty(
@@ -81,6 +82,7 @@ class DecodingState:
             taken=counts(rows),
             tight=counts(rows),
             stopped=counts(rows),
+            limits=counts(rows),
         )
 
     @property
@@ -91,11 +93,14 @@ class DecodingState:
     def steps(self) -> int:
         return self.codes.shape[1]
 
-    def restart(self, lengths: Tensor, continued: Tensor, uniforms: Tensor) -> None:
-        """Begin with prompts of `lengths` [B] in the cache, whose output goes on after
-        `continued` [B] codes; `uniforms` float64 [B, up to n] are the rows' random numbers."""
-        self.slots.copy_(lengths - 1)
-        self.places.copy_(continued + 1)
-        self.uniforms[:, : uniforms.shape[1]].copy_(uniforms)
+    def restart(
+        self, rows: Tensor, lengths: Tensor, continued: Tensor, limits: Tensor, uniforms: Tensor
+    ) -> None:
+        """Begin `rows` [R] anew: prompts of `lengths` [R] are in the cache, the output goes on
+        after `continued` [R] codes for up to `limits` [R] more; `uniforms` float64 [R, n]."""
+        self.slots[rows] = (lengths - 1).int()
+        self.places[rows] = (continued + 1).int()
+        self.limits[rows] = limits.int()
+        self.uniforms[rows] = uniforms
         for counter in (self.taken, self.tight, self.stopped, self.seen):
-            counter.zero_()
+            counter[rows] = 0

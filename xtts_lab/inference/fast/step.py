@@ -16,6 +16,7 @@ from xtts_lab.inference.fast.sampling_kernel import draw_kernel
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
 from xtts_lab.inference.sampling import TIGHT, SamplingOptions
+from xtts_lab.nn.attention import LayerCache
 from xtts_lab.nn.gpt import GptConfig
 
 
@@ -82,12 +83,7 @@ class DecodingStep:
             cache.keys, cache.values, state.slots, rows, width, lane, state.cache.capacity,
             self.weights.eps, BLOCK_K=block, ROWS=tuning.qkv_rows,
         )  # fmt: skip
-        self._launch(
-            (rows * heads, tuning.splits), kernels.attention_kernel,
-            state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
-            state.sums, heads, state.cache.capacity, lane**-0.5, W=lane,
-            BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
-        )  # fmt: skip
+        self._scan(cache)
         self._launch(
             (triton.cdiv(width, tuning.out_rows),), kernels.out_kernel,
             state.partial, state.peaks, state.sums, layer.out, layer.out_bias, state.x, rows,
@@ -102,6 +98,17 @@ class DecodingStep:
             (triton.cdiv(width, tuning.down_rows),), kernels.down_kernel,
             state.inner, layer.down, layer.down_bias, state.x, rows, 4 * width, width,
             BLOCK_K=triton.next_power_of_2(4 * width), ROWS=tuning.down_rows,
+        )  # fmt: skip
+
+    def _scan(self, cache: LayerCache) -> None:
+        """Attention of `query` over each row's part of the cache, in shares."""
+        state, config, tuning = self.state, self.config, self.tuning
+        lane = config.width // config.heads
+        self._launch(
+            (state.rows * config.heads, tuning.splits), kernels.attention_kernel,
+            state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
+            state.sums, config.heads, state.cache.capacity, lane**-0.5, W=lane,
+            BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
         )  # fmt: skip
 
     def score(self) -> None:
@@ -121,8 +128,8 @@ class DecodingStep:
             (state.rows,), draw_kernel,
             state.logits, state.seen, state.uniforms, self.weights.embedding,
             self.weights.position, state.x, state.codes, state.tight, state.slots, state.places,
-            state.taken, state.stopped, config.audio_tokens, config.width, state.steps,
-            state.cache.capacity, config.audio_positions, options.temperature or 1.0,
+            state.taken, state.stopped, state.limits, config.audio_tokens, config.width,
+            state.steps, state.cache.capacity, config.audio_positions, options.temperature or 1.0,
             options.top_k, options.top_p, options.repetition_penalty, config.stop_audio, TIGHT,
             self.banned, BLOCK_V=triton.next_power_of_2(config.audio_tokens),
             BLOCK_D=triton.next_power_of_2(config.width), CHUNK=16, GREEDY=options.greedy,
