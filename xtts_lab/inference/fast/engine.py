@@ -34,7 +34,7 @@ FUSED_ROWS = 4
 
 
 class DecodingEngine:
-    """Decodes `rows` prompts at a time, up to `steps` codes each, in `dtype`.
+    """Decodes `rows` prompts of up to `prompt` positions at a time, `steps` codes each at most.
 
     All rows share `sampling` (without `coqui_compat`). `banned` is a code that is never drawn: for
     measurements whose length must be fixed.
@@ -47,6 +47,7 @@ class DecodingEngine:
         *,
         rows: int = 1,
         steps: int | None = None,
+        prompt: int | None = None,
         dtype: torch.dtype = torch.float32,
         tuning: Tuning | None = None,
         banned: int = -1,
@@ -57,7 +58,8 @@ class DecodingEngine:
         self.steps = min(steps or config.max_codes, config.max_codes) + 1
         self.sampling = sampling
         tuning = tuning or Tuning.for_device(self.device)
-        longest = config.text_positions + config.audio_positions + 2 * BUCKET
+        room = prompt or config.text_positions + config.audio_positions
+        longest = -(-room // BUCKET) * BUCKET
         self.state = DecodingState.empty(
             config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
         )
