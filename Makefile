@@ -1,8 +1,8 @@
 # The entry points: `make demo`, `make test`, and `make parity` against the reference implementation.
 PYTHON ?= python3
 VENV ?= .venv
-EXTRAS ?= offline,test
-TEST_EXTRAS ?= offline,test,quality,speakers,faster
+EXTRAS ?= offline,test,kokoro
+TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro
 PARITY_VENV ?= .venv-parity
 
 comma := ,

@@ -25,8 +25,9 @@ import yaml
 from xtts_lab import report
 from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.spec import ExperimentSpec
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics.claim import Claim
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import judge
 from xtts_lab.types import LANGUAGES
 

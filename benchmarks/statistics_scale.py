@@ -16,7 +16,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.metrics.info import MetricInfo
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.types import LANGUAGES
 
 METRICS = {

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from simulated import METRIC, Frames, World, true_need
 
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics.bootstrap import Cells
 from xtts_lab.statistics.cells import rate
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.intervals import interval
-from xtts_lab.statistics.summaries import MetricInfo, compare
+from xtts_lab.statistics.summaries import compare
 from xtts_lab.statistics.verdicts import judge
 
 INFO = {METRIC: MetricInfo("cosine", "higher")}

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.plan import make_plan
 from xtts_lab.experiment.spec import load
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.claim_text import read_claim, write_claim
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import COLUMNS, judge
 
 METRIC = "secs.simulated.enrolment"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ from xtts_lab.cli import run_app
 from xtts_lab.metrics.consistency import (
     NATURAL_EER_THRESHOLDS,
     Consistency,
-    mean_cross_cosine,
+    Total,
     mean_pairwise_cosine,
+    total,
     unit,
 )
+from xtts_lab.metrics.secs import cosine
 from xtts_lab.types import (
     Audio,
     Evidence,
@@ -103,7 +106,8 @@ def test_means_over_pairs_are_those_of_numpy(first: Any, second: Any) -> None:
     pairs = [x @ y for x, y in itertools.combinations(a, 2)]
     units = [unit(v) for v in first]
     assert mean_pairwise_cosine(units) == pytest.approx(np.mean(pairs), abs=1e-9)
-    crossed = mean_cross_cosine(units, [unit(v) for v in second])
+    others = total([unit(v) for v in second])
+    crossed = total(units).cosine(others, Total([0.0] * len(others.vector), 0))
     assert crossed == pytest.approx(float((a @ b.T).mean()), abs=1e-9)
 
 
@@ -136,11 +140,39 @@ def test_texts_are_compared_apart() -> None:
     metric = Consistency()
     same = [repeat((1, 0)), repeat((1, 0))]
     other = [repeat((0, 1), text="six"), repeat((0.6, 0.8), text="six")]
-    sums = {**metric.components(same), **metric.cross_text(same, [*other, *same])}
+    sums = {**metric.components(same), **metric.cross_text([same, other, same])[0]}
     found = metric.values(sums)
     assert found["speaker"] == pytest.approx(1.0)
     assert found["speaker_cross_text"] == pytest.approx(0.3)
-    assert metric.cross_text(same, same) == {}
+    assert metric.cross_text([same, same]) == [{}, {}]
+    assert metric.cross_text([]) == []
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["", "one", "two", "three"]), st.integers(1, 3)), max_size=7)
+)
+def test_comparing_texts_is_the_mean_over_all_pairs_of_other_texts(
+    said: list[tuple[str, int]],
+) -> None:
+    metric = Consistency()
+    angles = itertools.count(1)
+    units = [
+        [repeat((math.cos(a), math.sin(a)), text=text) for a in itertools.islice(angles, count)]
+        for text, count in said
+    ]
+    found = metric.cross_text(units)
+    for i, mine in enumerate(units):
+        own = mine[0].utterance.text
+        pairs = [
+            cosine(a.outputs["resemblyzer"]["embedding"], b.outputs["resemblyzer"]["embedding"])
+            for j, rest in enumerate(units)
+            if j != i and (rest[0].utterance.text != own or not own)
+            for a, b in itertools.product(mine, rest)
+        ]
+        expected = statistics.fmean(pairs) if pairs else None
+        assert found[i].get("speaker_cross_text") == (
+            None if expected is None else pytest.approx(expected, abs=1e-12)
+        )
 
 
 def test_the_threshold_of_a_lost_speaker() -> None:

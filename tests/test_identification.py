@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from xtts_lab.experiment.pairing import MAX_IMPOSTORS, pair
 from xtts_lab.metrics.identification import DIGITS, Identification, equal_error_rate
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics import bootstrap, pooled
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.types import Evidence, SpeakerAudio, Timings, Utterance
 
 Floats = NDArray[np.float64]

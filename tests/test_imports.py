@@ -12,15 +12,28 @@ import pytest
 import xtts_lab
 
 PACKAGE = Path(xtts_lab.__file__).parent
-BASE = {"types", "errors", "registry", "config", "yaml_file", "cache", "device", "files"}
+BASE = {
+    "types",
+    "errors",
+    "registry",
+    "config",
+    "yaml_file",
+    "cache",
+    "device",
+    "files",
+    "language_codes",
+    "notices",
+    "records",
+}
 SOUND = {"audio", "torchaudio_cpu"}
-BLOCKS = {"espeak", "text", "nn"}
+BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "vocoders"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(SOUND | BLOCKS, BASE | SOUND),
     **dict.fromkeys(PARTS, BASE | SOUND | BLOCKS),
+    "kokoro": BASE | SOUND | {"espeak"},
     "model": BASE | SOUND | BLOCKS | PARTS,
     "checkpoint": BASE | SOUND | BLOCKS | PARTS | {"model"},
     "inference": BASE | SOUND | BLOCKS | PARTS | {"model"},
@@ -28,15 +41,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
     "systems": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference", "api"},
     "instruments": BASE | SOUND | {"nn"},
-    "metrics": BASE | {"text"},
+    "metrics": BASE | {"espeak", "text"},
     "data": BASE | {"text"},
-    "statistics": BASE,
-    "runs": BASE | {"statistics"},
+    "statistics": BASE | {"metrics"},
+    "runs": BASE | {"metrics", "statistics"},
     "experiment": BASE | {"audio", "data", "runs", "statistics"},
     "report": BASE | {"runs", "statistics"},
     "tracking": BASE | {"report"},
     "analysis": BASE | {"report"},
-    "cli": BASE | SOUND | {"api", "experiment", "report", "runs", "tracking", "training"},
+    "cli": BASE | SOUND | {"api", "data", "experiment", "report", "runs", "tracking", "training"},
     "__init__": {"api"},
 }
 

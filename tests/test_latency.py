@@ -27,6 +27,7 @@ from xtts_lab.experiment.stream import (
     time_trial,
     warm_up,
 )
+from xtts_lab.metrics.info import MetricInfo, Pool
 from xtts_lab.metrics.latency import (
     Latency,
     counted_quantile,
@@ -37,8 +38,7 @@ from xtts_lab.metrics.latency import (
 from xtts_lab.statistics.bootstrap import design, generator, weights
 from xtts_lab.statistics.cells import cell_table, cells_of, placed
 from xtts_lab.statistics.intervals import student
-from xtts_lab.statistics.pooled import Pool
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.variance import units
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.types import Audio, Evidence, Reference, Request, Streamed, Timings, Utterance

@@ -19,11 +19,12 @@ import yaml
 
 from xtts_lab import report
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.report import numbers
 from xtts_lab.report.formats import plot
 from xtts_lab.report.formats.markdown import escape
 from xtts_lab.report.page import _breakable
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.statistics.summaries import compare, summarise
 
 HOSTILE = '<script>alert("1")</script> | **bold** & `code`'
 TEXTS = {

@@ -19,6 +19,7 @@ from tests.test_report import METRICS, Page, make_run
 from xtts_lab import report
 from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.spec import ExperimentSpec
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.report.content import gather
 from xtts_lab.report.formats import latex
 from xtts_lab.report.load import Run, load
@@ -30,7 +31,7 @@ from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYST
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
 from xtts_lab.report.sections.methods import methods
-from xtts_lab.statistics.summaries import MetricInfo, compare, summarise
+from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import COLUMNS as CLAIM_COLUMNS
 
 SWEPT = [

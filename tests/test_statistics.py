@@ -95,7 +95,10 @@ def test_an_interval_of_a_rate_ends_at_nought() -> None:
         for s in range(12)
         for metric in ("wer.micro", "secs")
     ]
-    info = {"wer.micro": MetricInfo("ratio", "lower"), "secs": MetricInfo("cosine", "higher")}
+    info = {
+        "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
+        "secs": MetricInfo("cosine", "higher"),
+    }
     table = summarise(*frames(rows), info, **OPTIONS)
     assert one(table, metric="wer.micro", language="all")["ci_low"] == 0.0
     assert one(table, metric="secs", language="all")["ci_low"] < 0.0
@@ -109,8 +112,8 @@ def test_an_interval_of_a_share_ends_at_one() -> None:
         for metric in ("sanity.any", "wer.micro")
     ]
     info = {
-        "sanity.any": MetricInfo("ratio", "lower", share=True),
-        "wer.micro": MetricInfo("ratio", "lower"),
+        "sanity.any": MetricInfo("ratio", "lower", bounds=(0.0, 1.0)),
+        "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
     }
     table = summarise(*frames(rows), info, **OPTIONS)
     assert one(table, metric="sanity.any", language="all")["ci_high"] == 1.0

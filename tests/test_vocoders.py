@@ -28,13 +28,14 @@ ALL = {
     "hifigan": {"channels": 32},
     "vocos": {"width": 16, "inner": 32, "layers": 2},
     "mel_hifigan": {"channels": 32},
+    "mel_vocos": {"width": 16, "inner": 32, "layers": 2},
     "griffin_lim": {"iterations": 4},
     "diffusion": {"width": 16, "heads": 2, "layers": 1, "steps": 3, "iterations": 4},
     "diffusion, hifigan": {
         "width": 16, "heads": 2, "layers": 1, "steps": 3, "waveform": "hifigan", "channels": 32,
     },
 }  # fmt: skip
-STREAMING = ("hifigan", "vocos", "mel_hifigan")
+STREAMING = ("hifigan", "vocos", "mel_hifigan", "mel_vocos")
 
 
 @cache

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.xtts_fixtures import tiny_model
 from xtts_lab.nn.hifigan import HifiganConfig, HifiganGenerator
 from xtts_lab.vocoders import stages as chain
-from xtts_lab.vocoders.stages import LinearResize, Window
+from xtts_lab.vocoders.stages import LinearResize, Local, Window
 from xtts_lab.vocoders.streaming import VocoderStream
 
 RATIO = 24000 / 22050
@@ -29,6 +29,22 @@ def test_interpolation_equals_torch(length: int, scale: float) -> None:
     ours = resize.apply(Window(x.double()), 0, count).values
     assert ours.shape == expected.shape
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 20, 49, 60, 120])
+@pytest.mark.parametrize("scale", [RATIO, 4.0, 1 / 0.98, 1 / 0.99, 1 / 0.999, 1 / 1.02, 0.5])
+def test_what_keeps_its_length_is_left_alone_as_torch_does(length: int, scale: float) -> None:
+    x = torch.randn(1, 3, length, generator=torch.Generator().manual_seed(length)).double()
+    stage = LinearResize(scale, keeps_equal=True)
+    if stage.length(length) == 0:
+        return
+    expected = functional.interpolate(x, scale_factor=[scale], mode="linear")
+    ours = chain.whole((stage,), x)
+    assert torch.equal(ours, x) == (expected.shape == x.shape)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-10)
+    stream = VocoderStream((stage, Local(lambda v: v[:, :1], 1, 0)))
+    parts = [stream.push(x[0, :, i : i + 1]) for i in range(length)]
+    assert torch.equal(torch.cat([*parts, stream.finish()]), ours[0, 0])
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from xtts_lab import registry
+from xtts_lab.audio import require_file, sha256
 from xtts_lab.checkpoint import Checkpoint, load, locate
 from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.parts import choose, swap
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.limits import checked_seed
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.speak import Spoken, speak
+from xtts_lab.inference.speak import Spoken, check_pace, check_streams, speak
 from xtts_lab.inference.speak import stream as stream_prompt
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
@@ -29,6 +32,9 @@ from xtts_lab.types import Audio, Json, Reference, Request, Synthesis, Timings, 
 from xtts_lab.yaml_file import Document, Where
 
 _ARGUMENTS = Where(Document("from_pretrained"))
+
+_Content: TypeAlias = "tuple[str, str | None, str | None]"
+"""Of a reference: its audio's SHA-256, its text, its language."""
 
 STREAM_CHUNK_CODES = 20
 """Codes a streamed chunk: 0.93 s of speech, as the reference implementation streams."""
@@ -42,8 +48,9 @@ class XTTS:
     """An XTTS ready to speak.
 
     Every call is reproducible: what is said depends on text, language, voice, seed and settings
-    alone. `coqui_compat` restores the reference implementation's text front end, its truncation
-    of references and its repetition penalty, mistakes included.
+    alone; a setting that does not work is a `UsageError`. `coqui_compat` restores the reference
+    implementation's text front end, its truncation of references, its repetition penalty and its
+    way with speeds just under 1, mistakes included.
     """
 
     def __init__(
@@ -53,8 +60,9 @@ class XTTS:
         self.checkpoint = checkpoint
         self.model: XttsModel = checkpoint.model.to(self.device)
         self.coqui_compat = coqui_compat
-        self.tokenizer = XttsTokenizer.from_file(checkpoint.vocabulary, coqui_compat=coqui_compat)
-        self._cloned: dict[tuple[Reference, ...], Voice] = {}
+        longest = self.model.config.gpt.max_text - 1  # the reference refuses a text that fills it
+        self.tokenizer = XttsTokenizer.from_file(checkpoint.vocabulary, longest, coqui_compat)
+        self._cloned: dict[tuple[_Content, ...], Voice] = {}
 
     @classmethod
     def from_pretrained(
@@ -129,9 +137,12 @@ class XTTS:
         With XTTS-v2's conditioner both halves are duration-weighted means over the chunks of all
         references; the seconds that went into the prefix stand in `Voice.reference_s`. A
         `Reference` also says what its recording says, which the conditioner `valle` must know.
+        Silent recordings are left out beside others, with a warning, and refused alone.
         """
         given = [r if isinstance(r, Reference) else Path(r) for r in references]
         cloned = clone(self.model, given, cloning, self.coqui_compat)
+        for line in cloned.voice.left_out:
+            warnings.warn(f"references: {line}; left out", stacklevel=2)
         return replace(cloned.voice, reference_s=cloned.prefix_s)
 
     def blend_voices(self, voices: Sequence[tuple[Voice, float]]) -> Voice:
@@ -150,9 +161,9 @@ class XTTS:
         max_codes: int | None = None,
     ) -> Audio:
         """Say a text of any length; long texts are split at sentences and clauses."""
-        prompts = self._prompts(text, language, self._voice(voice), seed, sampling, max_codes)
-        embedding = self._voice(voice).embedding
-        spoken = [speak(self.model, [p], [embedding], speed)[0] for p in prompts]
+        chosen = self._voice(voice)
+        prompts = self._prompts(text, language, chosen, seed, sampling, max_codes)
+        spoken = [speak(self.model, [p], [chosen.embedding], speed)[0] for p in prompts]
         return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
 
     def synthesise_batch(
@@ -166,25 +177,26 @@ class XTTS:
         """Say many things at once; each keeps its own seed, and sounds as it would alone.
 
         References that several requests share are cloned once. `voice` names a studio voice to
-        speak with in place of the references.
+        speak with in place of the references. Timings are a request's own or absent: the time of
+        cloning where it was cloned for, the whole time where it was alone.
         """
+        if not requests:
+            return []
         start = perf_counter()
         named = None if voice is None else self.voice(voice)
-        voices = [named or self._voice_of(request.references) for request in requests]
-        condition_ms = (perf_counter() - start) * 1e3
+        heard = [(named, None) if named else self._voice_of(r.references) for r in requests]
         pieces = [
             self._prompts(r.text, r.language, voice, r.seed, sampling, max_codes)
-            for r, voice in zip(requests, voices, strict=True)
+            for r, (voice, _) in zip(requests, heard, strict=True)
         ]
         flat = [prompt for of in pieces for prompt in of]
-        embeddings = [v.embedding for v, of in zip(voices, pieces, strict=True) for _ in of]
+        embeddings = [v.embedding for (v, _), of in zip(heard, pieces, strict=True) for _ in of]
         spoken = iter(speak(self.model, flat, embeddings))
         groups = [[next(spoken) for _ in of] for of in pieces]
-        total_ms = (perf_counter() - start) * 1e3
-        timings = Timings(condition_ms=condition_ms, total_ms=total_ms)
+        total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None
         return [
-            self._joined(group, timings, prompts[0], voice)
-            for group, prompts, voice in zip(groups, pieces, voices, strict=True)
+            self._joined(group, Timings(condition_ms, total_ms=total_ms), prompts[0], voice)
+            for group, prompts, (voice, condition_ms) in zip(groups, pieces, heard, strict=True)
         ]
 
     def stream(
@@ -201,23 +213,35 @@ class XTTS:
     ) -> Iterator[Audio]:
         """Say a text in chunks as they are ready; joined, they are what `synthesise` returns.
 
-        Raises `UsageError` for a vocoder that needs the whole utterance.
+        Raises `UsageError` for a vocoder that needs the whole utterance, before the first chunk is
+        asked for.
         """
         chosen = self._voice(voice)
-        for prompt in self._prompts(text, language, chosen, seed, sampling, max_codes):
-            for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed):
-                yield Audio(samples, self.sample_rate)
+        check_streams(self.model, chunk_codes)
+        check_pace(self.model, speed)
+        prompts = self._prompts(text, language, chosen, seed, sampling, max_codes)
+        return (
+            Audio(samples, self.sample_rate)
+            for prompt in prompts
+            for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed)
+        )
 
     def _voice(self, voice: Voice | str) -> Voice:
         return self.voice(voice) if isinstance(voice, str) else voice
 
-    def _voice_of(self, references: Sequence[Reference]) -> Voice:
-        key = tuple(references)
-        if key not in self._cloned:
-            if len(self._cloned) >= MAX_KEPT_VOICES:
-                self._cloned.pop(next(iter(self._cloned)))
-            self._cloned[key] = self.clone_voice(key)
-        return self._cloned[key]
+    def _voice_of(self, references: Sequence[Reference]) -> tuple[Voice, float | None]:
+        """Return the voice, and in how many ms it was cloned, None where it was known."""
+        key = tuple((_content_of(r.audio), r.text, r.language) for r in references)
+        if key in self._cloned:
+            return self._cloned[key], None
+        start = perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what was left out stands in the results' details
+            voice = self.clone_voice(references)
+        if len(self._cloned) >= MAX_KEPT_VOICES:
+            self._cloned.pop(next(iter(self._cloned)))
+        self._cloned[key] = voice
+        return voice, (perf_counter() - start) * 1e3
 
     def _prompts(
         self,
@@ -229,15 +253,16 @@ class XTTS:
         max_codes: int | None,
     ) -> list[Prompt]:
         """Return one prompt a piece of text; the first piece has the seed itself."""
-        pieces = self.tokenizer.split(text, language)
+        seed = checked_seed(seed)
+        prefix, codes, before = self._prompted(voice, language)
+        pieces = self.tokenizer.pieces(text, language, taken=len(before))
         if not pieces:
             raise UsageError("text: nothing to say; write at least one word")
-        prefix, codes, before = self._prompted(voice, language)
         drawn = sampling or self.sampling
         return [
             Prompt(
                 prefix,
-                torch.tensor(before + self.tokenizer.encode(piece, language)),
+                torch.tensor(before + piece.ids),
                 _seed_of(seed, index),
                 drawn,
                 max_codes,
@@ -277,7 +302,15 @@ class XTTS:
             "reference_s": None if voice.reference_s is None else round(voice.reference_s, 6),
             "tight_steps": sum(part.tight_steps for part in parts),
         }
+        if voice.left_out:
+            details["references_left_out"] = list(voice.left_out)
         return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes, details)
+
+
+def _content_of(path: Path) -> str:
+    """Return what a reference's content is known by: a file may be replaced under its name."""
+    require_file(path)
+    return sha256(path)
 
 
 def _seed_of(seed: int, index: int) -> int:

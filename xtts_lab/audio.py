@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xtts_lab import files
+from xtts_lab.files import sha256 as sha256
 from xtts_lab.types import Audio
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ def load(path: Path, sample_rate: int | None = None) -> Audio:
     import soundfile
     import torch
 
+    require_file(path)
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+        raise unreadable(path, error) from error
     if samples.shape[0] == 0:
         raise AudioError(f"{path.name}: holds no samples")
     mono = torch.from_numpy(samples).mean(dim=1)
@@ -42,10 +44,11 @@ def duration_s(path: Path) -> float:
     """Return the seconds of a file as its header has them; `AudioError` where it has none."""
     import soundfile
 
+    require_file(path)
     try:
         return float(soundfile.info(str(path)).duration)
     except (OSError, RuntimeError) as error:
-        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+        raise unreadable(path, error) from error
 
 
 def resample(audio: Audio, sample_rate: int) -> Audio:
@@ -58,10 +61,10 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
     return Audio(functional.resample(audio.samples, audio.sample_rate, sample_rate), sample_rate)
 
 
-def save(path: Path, audio: Audio, comment: str = "") -> None:
+def save(path: Path, audio: Audio, comment: str = "", title: str = "") -> None:
     """Write 16-bit WAV atomically: the file is there whole or not at all.
 
-    See `pcm16` for the samples. `comment` goes into the WAV's INFO chunk.
+    See `pcm16` for the samples. `comment` and `title` go into the WAV's INFO chunk.
     Raises `AudioError` for samples that are not a finite, non-empty [T].
     """
     import soundfile
@@ -80,6 +83,8 @@ def save(path: Path, audio: Audio, comment: str = "") -> None:
         ) as file:
             if comment:
                 file.comment = comment
+            if title:
+                file.title = title
             file.write(pcm)
 
     files.write_with(path, write)
@@ -99,22 +104,42 @@ def comment_of(path: Path) -> str:
     """
     import soundfile
 
+    require_file(path)
     try:
         with soundfile.SoundFile(str(path)) as file:
             return str(file.comment)
     except (OSError, RuntimeError) as error:
-        raise AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+        raise unreadable(path, error) from error
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def require_file(path: Path) -> None:
+    """Raise `AudioError` for what is no regular file: a pipe would block, a device never end."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+    else:
+        if stat.S_ISREG(mode):
+            return
+        reason = "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file"
+    raise AudioError(f"{_short(path.name)}: cannot be read as audio ({reason})")
+
+
+def unreadable(path: Path, error: BaseException) -> AudioError:
+    """Return what to raise where libsndfile could not read a file."""
+    return AudioError(f"{path.name}: cannot be read as audio ({_reason(error)})")
 
 
 def _reason(error: BaseException) -> str:
     # libsndfile's messages repeat the absolute path, which would differ from run to run.
-    if isinstance(error, OSError) or "System error" in str(error):
+    absent = isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError)
+    if absent or "System error" in str(error):
         return "no such file, or no right to read it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     text = str(error)
     return text.rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:77]}..."

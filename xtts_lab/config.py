@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -100,14 +101,36 @@ def validate(model: type[Model], data: Any, where: Where) -> Model:
         raise UsageError(_explain(error.errors()[0], model, where)) from error
 
 
+def _keys(kind: Any, path: tuple[Any, ...]) -> list[str]:
+    """The keys of the section at `path`, where it is one whose keys are declared."""
+    for part in path:
+        kind = _without_none(kind)
+        if _is_model(kind):
+            field = kind.model_fields.get(part)
+            kind = None if field is None else field.annotation
+        else:
+            kind = (typing.get_args(kind) or [None])[-1]  # the values of a mapping or list
+    kind = _without_none(kind)
+    return list(kind.model_fields) if _is_model(kind) else []
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
+        return kind
+    return next(option for option in typing.get_args(kind) if option is not type(None))
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+
+
 def _explain(problem: Any, model: type[pydantic.BaseModel], where: Where) -> str:
     place = where
     for part in problem["loc"]:
         place = place / part
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
-        known = [f for f in model.model_fields if len(problem["loc"]) == 1]
-        return f"{place}: {registry.unknown('key', key, known)}"
+        return f"{place}: {registry.unknown('key', key, _keys(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{place}: missing; it is required"
     shown = json.dumps(problem["input"], ensure_ascii=False, default=str)

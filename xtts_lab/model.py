@@ -16,6 +16,7 @@ from torch import nn
 
 from xtts_lab import config as configuration
 from xtts_lab.conditioners.base import Conditioner
+from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
 from xtts_lab.nn.gpt import Gpt, GptConfig
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
@@ -42,7 +43,8 @@ class CloningDefaults:
 
     `chunk_s` (`gpt_cond_chunk_len`) is the conditioner's chunk and `window_s` (`max_ref_len`) the
     speaker encoder's. `limit_s` (`gpt_cond_len`) is what the reference implementation cuts all
-    references together to; it counts under `coqui_compat` alone.
+    references together to; it counts under `coqui_compat` alone. Chunks under `min_chunk_s` are
+    not used, so neither length may be shorter; `UsageError` for such.
     """
 
     chunk_s: float = 4.0
@@ -50,6 +52,16 @@ class CloningDefaults:
     limit_s: float = 30.0
     min_chunk_s: float = 0.33
     normalise_peak: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.min_chunk_s > 0.0:
+            raise UsageError(f"min_chunk_s: must be over 0 seconds, not {self.min_chunk_s:g}")
+        for key in ("chunk_s", "window_s"):
+            seconds = getattr(self, key)
+            if not seconds >= self.min_chunk_s:
+                raise UsageError(
+                    f"{key}: must be at least {self.min_chunk_s:g} seconds, not {seconds:g}"
+                )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A built-in is one line here (`name: "module:Class"`); a third-party package adds its own through
 the entry-point groups `xtts_lab.systems`, `.conditioners`, `.vocoders`, `.metrics`, `.instruments`,
-`.texts` and `.speakers`. Nothing is imported before it is asked for.
+`.stages` (of training), `.texts` and `.speakers`. Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from xtts_lab.errors import UsageError
+from xtts_lab.language_codes import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
         "command": "xtts_lab.systems.command:CommandSystem",
         "coqui": "xtts_lab.systems.coqui:CoquiSystem",
+        "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
+        "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
         "null": "xtts_lab.systems.null:NullSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
         "xtts": "xtts_lab.systems.xtts:XttsSystem",
@@ -39,6 +42,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "griffin_lim": "xtts_lab.vocoders.griffin_lim:GriffinLimVocoder",
         "hifigan": "xtts_lab.vocoders.hifigan:HifiganVocoder",
         "mel_hifigan": "xtts_lab.vocoders.mel_hifigan:MelHifiganVocoder",
+        "mel_vocos": "xtts_lab.vocoders.mel_vocos:MelVocosVocoder",
         "vocos": "xtts_lab.vocoders.vocos:VocosVocoder",
     },
     "metrics": {
@@ -65,7 +69,13 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
         "utmos": "xtts_lab.instruments.utmos:Utmos",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
+        "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
+    },
+    "stages": {
+        "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
+        "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
     },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
@@ -76,6 +86,15 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "synthetic": "xtts_lab.espeak.speakers:SyntheticSpeakers",
     },
 }
+
+
+BASES: Mapping[str, str] = {
+    "systems": "xtts_lab.systems.base:BaseSystem",
+    "metrics": "xtts_lab.metrics.base:BaseMetric",
+    "instruments": "xtts_lab.instruments.base:BaseInstrument",
+    "speakers": "xtts_lab.data.base:BaseSpeakers",
+}
+"""What declares the defaults of a kind: given to a class that does not inherit them."""
 
 
 def kinds() -> tuple[str, ...]:
@@ -98,7 +117,22 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    module, _, attribute = known[name].partition(":")
+    return _with_defaults(kind, _imported(known[name]))
+
+
+def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+    """Return a class that has all that its kind may declare: what it leaves out is the base's."""
+    if kind not in BASES or not isinstance(found, type):
+        return found
+    base = _imported(BASES[kind])
+    if issubclass(found, base):
+        return found
+    named = {"__doc__": found.__doc__, "__module__": found.__module__}
+    return type(found.__name__, (found, base), named)
+
+
+def _imported(target: str) -> type[Any]:
+    module, _, attribute = target.partition(":")
     found: type[Any] = getattr(importlib.import_module(module), attribute)
     return found
 
@@ -106,6 +140,15 @@ def lookup(kind: str, name: str) -> type[Any]:
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """Say in one line that `name` is not known, with the nearest name or all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(choices) or 'none'}"
+    near = _nearest(what, str(name), choices)
+    hint = f"did you mean '{near}'?" if near else f"known: {', '.join(choices) or 'none'}"
     return f"unknown {what} '{name}'; {hint}"
+
+
+def _nearest(what: str, name: str, choices: list[str]) -> str | None:
+    if what.endswith("language"):
+        code = meant(name, choices)
+        if code is not None or len(name) == 2:  # of two letters any code is half the same
+            return code
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    return near[0] if near else None

@@ -112,6 +112,7 @@ class Voice:
 
     `reference_s` is how many seconds of reference audio went into the prefix, where that is known.
     `text` and `language` are what the audio behind the codes says, for models that read it.
+    `left_out` has a line for each reference that was not used, and why.
     """
 
     prefix: Tensor
@@ -119,6 +120,7 @@ class Voice:
     reference_s: float | None = None
     text: str | None = None
     language: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,15 +201,7 @@ class System(Protocol):
 
     Construction is cheap: weights load at the first use. `identity` is what determines the audio
     beside the request and the configuration: weights' hashes, engine and library versions.
-    A system may also set `weights_random = True` (its speech means nothing);
-    `encoders: frozenset[str]` (instruments that it uses itself, which may not judge it);
-    `untrained: tuple[str, ...]`, a line for each reason why its parts were not trained together
-    (it runs, and gets no verdict); `streams = False` where it has `stream` and cannot use it;
-    `needs_reference_text = True` where it must know what its references say; and
-    `facts: Mapping[str, Mapping[str, Json]]`, what a reader must know of its parts, cheap to ask
-    for: part -> `name`, `parameters`, `flops`, `prefix_length`, `reference_s`, each where it
-    applies. FLOPs of a `conditioner` are for `reference_s` seconds of reference, of a `gpt` for a
-    code, of a `vocoder` for a second of speech. Facts enter no key.
+    What else a system may say of itself stands in `xtts_lab.systems.base`.
     """
 
     languages: frozenset[str]
@@ -321,24 +315,7 @@ class Metric(Protocol):
 
     `components` returns the summable parts of one unit (edits and length, say); an empty mapping
     means that the metric does not apply to it. `values` turns summed components into quantities.
-    Optional: `ratios` (quantity -> numerator and denominator component) gives scores their
-    numerator and denominator columns; `detail(trials)` adds JSON for a reader (normalised texts);
-    `units` (quantity -> unit); `instrument`, which then stands in the metric id; `optional`, those
-    of `needs` without which it can do: the output is None where such an instrument failed;
-    `applies(utterance)`, False where no evidence need be gathered; `cross_text(trials, others)`,
-    components that compare a unit with the trials in which the same arm and speaker say the other
-    texts of its language; `skips_deterministic = True` for what does not apply to an arm whose
-    repeats are all the same bytes; and `pooled`, the quantities that are no ratio of sums, whose
-    components are kept with the scores, with `pool(quantity, names, totals)`, their values [...]
-    from totals [..., K] of the K components `names`, and `merge(quantity, name)`, the component
-    that stands for another while the statistics resample, or None where it does not count;
-    `shares`, the quantities that lie between 0 and 1, of which no interval reaches beyond;
-    `least`, for a quantity the scored trials of a language below which it has no value (a tail
-    percentile); and `streaming`, a `Streaming`: trials of systems that can stream are streamed,
-    one at a time, and their evidence has `stream`.
-
-    A quantity's metric id is `family[.instrument].quantity`, without the last part for the
-    quantity "".
+    What else a metric may say of itself stands in `xtts_lab.metrics.base`.
     """
 
     level: Literal["trial", "repeats"]

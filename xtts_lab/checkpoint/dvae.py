@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from xtts_lab.checkpoint.reading import read_pickle, tensors_of
 from xtts_lab.errors import UsageError
-from xtts_lab.nn.dvae import Dvae, DvaeConfig
+from xtts_lab.nn.dvae import Dvae, DvaeConfig, Quantiser
 from xtts_lab.nn.mel import DVAE_MEL, MelConfig
 
 PREFIX = "dvae."
@@ -34,7 +34,12 @@ TRAINING_ONLY = re.compile(r"discrete_loss\..*|codebook\.(cluster_size|embed_avg
 
 
 def published_names(config: DvaeConfig) -> dict[str, str]:
-    """Return our tensor name -> the published one; `mel_stats`, in a file of its own, is absent."""
+    """Return our tensor name -> the published one; `mel_stats`, in a file of its own, is absent.
+
+    Raises `UsageError` for a DVAE without a codebook, which the published format does not know.
+    """
+    if config.levels:
+        raise UsageError("dvae.pth: cannot hold finite scalar quantisation; export our own format")
     names = {"quantiser.codebook": CODEBOOK}
     for ours, theirs in _modules(config).items():
         names |= {f"{ours}.{leaf}": f"{theirs}.{leaf}" for leaf in ("weight", "bias")}
@@ -206,7 +211,8 @@ def random_dvae(config: DvaeConfig, generator: torch.Generator) -> Dvae:
             tensor.copy_(_random(name, tensor, generator))
     mel = _random_log_mel(config, generator) / dvae.mel.mel_stats.unsqueeze(-1)
     vectors = _standardise(dvae.encoder.output, dvae.encoder(mel))
-    dvae.quantiser.codebook.copy_(vectors[0].t())
+    if isinstance(dvae.quantiser, Quantiser):
+        dvae.quantiser.codebook.copy_(vectors[0].t())
     _standardise(dvae.decoder.output, dvae.decoder(vectors[:, :, :64]))
     return dvae
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xtts_lab import files
+from xtts_lab import records
 from xtts_lab.audio import sha256
 from xtts_lab.cache import cache_dir
 from xtts_lab.checkpoint import native
@@ -17,15 +17,18 @@ from xtts_lab.checkpoint.hub import locate
 from xtts_lab.checkpoint.vocabulary import token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
+from xtts_lab.types import LANGUAGES
 
 PUBLISHED_WEIGHTS = ("model.pth", "best_model.pth")
 DVAE, DVAE_STATS = "dvae.pth", "mel_stats.pth"
+PUBLISHED_VOICES = "speakers_xtts.pth"
 
 
 @dataclass(frozen=True)
 class Description:
     """A checkpoint before its weights are read; `random` says that they mean nothing.
 
+    `languages` are those that its vocabulary has a tag for, and the package a text front end.
     `dvae` is the published format's own file of the DVAE, where there is one; our format keeps the
     DVAE with the rest.
     """
@@ -36,6 +39,7 @@ class Description:
     vocabulary: Path
     native: bool
     random: bool
+    languages: frozenset[str]
     dvae: Path | None = None
 
     @property
@@ -57,6 +61,20 @@ class Description:
             return None
         return remembered_sha256(self.dvae or self.weights)
 
+    def dvae_hashes(self) -> dict[str, str | None]:
+        """Return the SHA-256 of what determines codes and the mel behind them."""
+        stats = self.folder / DVAE_STATS
+        scaled = self.dvae is not None and stats.is_file()
+        return {
+            "dvae_sha256": self.dvae_sha256(),
+            "mel_stats_sha256": sha256(stats) if scaled else None,
+        }
+
+    def voices_sha256(self) -> str | None:
+        """Return the SHA-256 of the file of studio voices, where there is one."""
+        voices = self.folder / (native.VOICES if self.native else PUBLISHED_VOICES)
+        return sha256(voices) if voices.is_file() else None
+
 
 def inspect(source: str | Path) -> Description:
     """Describe a folder, a hub id or a built-in name. Raises `UsageError` for what does not fit."""
@@ -73,7 +91,16 @@ def inspect(source: str | Path) -> Description:
         raise UsageError(f"checkpoint '{folder.name}': holds no {weights.name}")
     dvae = folder / DVAE
     own_dvae = dvae if dvae.is_file() and not ours else None
-    return Description(folder, config, weights, vocabulary, ours, _says_random(data), own_dvae)
+    return Description(
+        folder=folder,
+        config=config,
+        weights=weights,
+        vocabulary=vocabulary,
+        native=ours,
+        random=_says_random(data),
+        languages=frozenset(code for code in LANGUAGES if f"[{code}]" in ids),
+        dvae=own_dvae,
+    )
 
 
 def _says_random(data: dict[str, Any]) -> bool:
@@ -92,11 +119,9 @@ def remembered_sha256(path: Path) -> str:
     status = path.stat()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
     memory = cache_dir() / "hashes.json"
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    if not isinstance(known, dict) or not isinstance(known.get(key), str):
-        known = {**(known if isinstance(known, dict) else {}), key: sha256(path)}
-        files.write_text(memory, json.dumps(known, indent=1))
+    known = records.read(memory) or {}
+    if not isinstance(known.get(key), str):
+        known = {**known, key: sha256(path)}
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time alone
+            records.write(memory, known)
     return str(known[key])

@@ -10,7 +10,7 @@ import torch
 from xtts_lab.checkpoint import native
 from xtts_lab.checkpoint.assembling import from_native, from_published
 from xtts_lab.checkpoint.dvae import read_dvae
-from xtts_lab.checkpoint.inspecting import DVAE_STATS, Description, inspect
+from xtts_lab.checkpoint.inspecting import DVAE_STATS, PUBLISHED_VOICES, Description, inspect
 from xtts_lab.checkpoint.reading import read_pickle, read_safetensors, tensors_of
 from xtts_lab.checkpoint.speakers import load_speakers
 from xtts_lab.model import ModelConfig, XttsModel
@@ -50,7 +50,7 @@ def load(source: str | Path, dtype: torch.dtype = torch.float32) -> Checkpoint:
         tensors = tensors_of(read_pickle(found.weights), found.weights)
         model = from_published(found.config, tensors, name, dtype)
         _add_dvae(model, found, dtype)
-        voices = load_speakers(found.folder / "speakers_xtts.pth", missing_ok=True)
+        voices = load_speakers(found.folder / PUBLISHED_VOICES, missing_ok=True)
     return Checkpoint(model, model.config, found.vocabulary, found.weights, voices, found.random)
 
 

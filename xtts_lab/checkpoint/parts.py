@@ -23,7 +23,7 @@ from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
 from xtts_lab.checkpoint.reading import read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.model import Kind, ModelConfig, XttsModel, build
-from xtts_lab.types import Json, Part
+from xtts_lab.types import Json, ModelSizes, Part
 from xtts_lab.yaml_file import Where
 
 FORMAT = "xtts_lab.part"
@@ -163,10 +163,16 @@ def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None
 
     That is the file of the GPT, or of the DVAE for a vocoder that reads no states.
     """
+    slot = SINGULAR[kind]
+    save_module(path, kind, getattr(model.config, slot), getattr(model, slot), trained_with)
+
+
+def save_module(
+    path: Path, kind: Kind, part: Part, module: nn.Module, trained_with: str | None
+) -> None:
+    """Write a part that stands in no model; see `save_part`."""
     from safetensors.torch import save_file
 
-    part = getattr(model.config, SINGULAR[kind])
-    module: nn.Module = getattr(model, SINGULAR[kind])
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named(module).items()}
     header = {
         "format": FORMAT,
@@ -176,6 +182,20 @@ def save_part(path: Path, kind: Kind, model: XttsModel, trained_with: str | None
         "trained_with": trained_with or "",
     }
     save_file(tensors, path, header)
+
+
+def load_part(path: Path, kind: Kind, sizes: ModelSizes) -> tuple[Part, nn.Module, str]:
+    """Read a part that `save_module` wrote: its name and settings, itself, and `trained_with`.
+
+    In fp32 and `eval` mode; nothing in it wants a gradient. Raises `UsageError` for other files.
+    """
+    header = _header(path, kind, None)
+    module: nn.Module = build(kind, header.part, sizes)
+    choice = Choice(kind, header.part, path, own=False)
+    check_weights(choice, module)
+    tensors = read_safetensors(path)
+    module.load_state_dict({n: t.float() for n, t in tensors.items() if n != _EMPTY}, strict=True)
+    return header.part, module.eval().requires_grad_(False), header.trained_with
 
 
 @dataclass(frozen=True)
@@ -207,7 +227,10 @@ def _loaded(choice: Choice, config: ModelConfig) -> nn.Module:
     seed = hashlib.sha256(json.dumps(choice.spec, sort_keys=True).encode()).hexdigest()[:8]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(seed, 16))
-        module: nn.Module = build(choice.kind, choice.part, config.sizes)
+        try:
+            module: nn.Module = build(choice.kind, choice.part, config.sizes)
+        except IMPOSSIBLE as error:
+            raise no_such_part(choice, error) from error
     if choice.weights is not None:
         check_weights(choice, module)
         tensors = read_safetensors(choice.weights)

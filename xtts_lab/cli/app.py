@@ -270,6 +270,67 @@ def voices(
     return speaking.voices(checkpoint)
 
 
+@app.command()
+def train(
+    training: Annotated[
+        Path, typer.Argument(metavar="TRAINING", help="A YAML file, or a folder of them.")
+    ],
+    overrides: Overrides = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the runs stand, side by side.")
+    ] = Path("runs/train"),
+    devices: Annotated[
+        str, typer.Option("--devices", metavar="a,b", help="cpu, cuda:0,cuda:1, ...")
+    ] = "auto",
+    jobs_per_device: Annotated[
+        int, typer.Option("--jobs-per-device", min=1, help="Runs on a device at once.")
+    ] = 1,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--minutes", help="Stop after so long; the same command goes on."),
+    ] = None,
+) -> int:
+    """Train the parts of a model. Run again, it resumes."""
+    from xtts_lab.cli.training import train as train_all
+
+    return train_all(training, tuple(overrides or ()), out, devices, jobs_per_device, minutes)
+
+
+@app.command()
+def corpus(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="neural16 or formant16.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The corpus folder.")],
+    hours: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--hours", help="How much speech; needed unless DIR is planned already."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same corpus.")] = 0,
+    languages: Languages = None,
+    utterances: Annotated[int, typer.Option("--utterances", help="Of each speaker.")] = 20,
+    held_out: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--held-out", help="Speakers of validation, and as many of test."),
+    ] = None,
+    devices: Annotated[
+        str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
+    ] = "cpu",
+    workers: Workers = 1,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--minutes", help="Begin nothing after so long; run again, it resumes."),
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
+    ] = False,
+) -> int:
+    """Make a corpus of synthetic speech to train on: plan it, then render it. Resumes."""
+    from xtts_lab.cli import corpus as corpora
+
+    asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out)
+    rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
+    return corpora.make(asked, rendering, plan_only=plan_only)
+
+
 @app.command(name="list")
 def list_kind(
     kind: Annotated[

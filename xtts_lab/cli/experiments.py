@@ -87,6 +87,7 @@ def rebuild_report(path: Path) -> int:
     if not (path / "trials.parquet").is_file():
         raise UsageError(f"{path}: holds no finished run; run its experiment first")
     report.build(path)
+    RunFolder(path).note_report()
     print(path / "report.html")
     return DONE
 

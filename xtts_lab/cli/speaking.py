@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from xtts_lab import audio
 from xtts_lab.api import XTTS
 from xtts_lab.cli import DONE
 from xtts_lab.errors import UsageError
-from xtts_lab.registry import unknown
 from xtts_lab.types import Audio, Voice
 
 
@@ -95,14 +95,21 @@ def _ready(speech: Speech) -> tuple[XTTS, Voice]:
     if bool(speech.references) == (speech.voice is not None):
         raise UsageError("give either --reference (once or more) or --voice, a studio voice's name")
     model = XTTS.from_pretrained(speech.checkpoint, device=speech.device)
-    if speech.language not in model.languages:
-        raise UsageError(f"--language: {unknown('language', speech.language, model.languages)}")
+    try:
+        model.tokenizer.check_language(speech.language)
+    except UsageError as error:
+        raise UsageError(f"--language: {error}") from error
     if speech.voice is not None:
         return model, model.voice(speech.voice)
     try:
-        return model, model.clone_voice(speech.references)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # printed by us, in one line
+            voice = model.clone_voice(speech.references)
     except audio.AudioError as error:
         raise UsageError(f"--reference: {error}") from error
+    for line in voice.left_out:
+        print(f"xtts-lab: --reference: {line}; left out", file=sys.stderr)
+    return model, voice
 
 
 def _check_out(out: Path) -> None:

@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from xtts_lab.errors import UsageError
+
 Reads = Literal["audio", "codes", "speaker", "nothing"]
 Pooling = Literal["mean", "concatenate"]
 
@@ -21,7 +23,7 @@ class Intake:
     With the pooling `mean` every reference is cut by itself, and the prefix is the mean over all
     chunks, weighted by duration, however many there are. With `concatenate`, as for codes,
     references are joined in their order and cut at `max_s`, and the chunks' prefixes follow each
-    other.
+    other. Raises `UsageError` for lengths that are not over 0.
     """
 
     reads: Reads = "audio"
@@ -29,6 +31,11 @@ class Intake:
     chunk_s: float | None = None
     max_s: float = math.inf
     pooling: Pooling = "mean"
+
+    def __post_init__(self) -> None:
+        for name, seconds in (("chunk", self.chunk_s), ("max_s", self.max_s)):
+            if seconds is not None and not seconds > 0.0:
+                raise UsageError(f"{name}: {seconds:g} seconds do not work; give more than 0")
 
     @property
     def order_matters(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xtts_lab.audio import AudioError
+from xtts_lab.audio import AudioError, require_file, unreadable
 from xtts_lab.torchaudio_cpu import import_torchaudio
 
 BLOCK_S = 4.0
@@ -108,14 +108,15 @@ class Source:
     path: Path
     sample_rate: int
     gain: float = 1.0
-    limit_s: float | None = None
+    limit_s: float = math.inf
 
     def blocks(self) -> Iterator[Tensor]:
         """Yield the samples [T] block by block, clipped to [-1, 1] as the reference does.
 
         Raises `AudioError` for a file that is absent, unreadable, empty or not finite.
         """
-        left = math.inf if self.limit_s is None else int(self.limit_s * self.sample_rate)
+        left = self.limit_s * self.sample_rate
+        left = left if math.isinf(left) else int(left)
         for block in _resampled(self.path, self.sample_rate):
             if block.shape[0]:
                 block = block[: int(min(left, block.shape[0]))]
@@ -149,15 +150,14 @@ def _resampled(path: Path, sample_rate: int) -> Iterator[Tensor]:
 def _read(path: Path) -> Iterator[tuple[Tensor, int]]:
     import soundfile
 
+    require_file(path)
     try:
         with soundfile.SoundFile(str(path)) as file:
             rate = int(file.samplerate)
             while len(data := file.read(int(BLOCK_S * rate), dtype="float32", always_2d=True)):
                 yield _mono(data, path), rate
     except (OSError, RuntimeError) as error:
-        # libsndfile's messages repeat the absolute path, which would differ from run to run.
-        reason = str(error).rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__
-        raise AudioError(f"{path.name}: cannot be read as audio ({reason})") from error
+        raise unreadable(path, error) from error
 
 
 def _mono(data: Any, path: Path) -> Tensor:
@@ -178,6 +178,12 @@ class WeightedMean:
         scaled = value.detach().to("cpu", torch.float64) * weight
         self.total = scaled if self.total is None else self.total + scaled
         self.weight += weight
+
+    def merge(self, other: WeightedMean) -> None:
+        """Take in another mean with its weight."""
+        if other.total is not None:
+            self.total = other.total if self.total is None else self.total + other.total
+            self.weight += other.weight
 
     @property
     def empty(self) -> bool:

@@ -17,6 +17,13 @@ UTF8 = 1  # espeakCHARS_UTF8; without espeakSSML and espeakPHONEMES text is plai
 RATE = 1  # espeakRATE
 IPA = 2  # espeakPHONEMES_IPA
 CHUNK_MS = 90  # one chunk fits one frame of the protocol
+_MARKS = {
+    **dict.fromkeys(",،、，", ","), **dict.fromkeys(";；؛", ";"), **dict.fromkeys(":：", ":"),
+    **dict.fromkeys(".。", "."), **dict.fromkeys("!！", "!"), **dict.fromkeys("?？؟", "?"),
+    **dict.fromkeys("—–", "—"), "…": "…",
+}  # fmt: skip
+"""What ends a clause in any of the languages, as one of , ; : . ! ? — …"""
+_BESIDE_MARKS = " \n\"'»”’)]}«“‘([{¿¡"
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
 
@@ -71,15 +78,31 @@ class Library:
         if status != 0:
             raise RuntimeError(f"espeak-ng cannot speak this text (status {status})")
 
-    def phonemes(self, text: str) -> str:
-        """Return IPA, one line a clause."""
-        body = ctypes.create_string_buffer(text.encode())
-        position = ctypes.c_void_p(ctypes.addressof(body))
+    def phonemes(self, text: str, punctuation: bool = False) -> str:
+        """Return IPA, one line a clause; with `punctuation`, each ends with its own mark if any."""
+        encoded = text.encode()
+        body = ctypes.create_string_buffer(encoded)
+        start = ctypes.addressof(body)
+        position = ctypes.c_void_p(start)
         clauses = []
+        consumed = 0
         while position.value:
             clause = self._lib.espeak_TextToPhonemes(ctypes.byref(position), UTF8, IPA)
-            clauses.append((clause or b"").decode("utf-8", "replace"))
-        return "\n".join(clause.strip() for clause in clauses if clause.strip())
+            end = position.value - start if position.value else len(encoded)
+            mark = _closing_mark(encoded[consumed:end], bool(position.value)) if punctuation else ""
+            clauses.append((clause or b"").decode("utf-8", "replace").strip() + mark)
+            consumed = end
+        return "\n".join(clause for clause in clauses if clause)
+
+
+def _closing_mark(read: bytes, more: bool) -> str:
+    """Return the punctuation that ended a clause, empty where the text simply ended.
+
+    Where there is `more`, espeak-ng has read the first character of the next clause, too.
+    """
+    text = read.decode("utf-8", "replace").rstrip()
+    text = (text[:-1] if more else text).rstrip(_BESIDE_MARKS)
+    return _MARKS.get(text[-1:], "")
 
 
 def _nameless_file(content: bytes) -> int:

@@ -62,8 +62,8 @@ def _answer_and_exit(espeak: Library, request: dict[str, Any], output: int) -> N
 def _answer(espeak: Library, request: dict[str, Any], output: int) -> None:
     espeak.set_voice(request["voice"], request["variant"])
     if request["mode"] == "phonemes":
-        phonemes = espeak.phonemes(request["text"]).encode()
-        protocol.write_frames(output, protocol.PHONEMES, phonemes)
+        read = (espeak.phonemes(text, request["punctuation"]) for text in request["texts"])
+        protocol.write_frames(output, protocol.PHONEMES, "\0".join(read).encode())
     else:
         espeak.synthesise(
             request["text"],

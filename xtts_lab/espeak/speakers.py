@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from pathlib import Path
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.engine import Engine, identity
 from xtts_lab.espeak.variants import VERSION, Variant, draw
+from xtts_lab.notices import say
 from xtts_lab.registry import unknown
 from xtts_lab.types import LANGUAGES, Reference, SpeakerAudio
 
@@ -114,7 +116,7 @@ class SyntheticSpeakers:
         content = [self._identity, variant.to_text(), tag(seed), text, language]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         path = folder / f"{language}-{digest[:24]}.wav"
-        if not path.exists():
+        if not _is_there(path):
             self._make(path, text, language, variant, tag(seed))
         return path
 
@@ -124,8 +126,39 @@ class SyntheticSpeakers:
         from xtts_lab.audio import save
         from xtts_lab.types import Audio
 
-        samples = torch.from_numpy(self._engine.speak(text, language, variant))
-        save(path, Audio(samples.float() / 32768.0, self._engine.sample_rate), comment)
+        pcm = self._engine.speak(text, language, variant)
+        samples = torch.from_numpy(pcm).float() / 32768.0
+        rate = self._engine.sample_rate
+        try:
+            save(path, Audio(samples, rate), comment, _seal(path, pcm.tobytes(), rate))
+        except OSError as error:
+            raise UsageError(
+                f"{path.parent}: cannot be written ({error.strerror}), and speakers' audio must be "
+                "made there; set XTTS_LAB_CACHE to a folder that can be written"
+            ) from error
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a clip is what was made under its name: a cut one is another speaker."""
+    import soundfile
+
+    if not os.path.lexists(path):
+        return False
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            pcm = file.read(dtype="int16").tobytes()
+            if file.title == _seal(path, pcm, file.samplerate):
+                return True
+    except (OSError, RuntimeError):  # no audio
+        pass
+    say(f"{path}: is damaged in the cache, or of another version; made again")
+    return False
+
+
+def _seal(path: Path, pcm: bytes, sample_rate: int) -> str:
+    """Return what the title in a clip's metadata says of its name and samples."""
+    content = b"".join([path.stem.encode(), str(sample_rate).encode(), pcm])
+    return f"sha256={hashlib.sha256(content).hexdigest()[:32]}"
 
 
 def tag(seed: int) -> str:

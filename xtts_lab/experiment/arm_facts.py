@@ -21,11 +21,12 @@ class ArmFacts:
 
 
 def facts_of(system: Any) -> ArmFacts:
-    """Return what a system says of itself, with the defaults of one that says nothing."""
+    """Return what a system says of itself."""
+    can_stream = isinstance(system, StreamingSystem)
     return ArmFacts(
-        weights_random=bool(getattr(system, "weights_random", False)),
-        untrained=tuple(getattr(system, "untrained", ())),
-        streams=isinstance(system, StreamingSystem) and bool(getattr(system, "streams", True)),
-        needs_reference_text=bool(getattr(system, "needs_reference_text", False)),
-        parts={name: dict(part) for name, part in getattr(system, "facts", {}).items()},
+        weights_random=bool(system.weights_random),
+        untrained=tuple(system.untrained),
+        streams=can_stream and bool(system.streams),
+        needs_reference_text=bool(system.needs_reference_text),
+        parts={name: dict(part) for name, part in system.facts.items()},
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from xtts_lab import config, registry
 from xtts_lab.device import device_class
+from xtts_lab.runs.keys import PartContent
 from xtts_lab.yaml_file import Document, Where
 
 
@@ -18,20 +19,31 @@ def construct(kind: str, spec: Mapping[str, Any], device: str | None) -> Any:
     return config.build(kind, chosen, Where(Document(f"{kind} {name}")))
 
 
-def identity(part: Any, spec: Mapping[str, Any], device: str | None) -> dict[str, Any]:
-    """Return what determines a part's output: configuration, weights, and the class of device."""
-    own = {key: value for key, value in spec.items() if key != "device"}
-    result: dict[str, Any] = {"spec": own, "identity": dict(part.identity), "dtype": "float32"}
-    if "device" in spec:
-        result["device"] = device_class(device or str(spec["device"]))
-    return result
+def content_of(part: Any, spec: Mapping[str, Any], device: str | None) -> PartContent:
+    """Return what determines a part's output: settings, weights, and the class of device.
+
+    Settings that the part calls free do not, nor does the size of its batches in fp32.
+    """
+    free = {"device", *part.free_settings}
+    if part.dtype == "float32":
+        free |= {*part.batch_settings}
+    return PartContent(
+        settings=_without(spec, free),
+        identity=dict(part.identity),
+        dtype=part.dtype,
+        device=device_class(device or str(spec["device"])) if "device" in spec else None,
+    )
 
 
-def close(part: Any) -> None:
-    """Release what a part holds (processes, memory), where it holds anything."""
-    closer = getattr(part, "close", None)
-    if callable(closer):
-        closer()
+def _without(settings: Mapping[str, Any], free: Collection[str]) -> dict[str, Any]:
+    """Return settings less those that `free` names, as dotted paths."""
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key in free:
+            continue
+        inner = {path.partition(".")[2] for path in free if path.startswith(f"{key}.")}
+        kept[key] = _without(value, inner) if inner and isinstance(value, Mapping) else value
+    return kept
 
 
 def describe(error: BaseException) -> str:

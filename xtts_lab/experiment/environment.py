@@ -10,6 +10,7 @@ from typing import Any
 
 import xtts_lab
 from xtts_lab.device import resolve_device
+from xtts_lab.experiment.contents import environment_record
 from xtts_lab.experiment.method_notes import method_notes
 from xtts_lab.experiment.plan import Plan
 
@@ -33,10 +34,15 @@ def environment(plan: Plan) -> dict[str, Any]:
         "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
         "revision": _revision(),
-        "systems": {arm: dict(identity) for arm, identity in plan.systems.items()},
-        "instruments": {name: dict(identity) for name, identity in plan.instruments.items()},
+        "systems": {
+            a.id: environment_record(a.spec, plan.systems[a.id]) for a in plan.experiment.arms
+        },
+        "instruments": {
+            name: environment_record(plan.experiment.spec.instruments[name], part)
+            for name, part in plan.instruments.items()
+        },
         "metrics": {
-            use.prefix: {"spec": dict(use.spec), **dict(getattr(use.metric, "identity", {}))}
+            use.prefix: {"spec": dict(use.spec), **dict(use.metric.identity)}
             for use in plan.metrics
         },
         "statistics": method_notes(plan.experiment.spec),

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment.plan import Plan
-from xtts_lab.runs.keys import digest
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.keys import PartContent, cost_key
+from xtts_lab.runs.shared import Cache
+from xtts_lab.runs.store import RunFolder
 
 KIND = "costs"
 LISTED = 6
 """How many parts of unknown cost are named before they are counted."""
 
 
-def remember(cache: Cache, part: Mapping[str, object], seconds: float, size: float = 0.0) -> None:
+def remember(cache: Cache, part: PartContent, seconds: float, size: float = 0.0) -> None:
     """Keep the mean seconds and bytes per item that a part just needed here."""
-    cache.put(KIND, digest(part), {"seconds": seconds, "bytes": size})
+    cache.put(KIND, cost_key(part), {"seconds": seconds, "bytes": size})
 
 
 def describe_plan(plan: Plan, folder: RunFolder) -> str:
@@ -27,12 +28,12 @@ def describe_plan(plan: Plan, folder: RunFolder) -> str:
     lines = [f"{plan.experiment.spec.name}: {len(plan.trials)} trials -> {folder.path}"]
     total_s, total_bytes, unknown = 0.0, 0.0, []
     for arm, count in trials.items():
-        cost = cache.get(KIND, digest(plan.systems[arm]))
+        cost = cache.get(KIND, cost_key(plan.systems[arm]))
         lines.append(f"  arm {arm}: {count} trials{_shown(cost, count)}")
         total_s, total_bytes = _add(cost, count, total_s, total_bytes)
         unknown += [arm] if cost is None else []
-    for name, identity in plan.instruments.items():
-        cost = cache.get(KIND, digest(identity))
+    for name, part in plan.instruments.items():
+        cost = cache.get(KIND, cost_key(part))
         lines.append(f"  instrument {name}: up to {len(plan.trials)} clips and those compared with")
         total_s, _ = _add(cost, len(plan.trials), total_s, 0.0)
         unknown += [name] if cost is None else []

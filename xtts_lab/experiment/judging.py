@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xtts_lab import registry
-from xtts_lab.experiment.construction import close, construct, describe
-from xtts_lab.runs.keys import digest
+from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.types import Clip, Failure
 
 Record = dict[str, Any]
@@ -37,11 +36,6 @@ class Batch:
     needs: Sequence[Need]
 
 
-def key_of(sha256: str, identity: Mapping[str, Any], language: str | None) -> str:
-    """Return the key of an instrument's output on a clip; `language` where it is told one."""
-    return digest([sha256, identity, language])
-
-
 def uses_language(spec: Mapping[str, Any]) -> bool:
     """Return whether an instrument wants to be told the language of a clip."""
     return bool(registry.lookup("instruments", str(spec["name"])).uses_language)
@@ -57,7 +51,7 @@ def perform(batch: Batch) -> Iterator[Record]:
                 pending.pop(0)
                 yield record
     finally:
-        close(instrument)
+        instrument.close()
 
 
 def _attempt(instrument: Any, needs: Sequence[Need]) -> Iterator[Record]:

@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.judging import Batch, Need, key_of, perform, uses_language
+from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.keys import EvidenceContent, evidence_key
+from xtts_lab.runs.shared import Cache
+from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Clip
 
 
 def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
     """Return all outputs that the metrics need of the trials that have audio, in plan order."""
-    told = {key: uses_language(spec["spec"]) for key, spec in plan.instruments.items()}
+    specs = plan.experiment.spec.instruments
+    told = {key: uses_language(spec) for key, spec in specs.items()}
     found: list[Need] = []
     for trial in plan.trials:
         record = trials.get(trial.id)
@@ -31,9 +34,11 @@ def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
             )
             language = _language(trial, role) if told[instrument] else None
             for index, (path, sha256) in enumerate(clips):
-                key = key_of(sha256, plan.instruments[instrument], language)
+                content = EvidenceContent(sha256, plan.instruments[instrument], language)
                 clip = Clip(path, language)
-                found.append(Need(key, trial.id, instrument, role, index, clip, sha256))
+                found.append(
+                    Need(evidence_key(content), trial.id, instrument, role, index, clip, sha256)
+                )
     return found
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from xtts_lab import audio, config
+from xtts_lab import config
 from xtts_lab.cache import cache_dir
 from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.construction import close, construct, identity
+from xtts_lab.experiment.construction import construct, content_of
+from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
 from xtts_lab.experiment.pairing import Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
 from xtts_lab.experiment.spec import Experiment, ExperimentSpec
-from xtts_lab.runs.keys import ENGINE_VERSION, SCORING_VERSION, digest, trial_seed
+from xtts_lab.runs.keys import PartContent, audio_key, trial_seed, work_key
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.types import Request
 from xtts_lab.yaml_file import Where
@@ -57,45 +57,16 @@ class Plan:
     experiment: Experiment
     trials: tuple[Trial, ...]
     metrics: tuple[MetricUse, ...]
-    systems: Mapping[str, Mapping[str, Any]]
+    systems: Mapping[str, PartContent]
     facts: Mapping[str, ArmFacts]
-    instruments: Mapping[str, Mapping[str, Any]]
+    instruments: Mapping[str, PartContent]
     hashes: FileHashes
     device: str | None
 
-    @property
+    @cached_property
     def work(self) -> str:
         """A digest of everything that the results depend on."""
-        metrics = [
-            [use.prefix, use.spec, getattr(use.metric, "version", 0)] for use in self.metrics
-        ]
-        clips = [[self.hashes(p) for p in t.item.utterance.enrolment] for t in self.trials]
-        return digest(
-            [
-                SCORING_VERSION,
-                [[t.id, t.key] for t in self.trials],
-                clips,
-                metrics,
-                dict(self.instruments),
-                [[arm, asdict(facts)] for arm, facts in self.facts.items()],
-                self.experiment.resolved_yaml(),
-            ]
-        )
-
-
-class FileHashes:
-    """SHA-256 of files, each read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, str] = {}
-
-    def __call__(self, path: Path) -> str:
-        if path not in self._known:
-            try:
-                self._known[path] = audio.sha256(path)
-            except OSError as error:
-                raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-        return self._known[path]
+        return work_key(work_content(self))
 
 
 def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
@@ -110,23 +81,23 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     items = _items(experiment, where)
     uses = metric_uses(spec.metrics, where)
     hashes = FileHashes()
-    systems: dict[str, dict[str, Any]] = {}
+    systems: dict[str, PartContent] = {}
     facts: dict[str, ArmFacts] = {}
     for arm in experiment.arms:
         system = construct("systems", arm.spec, device)
         try:
             _check_system(system, arm, items, uses, spec.instruments)
-            systems[arm.id] = identity(system, arm.spec, device)
+            systems[arm.id] = content_of(system, arm.spec, device)
             facts[arm.id] = facts_of(system)
         finally:
-            close(system)
+            system.close()
     instruments = _instrument_identities(spec.instruments, device)
     used = _used(items, spec)
     told = _told(experiment, used, facts, instruments, hashes, device)
     trials: list[Trial] = []
     for arm in experiment.arms:
         own = told if facts[arm.id].needs_reference_text else used
-        trials += _trials(arm, own, spec, digest([ENGINE_VERSION, systems[arm.id]]), hashes)
+        trials += _trials(arm, own, spec, systems[arm.id], hashes)
     chosen = _limited(trials, spec.limit, len(used) * spec.repeats)
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
     check_claims(experiment.claims, ids, _conditions(chosen), where)
@@ -146,7 +117,7 @@ def _items(experiment: Experiment, where: Where) -> tuple[Item, ...]:
             folder=cache_dir() / "speakers",
         )
     finally:
-        close(speakers)
+        speakers.close()
 
 
 def _check_system(
@@ -162,7 +133,7 @@ def _check_system(
             f"systems.{arm.system}: does not speak {', '.join(lacking)}; leave them out of "
             "texts.languages"
         )
-    own = set(getattr(system, "encoders", ()))
+    own = set(system.encoders)
     for use in uses:
         for need in use.metric.needs:
             name = instruments[need.partition(":")[0]]["name"]
@@ -182,7 +153,7 @@ def _told(
     experiment: Experiment,
     items: Sequence[Item],
     facts: Mapping[str, ArmFacts],
-    instruments: Mapping[str, Mapping[str, Any]],
+    instruments: Mapping[str, PartContent],
     hashes: FileHashes,
     device: str | None,
 ) -> Sequence[Item]:
@@ -202,23 +173,21 @@ def _told(
 
 
 def _trials(
-    arm: Arm, items: Sequence[Item], spec: ExperimentSpec, keyed: str, hashes: FileHashes
+    arm: Arm, items: Sequence[Item], spec: ExperimentSpec, system: PartContent, hashes: FileHashes
 ) -> list[Trial]:
     return [
-        _trial(arm, item, repeat, spec.seed, keyed, hashes)
+        _trial(arm, item, repeat, spec.seed, system, hashes)
         for item in items
         for repeat in range(spec.repeats)
     ]
 
 
-def _trial(arm: Arm, item: Item, repeat: int, seed: int, keyed: str, hashes: FileHashes) -> Trial:
+def _trial(
+    arm: Arm, item: Item, repeat: int, seed: int, system: PartContent, hashes: FileHashes
+) -> Trial:
     said = item.utterance
     own_seed = trial_seed(seed, said.id, repeat)
-    references = [[hashes(r.audio), r.text, r.language] for r in said.references]
-    target = hashes(said.target) if said.target is not None else None
-    # Audio that is absent is a trial that fails, not a mistake in the experiment.
-    made = [hashes(said.audio)] if said.audio and os.path.isfile(said.audio) else []  # noqa: PTH113
-    key = digest([keyed, said.text, said.language, references, target, own_seed, *made])
+    key = audio_key(audio_content(item, system, own_seed, hashes))
     name = f"audio/{slug(arm.id)}/{slug(said.id)}.r{repeat}.wav"
     return Trial(f"{arm.id}/{said.id}/{repeat}", arm, item, repeat, own_seed, key, name)
 
@@ -242,14 +211,14 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, set[str]]:
 
 def _instrument_identities(
     instruments: Mapping[str, Mapping[str, Any]], device: str | None
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PartContent]:
     identities = {}
     for key, spec in instruments.items():
         instrument = construct("instruments", spec, device)
         try:
-            identities[key] = identity(instrument, spec, device)
+            identities[key] = content_of(instrument, spec, device)
         finally:
-            close(instrument)
+            instrument.close()
     return identities
 
 

@@ -6,12 +6,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from xtts_lab.notices import say
+
 T = TypeVar("T")
-
-
-def say(message: str) -> None:
-    """Print one line about what is going on."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], label: str, total: int) -> Iterator[T]:

@@ -15,10 +15,11 @@ from typing import Any
 
 from xtts_lab.cache import cache_dir
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.judging import Batch, Need, key_of, perform, uses_language
+from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.pairing import Item
 from xtts_lab.experiment.progress import track
-from xtts_lab.runs.store import Cache
+from xtts_lab.runs.keys import EvidenceContent, PartContent, evidence_key
+from xtts_lab.runs.shared import Cache
 from xtts_lab.types import Clip, Reference
 
 MANIFEST = "manifest"
@@ -27,11 +28,11 @@ MANIFEST = "manifest"
 
 @dataclass(frozen=True)
 class Transcriber:
-    """An instrument that hears what references say: its key in the experiment, and its identity."""
+    """An instrument that hears what references say: its key in the experiment, and its content."""
 
     key: str
     spec: Mapping[str, Any]
-    identity: Mapping[str, Any]
+    content: PartContent
     device: str | None
 
 
@@ -81,7 +82,7 @@ def _need(
 ) -> Need:
     told = spoken if uses_language(transcriber.spec) else None
     sha256 = hashes(reference.audio)
-    key = key_of(sha256, transcriber.identity, told)
+    key = evidence_key(EvidenceContent(sha256, transcriber.content, told))
     return Need(key, "", transcriber.key, "references", 0, Clip(reference.audio, told), sha256)
 
 

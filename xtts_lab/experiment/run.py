@@ -17,13 +17,14 @@ from xtts_lab.experiment.environment import environment
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
 from xtts_lab.experiment.plan import Plan
-from xtts_lab.experiment.progress import say
 from xtts_lab.experiment.score import score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
+from xtts_lab.notices import say
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.metric_use import metric_info
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.shared import MOST_LINES, Cache
+from xtts_lab.runs.store import RunFolder
 from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import judge
 
@@ -50,19 +51,22 @@ def run(
 ) -> Outcome:
     """Do what is missing in a run folder, write its tables, and have its report written.
 
-    A finished run of the same work is left as it is. Failed work is tried again. `remeasure` takes
-    all timings again, for which all audio is made again.
+    A finished run of the same work is left as it is, but for what is damaged, which is made again.
+    Failed work is tried again. `remeasure` takes all timings again, for which all audio is made
+    again.
     """
+    if not (remeasure or folder.is_writable()) and _is_there(plan, folder):
+        return NOTHING_DONE
     with folder.locked():
         if remeasure:
             folder.forget_timings()
-        if folder.is_finished(plan.work):
-            say("everything is there already: 0 synthesised, 0 measured, 0 scored")
-            return Outcome(0, 0, 0, 0, 0)
-        folder.finished.unlink(missing_ok=True)
+        if _is_there(plan, folder):
+            return NOTHING_DONE
+        files.remove(folder.finished)
         files.write_text(folder.path / "experiment.yaml", plan.experiment.resolved_yaml())
         files.write_json(folder.path / "environment.json", environment(plan))
         cache = Cache(cache_dir() if use_cache else None)
+        cache.sweep()
         with (
             Journal(folder.trials_log) as trials,
             Journal(folder.evidence_log) as evidence,
@@ -77,10 +81,27 @@ def run(
             needs = needs_of(plan, folder, trials)
             measured = measure(plan, needs, evidence, cache, workers)
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, streams)
+            audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
         if failures == 0:
-            files.write_json(folder.finished, {"work": plan.work})
+            folder.finish(plan.work, audio)
         return Outcome(made, cached, measured, scored, failures)
+
+
+NOTHING_DONE = Outcome(0, 0, 0, 0, 0)
+
+
+def _is_there(plan: Plan, folder: RunFolder) -> bool:
+    """Return whether nothing is left to do; name what a finished run has lost."""
+    damaged = folder.damaged(plan.work)
+    if damaged == []:
+        say("everything is there already: 0 synthesised, 0 measured, 0 scored")
+        return True
+    for name in (damaged or [])[:MOST_LINES]:
+        say(f"{folder.path / name}: is missing or not what was written; made again")
+    if damaged and len(damaged) > MOST_LINES:
+        say(f"{folder.path}: so are {len(damaged) - MOST_LINES} other files")
+    return False
 
 
 def _write_tables(
@@ -99,7 +120,7 @@ def _write_tables(
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
-    if any(use.streaming for use in plan.metrics):
+    if any(use.metric.streaming for use in plan.metrics):
         latency = tables.latency_frame(plan, streams)
         tables.write_parquet(folder.path / "latency.parquet", latency)
     tables.write_csv(folder.path / "failures.csv", failures)

@@ -13,7 +13,6 @@ from xtts_lab.experiment.stream import streamed_of
 from xtts_lab.experiment.synthesise import timings_of
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.metric_use import MetricUse
-from xtts_lab.statistics.pooled import Pool
 from xtts_lab.types import Evidence
 
 Row = dict[str, Any]
@@ -38,19 +37,39 @@ def score(
     gather = _Gatherer(by_trial, trials, evidence, streams or {})
     groups = list(_groups(plan, trials))
     deterministic = _deterministic_arms(groups, trials)
-    by_voice: dict[Voice, list[list[Trial]]] = {}
+    asked: list[tuple[MetricUse, list[Trial]]] = []
     for group in groups:
-        by_voice.setdefault(_voice(group), []).append(group)
-    rows: list[Row] = []
-    for group in groups:
-        others = [trial for text in by_voice[_voice(group)] if text is not group for trial in text]
         for use in plan.metrics:
-            if group[0].arm.id in deterministic and use.skips_deterministic:
+            if group[0].arm.id in deterministic and use.metric.skips_deterministic:
                 continue
             units = [group] if use.metric.level == "repeats" else [[trial] for trial in group]
-            for unit in units:
-                rows += _score_unit(use, unit, others, gather)
+            asked += [(use, unit) for unit in units if use.applies(unit[0].item.utterance)]
+    beside = _compared(asked, gather)
+    rows: list[Row] = []
+    for use, unit in asked:
+        rows += _score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
     return rows
+
+
+def _compared(
+    asked: Sequence[tuple[MetricUse, list[Trial]]], gather: _Gatherer
+) -> dict[tuple[str, str], Mapping[str, float]]:
+    """Return what compares units with all else that the same voice says: by metric, first trial.
+
+    One call for each voice, so that a metric can do it in a time linear in the trials.
+    """
+    voices: dict[tuple[str, Voice], list[tuple[MetricUse, list[Trial]]]] = {}
+    for use, unit in asked:
+        if use.metric.compares_texts:
+            voices.setdefault((use.prefix, _voice(unit)), []).append((use, unit))
+    found: dict[tuple[str, str], Mapping[str, float]] = {}
+    for (prefix, _), entries in voices.items():
+        use = entries[0][0]
+        sound = {unit[0].id: _sound(use, unit, gather) for _, unit in entries}
+        named = [first for first, evidence in sound.items() if evidence]
+        sums = use.metric.cross_text([sound[first] for first in named])
+        found |= {(prefix, first): one for first, one in zip(named, sums, strict=True)}
+    return found
 
 
 def _groups(plan: Plan, trials: Journal) -> Iterator[list[Trial]]:
@@ -81,10 +100,8 @@ def _deterministic_arms(groups: Sequence[Sequence[Trial]], trials: Journal) -> s
 
 
 def _score_unit(
-    use: MetricUse, unit: Sequence[Trial], others: Sequence[Trial], gather: _Gatherer
+    use: MetricUse, unit: Sequence[Trial], beside: Mapping[str, float], gather: _Gatherer
 ) -> list[Row]:
-    if not use.applies(unit[0].item.utterance):
-        return []
     gathered = [gather(use, trial) for trial in unit]
     errors = [error for _, error in gathered if error]
     if errors:
@@ -93,23 +110,20 @@ def _score_unit(
     components = dict(use.metric.components(known))
     if not components:
         return []
-    if hasattr(use.metric, "cross_text"):
-        beside = [found for found, error in (gather(use, t) for t in others) if error is None]
-        components.update(use.metric.cross_text(known, beside))
-    ratios: Mapping[str, tuple[str, str]] = getattr(use.metric, "ratios", {})
-    detail = use.metric.detail(known) if hasattr(use.metric, "detail") else {}
+    components.update(beside)
+    ratios, detail = use.metric.ratios, dict(use.metric.detail(known))
     rows = []
     for quantity, value in use.metric.values(components).items():
         above, below = ratios.get(quantity, ("", ""))
         parts = (components.get(above), components.get(below))
-        pool = use.pool(quantity)
-        kept = {} if pool is None else {"components": _counting(pool, components)}
-        rows.append(_row(unit[0], use.ids[quantity], value, parts, {**detail, **kept}))
+        rows.append(
+            _row(unit[0], use.ids[quantity], value, parts, detail | use.kept(quantity, components))
+        )
     return rows
 
 
-def _counting(pool: Pool, components: Mapping[str, float]) -> dict[str, float]:
-    return {name: part for name, part in components.items() if pool.merge(name) is not None}
+def _sound(use: MetricUse, unit: Sequence[Trial], gather: _Gatherer) -> list[Evidence]:
+    return [found for found, error in (gather(use, trial) for trial in unit) if error is None]
 
 
 class _Gatherer:
@@ -131,7 +145,7 @@ class _Gatherer:
         if key not in self._known:
             needs = self._needs.get(trial.id, ())
             found, error = _evidence(use, trial, needs, self._trials, self._evidence)
-            streamed = self._streams.get(trial.id) if use.streaming else None
+            streamed = self._streams.get(trial.id) if use.metric.streaming else None
             if streamed is not None and streamed["error"] is None:
                 found = replace(found, stream=streamed_of(streamed))
             elif streamed is not None:
@@ -157,7 +171,7 @@ def _evidence(
             continue
         record = evidence.get(need.key) or {"error": "not measured", "output": None}
         if need.role == "audio":
-            if name not in getattr(use.metric, "optional", ()):
+            if name not in use.metric.optional:
                 error = error or record["error"]
             outputs[name] = record["output"]
         elif record["error"] is None:

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
-from xtts_lab.experiment.construction import close, construct, describe
+from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.keys import digest
+from xtts_lab.runs.keys import stream_key
 from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Audio, Request, Streamed, Streaming, StreamingSystem
 
@@ -62,7 +62,7 @@ def stream_trials(
     Only trials with audio, of arms that can stream, have one. A failure is a record with an error;
     it is tried again in the next run. Empty where no metric asks for streaming.
     """
-    asked = next((use.streaming for use in plan.metrics if use.streaming), None)
+    asked = next((use.metric.streaming for use in plan.metrics if use.metric.streaming), None)
     if asked is None:
         return {}
     by_arm: dict[str, list[Trial]] = {}
@@ -81,8 +81,7 @@ def _job(trial: Trial, folder: RunFolder, trials: Journal, asked: Streaming) -> 
     made = trials.get(trial.id)
     if made is None or made["status"] != "ok":
         return None
-    settings = [asked.warmups, asked.silence_dbfs]
-    key = digest([trial.key, made["sha256"], settings])
+    key = stream_key(trial.key, made["sha256"], asked)
     return Job(trial.id, key, trial.request, folder.path / trial.audio)
 
 
@@ -103,7 +102,7 @@ def _stream_arm(
             for record in track(records, "stream", len(missing)):
                 journal.append(record)
         finally:
-            close(system)
+            system.close()
     known = {job.trial_id: journal.get(job.trial_id) for job in jobs}
     return {trial_id: record for trial_id, record in known.items() if record is not None}
 

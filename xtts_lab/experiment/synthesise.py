@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xtts_lab import audio
-from xtts_lab.experiment.construction import close, construct, describe
+from xtts_lab import audio, files
+from xtts_lab.experiment.construction import construct, describe
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.store import Cache, RunFolder
+from xtts_lab.runs.shared import Cache
+from xtts_lab.runs.store import RunFolder
 from xtts_lab.runs.trial_details import DetailError, checked
 from xtts_lab.types import Failure, Request, Synthesis, Timings
 
@@ -81,18 +82,17 @@ def _is_done(trial: Trial, folder: RunFolder, journal: Journal) -> bool:
     record = journal.get(trial.id)
     if record is None or record["key"] != trial.key or record["status"] != "ok":
         return False
-    try:
-        return bool((folder.path / trial.audio).stat().st_size == record["bytes"])
-    except OSError:
-        return False
+    return files.holds(folder.path / trial.audio, record["sha256"])
 
 
 def _from_cache(trial: Trial, folder: RunFolder, journal: Journal, cache: Cache) -> bool:
     record = cache.get_audio(trial.key, folder.path / trial.audio)
     if record is None:
         return False
-    journal.append({**record, "id": trial.id})
-    return True
+    known = journal.get(trial.id) or {}
+    if (known.get("key"), known.get("sha256")) != (trial.key, record["sha256"]):
+        journal.append({**record, "id": trial.id})
+    return True  # where the same audio was lost, what was timed when it was made still holds
 
 
 def _batches(
@@ -114,7 +114,7 @@ def perform(batch: Batch) -> Iterator[Record]:
                 pending.pop(0)
                 yield record
     finally:
-        close(system)
+        system.close()
 
 
 def _attempt(system: Any, jobs: Sequence[Job]) -> Iterator[Record]:

@@ -18,13 +18,21 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.limits import check_count, checked_seed
 from xtts_lab.inference.sampling import TIGHT, Sampler, SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt
+
+NOT_FINITE = (
+    "the model computes values that are not finite: its weights or the voice hold NaN or infinity, "
+    "or are too large for this precision"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
     """One thing to say: `prefix` [N, D]; `text` int64 [S] without start and stop tokens.
+
+    Raises `UsageError` for a seed or a `max_codes` that cannot be.
 
     The output goes on after `codes` int64 [K], where there are any: they take positions of the
     output, but do not count as said (no penalty), and are not part of the result. `max_codes` caps
@@ -38,6 +46,11 @@ class Prompt:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     max_codes: int | None = None
     codes: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        checked_seed(self.seed)
+        if self.max_codes is not None:
+            check_count("max_codes", self.max_codes)
 
     @property
     def continued(self) -> int:
@@ -112,6 +125,15 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
         hidden = gpt.decode(x, lengths + index, used, masked=len(prompts) > 1)
 
 
+def check_finite(margins: Tensor) -> None:
+    """Raise `UsageError` where a code was drawn from logits that are no numbers: noise, in short.
+
+    Infinite margins are fine: no other code could have been drawn.
+    """
+    if bool(margins.isnan().any()):
+        raise UsageError(NOT_FINITE)
+
+
 def limit_of(gpt: Gpt, prompt: Prompt) -> int:
     """How many codes a prompt may get."""
     ceiling = gpt.config.max_codes - prompt.continued
@@ -166,6 +188,7 @@ def _generation(gpt: Gpt, made: list[tuple[Tensor, Tensor, Tensor]]) -> Generati
         nothing = torch.zeros(0, gpt.config.width)
         return Generation(torch.zeros(0, dtype=torch.long), nothing, "limit")
     codes, states, margins = (torch.stack(parts) for parts in zip(*made, strict=True))
+    check_finite(margins)
     tight = int((margins < TIGHT).sum())
     if int(codes[-1]) == gpt.config.stop_audio:
         return Generation(codes[:-1], states, "end", tight)

@@ -112,7 +112,7 @@ def margin(probabilities: Tensor, uniform: Tensor) -> Tensor:
     """How far each row's random number is from drawing another code, in probability, [B]."""
     cumulated = probabilities.double().cumsum(dim=-1)
     cumulated = cumulated / cumulated[:, -1:]
-    edges = torch.where(cumulated < 1.0, cumulated, math.inf)
+    edges = torch.where(cumulated >= 1.0, math.inf, cumulated)  # NaN stays NaN
     return (edges - uniform.to(edges).unsqueeze(-1)).abs().amin(dim=-1)
 
 

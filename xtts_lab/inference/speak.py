@@ -11,14 +11,21 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.generate import Generation, Prompt, Step, generate, steps
+from xtts_lab.inference.generate import (
+    NOT_FINITE,
+    Generation,
+    Prompt,
+    Step,
+    check_finite,
+    generate,
+    steps,
+)
+from xtts_lab.inference.limits import check_count, check_speed
 from xtts_lab.model import XttsModel
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.vocoders import stages
 from xtts_lab.vocoders.stages import LinearResize, Local, Stage
 from xtts_lab.vocoders.streaming import VocoderStream
-
-MIN_SPEED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,33 +46,46 @@ def speak(
     model: XttsModel, prompts: Sequence[Prompt], embeddings: Sequence[Tensor], speed: float = 1.0
 ) -> list[Spoken]:
     """Speak a batch: one speaker vector [E] a prompt. Rows do not depend on each other."""
+    check_pace(model, speed)  # before the work, not after it
     generations = generate(model.gpt, prompts)
     rows = zip(generations, embeddings, prompts, strict=True)
     return [
-        Spoken(vocode(model, g, e, p.seed, speed), g.codes.cpu(), g.stop, g.tight_steps)
+        Spoken(
+            vocode(model, g, e, p.seed, speed, p.sampling.coqui_compat),
+            g.codes.cpu(),
+            g.stop,
+            g.tight_steps,
+        )
         for g, e, p in rows
     ]
 
 
 @torch.inference_mode()
 def vocode(
-    model: XttsModel, generation: Generation, embedding: Tensor, seed: int, speed: float = 1.0
+    model: XttsModel,
+    generation: Generation,
+    embedding: Tensor,
+    seed: int,
+    speed: float = 1.0,
+    coqui_compat: bool = False,
 ) -> Tensor:
-    """One generation and a speaker vector [E] -> samples float32 [T] on the CPU."""
+    """One generation and a speaker vector [E] -> samples float32 [T] on the CPU.
+
+    Raises `UsageError` for samples that are not finite.
+    """
     vector = embedding.to(model.device, model.dtype).unsqueeze(0)
+    chain = before_vocoder(model, speed, coqui_compat)
     if model.vocoder.reads == "codes":
-        _require_own_speed(model, speed)
         inputs = generation.codes.unsqueeze(0)
     elif model.vocoder.reads == "mel":
-        codes = generation.codes.view(1, 1, -1)
-        inputs = stages.whole(before_vocoder(model, speed), codes)
+        inputs = stages.whole(chain, generation.codes.view(1, 1, -1))
     else:
         states = generation.states.unsqueeze(0).transpose(1, 2)
-        inputs = stages.whole(before_vocoder(model, speed), states).transpose(1, 2)
+        inputs = stages.whole(chain, states).transpose(1, 2)
     if generation.states.shape[0] == 0 or inputs.numel() == 0:
         return torch.zeros(0)
     waveform: Tensor = model.vocoder(inputs, vector, seed)
-    return waveform[0].float().cpu()
+    return _finite(waveform[0].float().cpu())
 
 
 @torch.inference_mode()
@@ -79,14 +99,16 @@ def stream(
     """Speak one prompt in pieces, float32 [T] each on the CPU, that join to what `speak` returns.
 
     A piece is made whenever `chunk_codes` further codes (46 ms each) are there; its cost does not
-    grow with what has been said. Raises `UsageError` for a vocoder that cannot stream.
+    grow with what has been said. Raises `UsageError` for a vocoder that cannot stream. Under
+    `coqui_compat` a speed just under 1 holds speech back until it is certain that it gets longer.
     """
-    check_streams(model)
+    check_streams(model, chunk_codes)
     vector = embedding.to(model.device, model.dtype).unsqueeze(0)
-    chain = (*before_vocoder(model, speed), *model.vocoder.stages(vector))
-    vocoder = VocoderStream(chain)
+    before = before_vocoder(model, speed, prompt.sampling.coqui_compat)
+    vocoder = VocoderStream((*before, *model.vocoder.stages(vector)))
     waiting: list[Tensor] = []
     for step in steps(model.gpt, [prompt]):
+        check_finite(step.margins)
         waiting += _heard(model, step)
         if len(waiting) >= chunk_codes:
             yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
@@ -96,31 +118,42 @@ def stream(
     yield from _nonempty(vocoder.finish())
 
 
-def check_streams(model: XttsModel) -> None:
-    """Raise `UsageError` for a vocoder that needs the whole utterance."""
+def check_streams(model: XttsModel, chunk_codes: int) -> None:
+    """Raise `UsageError` for a vocoder that needs the whole utterance, and for empty chunks."""
+    check_count("chunk_codes", chunk_codes)
     if not model.vocoder.streams:
         name = model.config.vocoder.name
         raise UsageError(f"the vocoder '{name}' cannot stream; synthesise instead")
 
 
-def before_vocoder(model: XttsModel, speed: float) -> tuple[Stage, ...]:
+def check_pace(model: XttsModel, speed: float) -> None:
+    """Raise `UsageError` for a speed that cannot be, or that the vocoder cannot have."""
+    check_speed(speed)
+    if speed != 1.0 and model.vocoder.reads == "codes":
+        name = model.config.vocoder.name
+        raise UsageError(f"speed: the vocoder '{name}' reads codes, which have no other speed")
+
+
+def before_vocoder(model: XttsModel, speed: float, coqui_compat: bool = False) -> tuple[Stage, ...]:
     """From codes [1, 1, n] or states [1, D, n] to what the vocoder reads, [1, C, W].
 
     `speed` over 1 shortens the speech by shrinking states or mel along time, as the reference does
-    with its states.
+    with its states. Where that leaves their number as it is, the reference does nothing, which is
+    followed under `coqui_compat`: it makes speech of speeds like .99 depend on its length.
     """
+    check_pace(model, speed)
     made: list[Stage] = []
     if model.vocoder.reads == "mel":
         dvae = _dvae(model)
         made.append(Local(partial(_log_mel, dvae), dvae.config.stride, dvae.config.context_codes))
     if speed != 1.0:
-        made.append(LinearResize(1.0 / max(speed, MIN_SPEED)))
+        made.append(LinearResize(1.0 / speed, keeps_equal=coqui_compat))
     return tuple(made)
 
 
 def _log_mel(dvae: Dvae, codes: Tensor) -> Tensor:
     """Codes [B, 1, W] -> log mel [B, M, W * stride], its scale restored."""
-    return dvae.decode(codes[:, 0]) * dvae.mel.mel_stats.unsqueeze(-1)
+    return dvae.log_mel(codes[:, 0])
 
 
 def _dvae(model: XttsModel) -> Dvae:
@@ -128,12 +161,6 @@ def _dvae(model: XttsModel) -> Dvae:
         name = model.config.vocoder.name
         raise UsageError(f"the vocoder '{name}' needs the checkpoint's DVAE (dvae.pth)")
     return model.dvae
-
-
-def _require_own_speed(model: XttsModel, speed: float) -> None:
-    if speed != 1.0:
-        name = model.config.vocoder.name
-        raise UsageError(f"speed: the vocoder '{name}' reads codes, which have no other speed")
 
 
 def _heard(model: XttsModel, step: Step) -> list[Tensor]:
@@ -145,4 +172,10 @@ def _heard(model: XttsModel, step: Step) -> list[Tensor]:
 
 def _nonempty(samples: Tensor) -> Iterator[Tensor]:
     if samples.shape[0]:
-        yield samples.float().cpu()
+        yield _finite(samples.float().cpu())
+
+
+def _finite(samples: Tensor) -> Tensor:
+    if not bool(torch.isfinite(samples).all()):
+        raise UsageError(NOT_FINITE)
+    return samples

@@ -1,44 +1,29 @@
 """From references to a voice. T samples, N prefix, D width, E embedding.
 
-Ours: each reference is cut into chunks, and both halves of the voice are means over the chunks of
-all references, weighted by duration, whatever their number, length and order. The reference
-implementation truncates instead, so that later references vanish from the prefix, and averages
-unweighted; `coqui_compat` does that. Conditioners whose prefix is no mean get references joined,
-up to a declared maximum (see `conditioners.base.Intake`).
+Each reference is cut into chunks, and both halves of the voice are means over the chunks of all
+references, weighted by seconds of sound, whatever their number, length and order (`hearing`). The
+reference implementation does otherwise (`coqui_voice`). Conditioners whose prefix is no mean get
+references joined, up to a declared maximum (see `conditioners.base.Intake`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from xtts_lab.conditioners.references import Chunker, Source, StreamResampler, WeightedMean
+from xtts_lab.conditioners.references import WeightedMean
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.coqui_voice import KNOWN_TO_COQUI, clone_as_coqui
+from xtts_lab.inference.hearing import ClonedVoice, Mean, hear, source_of, too_short, unusable
 from xtts_lab.inference.transcripts import first_part
 from xtts_lab.model import CloningDefaults, XttsModel
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.types import Reference, Voice
-
-PEAK = 0.75
-KNOWN_TO_COQUI = ("perceiver", "encoder_sequence")
-"""The conditioners that the reference implementation has, of XTTS-v2 and v1."""
-
-LONGEST_CHUNK_S = 60.0
-"""No chunk that is averaged is longer: memory stays flat."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClonedVoice:
-    """A voice and what it was made of: seconds of reference audio in prefix and embedding."""
-
-    voice: Voice
-    prefix_s: float
-    embedding_s: float
 
 
 @torch.inference_mode()
@@ -50,8 +35,11 @@ def clone(
 ) -> ClonedVoice:
     """Make a voice of references (audio files of any format, rate and length).
 
-    Memory does not grow with their length. Raises `AudioError` for files that cannot be read and
-    `UsageError` where nothing is long enough to use, or a text is missing that the model reads.
+    Memory does not grow with their length, and nothing is read beyond what is used. Silence does
+    not weigh in a mean. References that are silent, or too short, are left out beside others
+    (`coqui_compat` keeps them: the reference implementation does). Raises `AudioError` for files
+    that cannot be read and `UsageError` where nothing is left to use, or a text is missing that the
+    model reads.
     """
     references = [r if isinstance(r, Reference) else Reference(r) for r in given]
     if not references:
@@ -59,15 +47,9 @@ def clone(
             return _voice_of_nobody(model)
         raise UsageError("references: none given; name at least one audio file")
     settings = settings or model.config.cloning
-    paths = [reference.audio for reference in references]
-    as_coqui = coqui_compat and model.config.conditioner.name in KNOWN_TO_COQUI
-    cloned = (_clone_as_coqui if as_coqui else _clone)(model, paths, settings)
-    if cloned is None:
-        raise UsageError(
-            f"references: {', '.join(path.name for path in paths)}: nothing is as long as "
-            f"{settings.min_chunk_s} s; give longer recordings"
-        )
-    return _with_text(cloned, references) if model.conditioner.continues else cloned
+    if coqui_compat and model.config.conditioner.name in KNOWN_TO_COQUI:
+        return clone_as_coqui(model, [reference.audio for reference in references], settings)
+    return _clone(model, references, settings)
 
 
 def _voice_of_nobody(model: XttsModel) -> ClonedVoice:
@@ -76,11 +58,10 @@ def _voice_of_nobody(model: XttsModel) -> ClonedVoice:
     return ClonedVoice(Voice(prefix, nobody), 0.0, 0.0)
 
 
-def _with_text(cloned: ClonedVoice, references: Sequence[Reference]) -> ClonedVoice:
+def _with_text(voice: Voice, references: Sequence[Reference], seconds: float) -> Voice:
     """Add what the audio behind the codes says: transcripts up to where the codes end."""
-    text = first_part(references, cloned.prefix_s)
-    voice = Voice(cloned.voice.prefix, cloned.voice.embedding, None, text, references[0].language)
-    return ClonedVoice(voice, cloned.prefix_s, cloned.embedding_s)
+    text = first_part(references, seconds)
+    return replace(voice, text=text, language=references[0].language)
 
 
 def blend(voices: Sequence[tuple[Voice, float]]) -> Voice:
@@ -109,48 +90,26 @@ def blend(voices: Sequence[tuple[Voice, float]]) -> Voice:
 
 
 def _scaled(vector: Tensor, length: Tensor) -> Tensor:
+    """Return the vector of that direction and length."""
     scale: Tensor = length / torch.linalg.vector_norm(vector).clamp(min=1e-12)
     return vector * scale
 
 
-class _Mean:
-    """The duration-weighted mean of what a module makes of a stream's chunks; idle without one."""
-
-    def __init__(
-        self,
-        module: Callable[[Tensor], Tensor] | None,
-        device: torch.device,
-        sample_rate: int,
-        chunk_s: float,
-    ) -> None:
-        self.module, self.device, self.sample_rate = module, device, sample_rate
-        # Without a module nothing is kept, so the length does not matter.
-        self.length = int(min(chunk_s, LONGEST_CHUNK_S) * sample_rate)
-        self.mean = WeightedMean()
-        self.seconds = 0.0
-
-    def add(self, chunk: Tensor, shortest_s: float) -> None:
-        if self.module is None or chunk.shape[0] < shortest_s * self.sample_rate:
-            return
-        seconds = chunk.shape[0] / self.sample_rate
-        self.mean.add(self.module(chunk.to(self.device).unsqueeze(0))[0], seconds)
-        self.seconds += seconds
-
-
 def _clone(
-    model: XttsModel, references: Sequence[Path], settings: CloningDefaults
-) -> ClonedVoice | None:
+    model: XttsModel, references: Sequence[Reference], settings: CloningDefaults
+) -> ClonedVoice:
     intake = model.conditioner.intake
     encoder = model.speaker_encoder
-    embedding = _Mean(encoder, model.device, encoder.config.sample_rate, settings.window_s)
+    embedding = Mean(encoder, model.device, encoder.config.sample_rate, settings.window_s)
     averaged = intake.reads == "audio" and intake.pooling == "mean"
     rate = intake.sample_rate
     chunk_s = settings.chunk_s if intake.chunk_s is None else intake.chunk_s
-    prefix = _Mean(model.conditioner if averaged else None, model.device, rate, chunk_s)
-    for path in references:
-        _add_reference(prefix, embedding, _source(path, rate, settings), settings.min_chunk_s)
-    if embedding.mean.empty or (averaged and prefix.mean.empty):
-        return None
+    if not chunk_s >= settings.min_chunk_s:
+        raise UsageError(f"chunks of {chunk_s:g} s: must be at least {settings.min_chunk_s:g} s")
+    prefix = Mean(model.conditioner if averaged else None, model.device, rate, chunk_s)
+    kept, left_out = hear(model, references, prefix, embedding, settings)
+    if not kept:
+        raise unusable(left_out)
     vector = _scaled(embedding.mean.value(), torch.ones(()))
     if averaged:
         made = prefix.mean.value(), prefix.seconds
@@ -159,11 +118,11 @@ def _clone(
     elif intake.reads == "nothing":
         made = _condition(model, torch.zeros(1, 0)), 0.0
     else:
-        found = _of_joined(model, references, settings, chunk_s)
-        if found is None:
-            return None
-        made = found
-    return ClonedVoice(Voice(made[0], vector), made[1], embedding.seconds)
+        made = _of_joined(model, [r.audio for r in kept], settings, chunk_s)
+    voice = Voice(made[0], vector, left_out=tuple(left_out))
+    if model.conditioner.continues:
+        voice = _with_text(voice, kept, made[1])
+    return ClonedVoice(voice, made[1], embedding.seconds, tuple(left_out))
 
 
 def _condition(model: XttsModel, inputs: Tensor) -> Tensor:
@@ -178,7 +137,7 @@ def _condition(model: XttsModel, inputs: Tensor) -> Tensor:
 
 def _of_joined(
     model: XttsModel, references: Sequence[Path], settings: CloningDefaults, chunk_s: float
-) -> tuple[Tensor, float] | None:
+) -> tuple[Tensor, float]:
     """The prefix of references one after the other, up to the maximum; with its seconds."""
     intake = model.conditioner.intake
     dvae = _dvae(model) if intake.reads == "codes" else None
@@ -188,7 +147,7 @@ def _of_joined(
     chunks = [joined] if whole else torch.split(joined, int(chunk_s * rate))
     used = [chunk for chunk in chunks if chunk.shape[0] >= settings.min_chunk_s * rate]
     if not used:
-        return None
+        raise unusable([f"{path.name}: {too_short(settings.min_chunk_s)}" for path in references])
     parts = [chunk.to(model.device, model.dtype).unsqueeze(0) for chunk in used]
     if dvae is not None:
         parts = [dvae(part) for part in parts]
@@ -215,60 +174,8 @@ def _joined(
         for path in references:
             if left_s <= 0.0:
                 return
-            clip = _source(path, rate, settings, left_s).whole()
+            clip = source_of(path, rate, settings, left_s).whole()
             left_s -= clip.shape[0] / rate
             yield clip
 
     return torch.cat(list(clips()))
-
-
-def _add_reference(prefix: _Mean, embedding: _Mean, source: Source, shortest_s: float) -> None:
-    """Feed one file to both means, reading it once."""
-    resampler = StreamResampler(prefix.sample_rate, embedding.sample_rate)
-    chunks, windows = Chunker(prefix.length), Chunker(embedding.length)
-    for block in source.blocks():
-        for chunk in chunks.push(block):
-            prefix.add(chunk, shortest_s)
-        for window in windows.push(resampler.push(block)):
-            embedding.add(window, shortest_s)
-    for window in windows.push(resampler.finish()):
-        embedding.add(window, shortest_s)
-    prefix.add(chunks.rest(), shortest_s)
-    embedding.add(windows.rest(), shortest_s)
-
-
-def _source(
-    path: Path, rate: int, settings: CloningDefaults, limit_s: float | None = None
-) -> Source:
-    source = Source(path, rate, limit_s=limit_s)
-    if not settings.normalise_peak:
-        return source
-    return Source(path, rate, gain=PEAK / max(source.peak(), 1e-9), limit_s=limit_s)
-
-
-def _clone_as_coqui(
-    model: XttsModel, references: Sequence[Path], settings: CloningDefaults
-) -> ClonedVoice | None:
-    """The reference implementation's way, truncation and unweighted means included."""
-    intake = model.conditioner.intake
-    rate = intake.sample_rate
-    clips = [_source(p, rate, settings, settings.window_s).whole() for p in references]
-    embedding = WeightedMean()
-    for clip in clips:
-        resampler = StreamResampler(rate, model.speaker_encoder.config.sample_rate)
-        samples = torch.cat([resampler.push(clip), resampler.finish()])
-        embedding.add(model.speaker_encoder(samples.to(model.device).unsqueeze(0))[0], 1.0)
-    joined = torch.cat(clips)
-    if settings.limit_s > 0:
-        joined = joined[: int(settings.limit_s * rate)]
-    chunk_s = settings.chunk_s if intake.chunk_s is None else intake.chunk_s
-    length = joined.shape[0] if math.isinf(chunk_s) else int(chunk_s * rate)
-    prefix, seconds = WeightedMean(), 0.0
-    for chunk in torch.split(joined, max(length, 1)):
-        if chunk.shape[0] >= settings.min_chunk_s * rate:
-            prefix.add(model.conditioner(chunk.to(model.device).unsqueeze(0))[0], 1.0)
-            seconds += chunk.shape[0] / rate
-    if prefix.empty:
-        return None
-    spoken_s = sum(clip.shape[0] for clip in clips) / rate
-    return ClonedVoice(Voice(prefix.value(), embedding.value()), seconds, spoken_s)

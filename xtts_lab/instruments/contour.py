@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
 from xtts_lab.instruments import cepstrum, f0
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import HOP_S, levels_dbfs, speech_span, too_long
 from xtts_lab.types import Clip, Failure, Json
 
@@ -25,7 +26,7 @@ SEMITONE_STEP = 0.01
 UNVOICED = -32768
 
 
-class Contour:
+class Contour(BaseInstrument):
     """Follow a clip from its first to its last speech in steps of 10 ms.
 
     About 3.7 kB a second, so metrics ask for it only where there is something to compare with.
@@ -35,8 +36,6 @@ class Contour:
     `cepstra`, c_1..c_13 (see `cepstrum`) frame by frame in steps of 1/4096: little-endian int16 in
     base64, as [frames] and [frames, 13].
     """
-
-    uses_language = False
 
     def __init__(self) -> None:
         """No settings."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import unusable
 from xtts_lab.instruments.optional import import_optional, package_folder
 from xtts_lab.torchaudio_cpu import import_torchaudio
@@ -21,7 +22,7 @@ MIN_S = 0.5
 """The network sees 7.68 s; what a shorter clip lacks is zeros, which under this are nearly all."""
 
 
-class DistillMos:
+class DistillMos(BaseInstrument):
     """Predict a mean opinion score, 1 to 5; the weights come with the `distillmos` package.
 
     The package's own computation: 16 kHz, windows of 7.68 s at most 1 s apart, each scaled to peak
@@ -30,8 +31,6 @@ class DistillMos:
 
     Output: `mos`. Silence and clips under `MIN_S` are a `Failure`.
     """
-
-    uses_language = False
 
     def __init__(self, *, device: str = "auto") -> None:
         self._device = device

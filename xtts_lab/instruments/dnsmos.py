@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import unusable
 from xtts_lab.instruments.optional import import_optional, package_folder
 from xtts_lab.types import Clip, Failure, Json
@@ -19,7 +20,7 @@ MIN_S = 0.5
 """The network sees 9.01 s; a shorter clip is repeated, and under this it is mostly one syllable."""
 
 
-class Dnsmos:
+class Dnsmos(BaseInstrument):
     """Predict how people rate speech (`sig`), background (`bak`) and the whole (`ovrl`), 1 to 5.
 
     The package's own computation: 16 kHz, windows of 9.01 s every second, their mean; a clip that
@@ -29,8 +30,6 @@ class Dnsmos:
     Output: `ovrl`, `sig`, `bak` (P.835), `p808` (the older single score). Samples that resampling
     lifts above full scale are clipped. Silence and clips under `MIN_S` are a `Failure`.
     """
-
-    uses_language = False
 
     def __init__(self) -> None:
         """No settings: the personalised variant judges enhancement, not synthesis."""

@@ -18,6 +18,7 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import guards, hub
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.optional import import_optional, package_folder
 from xtts_lab.instruments.speechbrain_yaml import Declared, read
 from xtts_lab.torchaudio_cpu import import_torchaudio
@@ -40,7 +41,7 @@ _MODULES = {
 }
 
 
-class Ecapa:
+class Ecapa(BaseInstrument):
     """Embed the speaker of a clip with SpeechBrain's ECAPA-TDNN.
 
     `model` is a hub id or a folder with `hyperparams.yaml` and `embedding_model.ckpt`; a hub id
@@ -51,7 +52,7 @@ class Ecapa:
     A clip without a second of speech is a `Failure`.
     """
 
-    uses_language = False
+    free_settings = frozenset({"model", "revision"})
 
     def __init__(
         self, *, model: str = PUBLISHED[0], revision: str | None = None, device: str = "auto"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from xtts_lab import audio
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import (
     FLOOR_DBFS,
     HOP_S,
@@ -23,7 +24,7 @@ CLIPPED = 0.999
 """Samples of at least this magnitude count as clipped: 16-bit audio reaches 0.99997."""
 
 
-class Levels:
+class Levels(BaseInstrument):
     """Measure a clip at its own sample rate; nothing is resampled.
 
     Output: `duration_s`; `silent`, the share of 10 ms frames below `SILENCE_DBFS`; `leading_s`,
@@ -33,8 +34,6 @@ class Levels:
     which a gain does not change; `clipped`, the share of samples at or above `CLIPPED`;
     `peak_dbfs`, `rms_dbfs`.
     """
-
-    uses_language = False
 
     def __init__(self) -> None:
         """No settings: what counts as too silent is for a metric to say."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from xtts_lab import audio
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import f0
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import (
     HOP_S,
     MAX_S,
@@ -24,7 +25,7 @@ MIN_VOICED_S = 0.05
 """Statistics of F0 from less voiced speech are None."""
 
 
-class Pitch:
+class Pitch(BaseInstrument):
     """Track F0 (see `f0.track`) and frame energy between the first and the last speech.
 
     Speech reaches from the first to the last 10 ms frame within `SPEECH_RANGE_DB` of the loudest,
@@ -35,8 +36,6 @@ class Pitch:
     `energy_mean_dbfs`, `energy_sd_db` over the speech's frames within `SPEECH_RANGE_DB`;
     `speech_s`, pauses within included. All but the mean energy stay the same under a gain.
     """
-
-    uses_language = False
 
     def __init__(self, *, min_hz: float = f0.MIN_HZ, max_hz: float = f0.MAX_HZ) -> None:
         if not 40.0 <= min_hz < max_hz <= 2000.0:

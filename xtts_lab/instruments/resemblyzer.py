@@ -13,6 +13,7 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import guards
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.types import Audio, Clip, Failure, Json
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MIN_SPEECH_S = 0.4
 """A quarter of the encoder's 1.6 s window; with less speech the embedding is mostly padding."""
 
 
-class Resemblyzer:
+class Resemblyzer(BaseInstrument):
     """Embed the speaker of a clip; the weights come with the `resemblyzer` package.
 
     The library's own preprocessing (16 kHz, quiet clips raised to -30 dBFS, long silences cut by
@@ -34,8 +35,6 @@ class Resemblyzer:
     `bandwidth_hz` and `band_limited` (see `guards`).
     A clip without `MIN_SPEECH_S` of speech is a `Failure`.
     """
-
-    uses_language = False
 
     def __init__(self, *, device: str = "auto") -> None:
         self._device = device

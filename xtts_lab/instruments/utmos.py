@@ -12,6 +12,7 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import utmos_weights
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import unusable
 from xtts_lab.instruments.optional import package_folder
 from xtts_lab.types import Clip, Failure, Json
@@ -21,7 +22,7 @@ _SAMPLE_RATE = 16_000
 MIN_S = 0.5
 
 
-class Utmos:
+class Utmos(BaseInstrument):
     """Predict a mean opinion score, 1 to 5, of the naturalness of synthetic speech.
 
     `model` is a published hub id (see `utmos_weights.PUBLISHED`), fetched at its pinned revision
@@ -32,7 +33,7 @@ class Utmos:
     Output: `mos`. Silence and clips under `MIN_S` are a `Failure`.
     """
 
-    uses_language = False
+    free_settings = frozenset({"model"})
 
     def __init__(self, *, model: str = "Blinorot/UTMOS-PyTorch", device: str = "auto") -> None:
         self._model = utmos_weights.check_model(model)

@@ -13,6 +13,7 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import guards, hub
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.optional import import_optional, package_folder
 from xtts_lab.torchaudio_cpu import import_torchaudio
 from xtts_lab.types import Clip, Failure, Json
@@ -34,7 +35,7 @@ _FILES = (
 _UNUSED = ("objective.", "wavlm.masked_spec_embed")
 
 
-class WavLmSv:
+class WavLmSv(BaseInstrument):
     """Embed the speaker of a clip with `transformers.WavLMForXVector`.
 
     `model` is a hub id or a folder (`config.json`, `preprocessor_config.json`, and
@@ -45,7 +46,7 @@ class WavLmSv:
     A clip without a second of speech is a `Failure`.
     """
 
-    uses_language = False
+    free_settings = frozenset({"model", "revision"})
 
     def __init__(
         self, *, model: str = PUBLISHED[0], revision: str | None = None, device: str = "auto"

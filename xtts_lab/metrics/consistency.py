@@ -14,8 +14,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+from xtts_lab.metrics.base import COSINE, POSITIVE, SHARE, BaseMetric, Bounds
 from xtts_lab.metrics.error_rate import Cer
 from xtts_lab.metrics.secs import cosine
 from xtts_lab.types import Direction, Evidence, Json
@@ -31,7 +33,7 @@ Resemblyzer, on 10 LibriSpeech test-other speakers in pieces of 3 s and 4 s: 0.6
 """
 
 
-class Consistency:
+class Consistency(BaseMetric):
     """Spread over the repeats of a (speaker, sentence).
 
     - `speaker`: mean cosine over pairs of repeats, the same text on both sides;
@@ -53,6 +55,7 @@ class Consistency:
 
     level = "repeats"
     skips_deterministic = True
+    compares_texts = True
     directions: Mapping[str, Direction] = {
         "speaker": "higher",
         "speaker_cross_text": "higher",
@@ -69,7 +72,11 @@ class Consistency:
         "cer_sd": "ratio",
         "speaker_lost": "ratio",
     }
-    shares = frozenset({"speaker_lost"})
+    bounds: Mapping[str, Bounds] = {
+        **dict.fromkeys(["speaker", "speaker_cross_text"], COSINE),
+        **dict.fromkeys(["duration_sd", "f0_sd", "cer_sd"], POSITIVE),
+        "speaker_lost": SHARE,
+    }
     ratios: Mapping[str, tuple[str, str]] = {q: (q, f"{q}_n") for q in directions}
 
     def __init__(
@@ -103,18 +110,26 @@ class Consistency:
                 sums[f"{quantity}_n"] = 1.0
         return {**sums, **self._lost(trials)}
 
-    def cross_text(
-        self, trials: Sequence[Evidence], others: Sequence[Evidence]
-    ) -> Mapping[str, float]:
-        """Return the sums of `speaker_cross_text`; empty where nothing else was said."""
-        text = trials[0].utterance.text
-        rest = [other for other in others if other.utterance.text != text or not text]
-        if not rest:
+    def cross_text(self, units: Sequence[Sequence[Evidence]]) -> Sequence[Mapping[str, float]]:
+        """Return each unit's sums of `speaker_cross_text`; empty where nothing else was said.
+
+        Time is linear in the trials: what a unit is compared with is everything less its own text.
+        """
+        own = [total([self._direction(trial) for trial in unit]) for unit in units]
+        by_text: dict[str, list[Total]] = {}
+        for i, (unit, known) in enumerate(zip(units, own, strict=True)):
+            by_text.setdefault(_text_of(unit, i), []).append(known)
+        texts = {text: joined(known) for text, known in by_text.items()}
+        everything = joined(list(texts.values())) if texts else None
+        return [
+            self._beside(known, everything, texts[_text_of(unit, i)])
+            for i, (unit, known) in enumerate(zip(units, own, strict=True))
+        ]
+
+    def _beside(self, own: Total, everything: Total | None, text: Total) -> Mapping[str, float]:
+        if everything is None or everything.count == text.count:
             return {}
-        mean = mean_cross_cosine(
-            [self._direction(trial) for trial in trials], [self._direction(trial) for trial in rest]
-        )
-        return {"speaker_cross_text": mean, "speaker_cross_text_n": 1.0}
+        return {"speaker_cross_text": own.cosine(everything, text), "speaker_cross_text_n": 1.0}
 
     def values(self, sums: Mapping[str, float]) -> Mapping[str, float]:
         """Return the mean of each quantity that some unit has."""
@@ -174,8 +189,35 @@ def mean_pairwise_cosine(units: Sequence[Vector]) -> float:
     return min(1.0, (squared - n) / (n * (n - 1)))
 
 
-def mean_cross_cosine(first: Sequence[Vector], second: Sequence[Vector]) -> float:
-    """Return the mean cosine over all pairs of a unit vector of either side: that of their sums."""
-    columns = zip(zip(*first, strict=True), zip(*second, strict=True), strict=True)
-    product = math.fsum(math.fsum(a) * math.fsum(b) for a, b in columns)
-    return product / (len(first) * len(second))
+@dataclass(frozen=True)
+class Total:
+    """The sum [E] of `count` unit vectors."""
+
+    vector: Vector
+    count: int
+
+    def cosine(self, everything: Total, but: Total) -> float:
+        """Return the mean cosine over all pairs of a vector of these and one of the rest.
+
+        The rest is `everything` less `but`. A mean of products is the product of the sums.
+        """
+        columns = zip(self.vector, everything.vector, but.vector, strict=True)
+        product = math.fsum(a * (b - c) for a, b, c in columns)
+        mean = product / (self.count * (everything.count - but.count))
+        return max(-1.0, min(1.0, mean))
+
+
+def total(units: Sequence[Vector]) -> Total:
+    """Return the sum of unit vectors [E], exact whatever their order."""
+    return Total([math.fsum(column) for column in zip(*units, strict=True)], len(units))
+
+
+def joined(totals: Sequence[Total]) -> Total:
+    """Return the sum of sums."""
+    columns = zip(*(one.vector for one in totals), strict=True)
+    return Total([math.fsum(column) for column in columns], sum(one.count for one in totals))
+
+
+def _text_of(unit: Sequence[Evidence], place: int) -> str:
+    """Return what is said: a text of its own (its place) where nobody knows it."""
+    return unit[0].utterance.text or f"\0{place}"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from xtts_lab.metrics.base import POSITIVE, BaseMetric, Bounds
 from xtts_lab.types import Direction, Evidence
 
 
-class Duration:
+class Duration(BaseMetric):
     """Seconds of audio per utterance, and characters of text per second of audio (pooled).
 
     Characters are those of the text without white space; a recording whose text nobody knows has
     no rate. Neither is better high or low.
     """
 
-    level = "trial"
-    needs: tuple[str, ...] = ()
     directions: Mapping[str, Direction] = {"seconds": "none", "characters_per_s": "none"}
     units: Mapping[str, str] = {"seconds": "s", "characters_per_s": "1/s"}
+    bounds: Mapping[str, Bounds] = dict.fromkeys(directions, POSITIVE)
     ratios: Mapping[str, tuple[str, str]] = {
         "seconds": ("seconds", "utterances"),
         "characters_per_s": ("characters", "read_s"),

@@ -10,6 +10,9 @@ so that anyone can count again.
 An utterance that is read aloud otherwise than it is written ("3 km" and "three kilometres") has two
 references, since recognisers write either. The one with the lower rate counts, the written one
 where they tie; a text that mixes both forms still costs edits.
+
+A recogniser that writes sounds (its output says `alphabet: ipa`) is compared with the sounds of the
+text as espeak-ng says it; such rates have ids of their own and are never mixed with the others.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xtts_lab.errors import UsageError
+from xtts_lab.metrics.base import POSITIVE, BaseMetric, Bounds
+from xtts_lab.metrics.sounds import VERSION, Speller
 from xtts_lab.text.scoring import (
     CHARACTER_LANGUAGES,
     NORMALISER_VERSION,
@@ -25,6 +31,9 @@ from xtts_lab.text.scoring import (
     normaliser_version,
 )
 from xtts_lab.types import Direction, Evidence, Json, Utterance
+
+WRITES_SOUNDS = frozenset({"world_ctc"})
+"""Recognisers that write sounds: what they say stands in ids of its own."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +58,15 @@ def character_edits(reference: str, hypothesis: str) -> Edits:
     return _edits(jiwer.process_characters(reference, hypothesis))
 
 
-class _ErrorRate:
+class _ErrorRate(BaseMetric):
     """What the two rates share; they differ in what they count and what they apply to.
 
     Components: `edits` and `length` in words or characters, `rate` = edits / length, `n` = 1.
     """
 
-    level = "trial"
     directions: Mapping[str, Direction] = {"micro": "lower", "macro": "lower"}
     units: Mapping[str, str] = {"micro": "ratio", "macro": "ratio"}
+    bounds: Mapping[str, Bounds] = dict.fromkeys(directions, POSITIVE)
     ratios: Mapping[str, tuple[str, str]] = {"micro": ("edits", "length"), "macro": ("rate", "n")}
 
     def __init__(self, *, recognizer: str = "whisper") -> None:
@@ -111,7 +120,15 @@ class _ErrorRate:
 
 
 class Wer(_ErrorRate):
-    """Word error rate. Does not apply to Chinese, Japanese, Korean, nor where no text is known."""
+    """Word error rate. Does not apply to Chinese, Japanese, Korean, nor where no text is known.
+
+    Raises `UsageError` for a recogniser that writes sounds, which has no words.
+    """
+
+    def __init__(self, *, recognizer: str = "whisper") -> None:
+        if recognizer in WRITES_SOUNDS:
+            raise UsageError(f"recognizer: {recognizer} writes sounds, not words; use `cer`")
+        super().__init__(recognizer=recognizer)
 
     def applies(self, utterance: Utterance) -> bool:
         """Say whether the language writes words apart, and the text is known."""
@@ -125,8 +142,34 @@ class Cer(_ErrorRate):
     """Character error rate. Does not apply where no text is known.
 
     A space between words is a character (as in jiwer and in the XTTS paper's code), so a word run
-    into its neighbour is one edit; Chinese, Japanese and Korean are compared without spaces.
+    into its neighbour is one edit; Chinese, Japanese and Korean are compared without spaces. With
+    the recogniser `world_ctc` the characters are those of IPA, without stress and spaces.
     """
+
+    def __init__(self, *, recognizer: str = "whisper") -> None:
+        super().__init__(recognizer=recognizer)
+        self.instrument = recognizer if recognizer in WRITES_SOUNDS else None
+        self._spell = Speller()
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        return {"normaliser": VERSION if self.instrument else NORMALISER_VERSION}
+
+    def detail(self, trials: Sequence[Evidence]) -> Mapping[str, Json]:
+        """Return both texts of one trial as they were compared, and by which rules."""
+        (trial,) = trials
+        rules = {"normaliser": VERSION} if self._by_sounds(trial) else {}
+        return {**super().detail(trials), **rules}
+
+    def _by_sounds(self, trial: Evidence) -> bool:
+        return bool(trial.outputs[self.needs[0]].get("alphabet") == "ipa")
+
+    def _compare(self, trial: Evidence) -> tuple[Edits, str, str]:
+        if not self._by_sounds(trial):
+            return super()._compare(trial)
+        reference = self._spell(trial.utterance.text, trial.utterance.language)
+        heard = str(trial.outputs[self.needs[0]]["text"])
+        return character_edits(reference, heard), reference, heard
 
     def _count(self, reference: str, hypothesis: str) -> Edits:
         return character_edits(reference, hypothesis)

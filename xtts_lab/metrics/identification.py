@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xtts_lab.metrics.base import POSITIVE, SHARE, BaseMetric, Bounds
 from xtts_lab.metrics.secs import cosine
 from xtts_lab.types import Direction, Evidence, Json
 
@@ -74,17 +75,16 @@ class Scores:
         return 1 + sum(score >= self.own for score in self.impostors.values())
 
 
-class Identification:
+class Identification(BaseMetric):
     """Clone against own and against others, by any instrument whose output has an `embedding`.
 
     Components: `top1`, `candidates`, `trials`; and counts of scores by their value, under
     `genuine@VALUE` and `impostor@VALUE`.
     """
 
-    level = "trial"
     directions: Mapping[str, Direction] = {"eer": "lower", "top1": "higher", "candidates": "none"}
     units: Mapping[str, str] = {"eer": "ratio", "top1": "ratio", "candidates": "speakers"}
-    shares = frozenset({"eer", "top1"})
+    bounds: Mapping[str, Bounds] = {"eer": SHARE, "top1": SHARE, "candidates": POSITIVE}
     ratios: Mapping[str, tuple[str, str]] = {
         "top1": ("top1", "trials"),
         "candidates": ("candidates", "trials"),
@@ -92,7 +92,7 @@ class Identification:
     pooled = ("eer",)
 
     def __init__(self, *, encoder: str = "resemblyzer") -> None:
-        self.instrument = encoder
+        self.instrument: str = encoder
         self.needs = (encoder, f"{encoder}:enrolment", f"{encoder}:impostors")
 
     def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]:

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.base import POSITIVE, SHARE, BaseMetric, Bounds
 from xtts_lab.types import Direction, Evidence, Json, Streamed, Streaming
 
 Floats = NDArray[np.float64]
@@ -113,7 +114,7 @@ def counted_quantile(values: Floats, counts: Floats, q: float) -> Floats:
     return found
 
 
-class Latency:
+class Latency(BaseMetric):
     """Streaming latency of the trials that the driver streamed.
 
     `warmups`: untimed utterances of each arm beforehand. `trials`: how many trials of each arm are
@@ -124,9 +125,6 @@ class Latency:
     `<time>@MILLISECONDS`.
     """
 
-    level = "trial"
-    shares = frozenset({"stream_equals_offline"})
-    needs: tuple[str, ...] = ()
     directions: Mapping[str, Direction] = {
         **{quantity: "lower" for name in TIMED for quantity, _ in percentiles(name)},
         **{quantity: direction for quantity, (_, direction) in AVERAGED.items()},
@@ -134,6 +132,10 @@ class Latency:
     units: Mapping[str, str] = {
         **{quantity: "ms" for name in TIMED for quantity, _ in percentiles(name)},
         **{quantity: unit for quantity, (unit, _) in AVERAGED.items()},
+    }
+    bounds: Mapping[str, Bounds] = {
+        **dict.fromkeys(directions, POSITIVE),
+        "stream_equals_offline": SHARE,
     }
     ratios: Mapping[str, tuple[str, str]] = {
         quantity: (quantity, "trials") for quantity in AVERAGED

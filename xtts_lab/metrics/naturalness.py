@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from xtts_lab.metrics.base import BaseMetric, Bounds
 from xtts_lab.types import Direction, Evidence, Json
 
 
-class Naturalness:
+class Naturalness(BaseMetric):
     """Mean predicted opinion score, 1 to 5, of any instrument whose output has `mos` or `ovrl`.
 
     The predictor stands in the id (`naturalness.dnsmos`): scores of different predictors cannot be
     compared, and none of them replaces listeners. Components: `mos`, the sum; `n`.
     """
 
-    level = "trial"
     directions: Mapping[str, Direction] = {"": "higher"}
     units: Mapping[str, str] = {"": "MOS"}
+    bounds: Mapping[str, Bounds] = {"": (1.0, 5.0)}
     ratios: Mapping[str, tuple[str, str]] = {"": ("mos", "n")}
 
     def __init__(self, *, predictor: str = "dnsmos") -> None:
-        self.instrument = predictor
+        self.instrument: str = predictor
         self.needs = (predictor,)
 
     def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from xtts_lab.metrics.base import POSITIVE, SHARE, BaseMetric, Bounds
 from xtts_lab.text.scoring import normalise
 from xtts_lab.types import Direction, Evidence, Utterance
 
@@ -27,7 +28,7 @@ def spoken_characters(utterance: Utterance) -> int:
     return len("".join(text.split()))
 
 
-class Prosody:
+class Prosody(BaseMetric):
     """Means over trials of what the `pitch` instrument measures, and the speaking rate.
 
     `f0_median_hz`, `f0_median_semitones` (re 100 Hz): the trials' median F0; `f0_sd`: SD of F0
@@ -38,7 +39,6 @@ class Prosody:
     Components: sums under the quantity's name, `<quantity>_n`; `characters`, `speech_s`.
     """
 
-    level = "trial"
     needs: tuple[str, ...] = ("pitch",)
     directions: Mapping[str, Direction] = dict.fromkeys([*STATISTICS, "rate"], "none")
     units: Mapping[str, str] = {
@@ -49,7 +49,10 @@ class Prosody:
         "energy_sd": "dB",
         "rate": "1/s",
     }
-    shares = frozenset({"voiced"})
+    bounds: Mapping[str, Bounds] = {
+        **dict.fromkeys(["f0_median_hz", "f0_sd", "energy_sd", "rate"], POSITIVE),
+        "voiced": SHARE,
+    }
     ratios: Mapping[str, tuple[str, str]] = {
         **{quantity: (quantity, f"{quantity}_n") for quantity in STATISTICS},
         "rate": ("characters", "speech_s"),

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.base import SHARE, BaseMetric, Bounds
 from xtts_lab.metrics.prosody import spoken_characters
 from xtts_lab.text.scoring import CHARACTER_LANGUAGES, normalise
 from xtts_lab.types import Direction, Evidence, Json, Utterance
@@ -74,13 +75,11 @@ def rate_is_impossible(utterance: Utterance, speech_s: float) -> bool | None:
     return not low * speech_s <= characters <= high * speech_s
 
 
-class Sanity:
+class Sanity(BaseMetric):
     """Rates of trials with a fault; see the module. `recognizer: null` leaves `looped` out.
 
     Components: `<fault>`, how many trials have it, and `<fault>_n`, of how many that could be said.
     """
-
-    level = "trial"
 
     def __init__(
         self,
@@ -100,7 +99,7 @@ class Sanity:
         faults = ["silent", "clipped", "rate_impossible", *(["looped"] if heard else []), "any"]
         self.directions: Mapping[str, Direction] = dict.fromkeys(faults, "lower")
         self.units: Mapping[str, str] = dict.fromkeys(faults, "ratio")
-        self.shares = frozenset(faults)
+        self.bounds: Mapping[str, Bounds] = dict.fromkeys(faults, SHARE)
         self.ratios: Mapping[str, tuple[str, str]] = {f: (f, f"{f}_n") for f in faults}
 
     def faults(self, trial: Evidence) -> dict[str, bool]:
@@ -112,7 +111,7 @@ class Sanity:
             "rate_impossible": rate_is_impossible(utterance, levels["speech_s"]),
         }
         heard = trial.outputs.get(self._recognizer) if self._recognizer else None
-        if heard is not None:
+        if heard is not None and heard.get("alphabet") != "ipa":  # sounds are not of its length
             text = utterance.spoken or utterance.text
             found["looped"] = is_looped(text, str(heard["text"]), utterance.language)
         known = {name: value for name, value in found.items() if value is not None}

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from xtts_lab.metrics.base import COSINE, BaseMetric, Bounds
 from xtts_lab.types import Direction, Evidence
 
 QUANTITIES: Mapping[str, str] = {
@@ -38,24 +39,24 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
     return product / lengths
 
 
-class Secs:
+class Secs(BaseMetric):
     """Speaker encoder cosine similarity, by any instrument whose output has an `embedding`.
 
     Components: for each quantity that an utterance has clips for, the trial's mean cosine under
     the quantity's name, and `<quantity>_n` = 1.
     """
 
-    level = "trial"
     directions: Mapping[str, Direction] = {
         "enrolment": "higher",
         "prompt": "higher",
         "impostor": "none",
     }
     units: Mapping[str, str] = dict.fromkeys(QUANTITIES, "cosine")
+    bounds: Mapping[str, Bounds] = dict.fromkeys(QUANTITIES, COSINE)
     ratios: Mapping[str, tuple[str, str]] = {q: (q, f"{q}_n") for q in QUANTITIES}
 
     def __init__(self, *, encoder: str = "resemblyzer") -> None:
-        self.instrument = encoder
+        self.instrument: str = encoder
         self.needs = (encoder, *(f"{encoder}:{role}" for role in QUANTITIES.values()))
 
     def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]:

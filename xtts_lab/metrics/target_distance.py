@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xtts_lab.metrics.base import COSINE, POSITIVE, BaseMetric, Bounds
 from xtts_lab.types import Direction, Evidence, Utterance
 
 if TYPE_CHECKING:
@@ -73,14 +74,13 @@ def compare(speech: Track, target: Track) -> dict[str, float]:
     return found
 
 
-class TargetDistance:
+class TargetDistance(BaseMetric):
     """Mean `mcd` (dB), `f0_rmse` (semitones) and `f0_correlation` against natural recordings.
 
     Applies to utterances with a target. Components: each quantity's sum under its name, and
     `<quantity>_n`.
     """
 
-    level = "trial"
     needs: tuple[str, ...] = ("contour", "contour:target")
     directions: Mapping[str, Direction] = {
         "mcd": "lower",
@@ -88,6 +88,11 @@ class TargetDistance:
         "f0_correlation": "higher",
     }
     units: Mapping[str, str] = {"mcd": "dB", "f0_rmse": "semitones", "f0_correlation": "r"}
+    bounds: Mapping[str, Bounds] = {
+        "mcd": POSITIVE,
+        "f0_rmse": POSITIVE,
+        "f0_correlation": COSINE,
+    }
     ratios: Mapping[str, tuple[str, str]] = {q: (q, f"{q}_n") for q in directions}
 
     def __init__(self) -> None:

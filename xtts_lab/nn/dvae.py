@@ -11,6 +11,7 @@ others, but audio padded with silence has other last codes than the same audio a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xtts_lab.nn.fsq import Fsq
 from xtts_lab.nn.mel import DVAE_MEL, ConditioningMel, MelConfig
 
 
@@ -26,7 +28,10 @@ class DvaeConfig:
     """Sizes of the DVAE; the defaults are XTTS-v2's (v1 has 8192 codes).
 
     `kernel` is odd, `residual_blocks` at least 1. Channels double with each of the encoder's
-    `layers`, from `width` on, and halve again in the decoder.
+    `layers`, from `width` on, and halve again in the decoder. With `levels` the codes are those of
+    finite scalar quantisation (`nn/fsq.py`): `codes` is then their product, `code_width` their
+    number; `grid` gives such a configuration. Such a DVAE also centres its mel (`centre`), which
+    makes it easier to train. Without, all is as published.
     """
 
     bands: int = 80
@@ -36,6 +41,21 @@ class DvaeConfig:
     layers: int = 2
     residual_blocks: int = 3
     kernel: int = 3
+    levels: tuple[int, ...] = ()
+
+    @classmethod
+    def grid(
+        cls, levels: tuple[int, ...], *, width: int, layers: int, residual_blocks: int
+    ) -> DvaeConfig:
+        """Return the sizes of a DVAE with finite scalar quantisation."""
+        return cls(
+            codes=math.prod(levels),
+            code_width=len(levels),
+            width=width,
+            layers=layers,
+            residual_blocks=residual_blocks,
+            levels=levels,
+        )
 
     @property
     def stride(self) -> int:
@@ -77,6 +97,8 @@ class ResidualBlock(nn.Module):
 class DvaeEncoder(nn.Module):
     """Normalised log mel [B, M, F] -> one vector a code, before quantisation, [B, D, N]."""
 
+    centre: Tensor | None
+
     def __init__(self, config: DvaeConfig) -> None:
         super().__init__()
         widths = [config.bands, *(config.width << i for i in range(config.layers))]
@@ -88,9 +110,10 @@ class DvaeEncoder(nn.Module):
             ResidualBlock(config.inner_width) for _ in range(config.residual_blocks)
         )
         self.output = nn.Conv1d(config.inner_width, config.code_width, 1)
+        self.register_buffer("centre", _centre(config))
 
     def forward(self, mel: Tensor) -> Tensor:
-        x = mel
+        x = mel if self.centre is None else mel - self.centre
         for downsample in self.downsample:
             x = functional.relu(downsample(x))
         for block in self.blocks:
@@ -99,8 +122,15 @@ class DvaeEncoder(nn.Module):
         return vectors
 
 
+def _centre(config: DvaeConfig) -> Tensor | None:
+    """The mean of the normalised log mel [M, 1], zero until it is measured; None as published."""
+    return torch.zeros(config.bands, 1) if config.levels else None
+
+
 class DvaeDecoder(nn.Module):
     """Codebook vectors [B, D, N] -> normalised log mel [B, M, stride * N]."""
+
+    centre: Tensor | None
 
     def __init__(self, config: DvaeConfig) -> None:
         super().__init__()
@@ -114,6 +144,7 @@ class DvaeDecoder(nn.Module):
             for inputs, outputs in pairwise(widths)
         )
         self.output = nn.Conv1d(config.width, config.bands, 1)
+        self.register_buffer("centre", _centre(config))
 
     def forward(self, vectors: Tensor) -> Tensor:
         x: Tensor = self.input(vectors)
@@ -122,7 +153,7 @@ class DvaeDecoder(nn.Module):
         for upsample in self.upsample:
             x = functional.relu(upsample(x.repeat_interleave(2, dim=-1)))
         mel: Tensor = self.output(x)
-        return mel
+        return mel if self.centre is None else mel + self.centre
 
 
 class Quantiser(nn.Module):
@@ -155,11 +186,19 @@ class Quantiser(nn.Module):
         return functional.embedding(codes, self.codebook).transpose(1, 2)
 
 
+def _quantiser(config: DvaeConfig) -> Quantiser | Fsq:
+    if not config.levels:
+        return Quantiser(config.codes, config.code_width)
+    if (config.codes, config.code_width) != (math.prod(config.levels), len(config.levels)):
+        raise ValueError(f"{config.codes} codes of {config.code_width} are no grid {config.levels}")
+    return Fsq(config.levels)
+
+
 class Dvae(nn.Module):
-    """Audio [B, T] at 22 050 Hz <-> codes [B, N], of which one stands for 1024 samples."""
+    """Audio [B, T] at 22 050 Hz <-> codes [B, N]; a published code stands for 1024 samples."""
 
     def __init__(self, config: DvaeConfig, mel: MelConfig = DVAE_MEL) -> None:
-        """Raises `ValueError` for an even kernel, or no layers or residual blocks."""
+        """Raises `ValueError` for an even kernel, no layers or residual blocks, or a wrong grid."""
         super().__init__()
         if config.kernel % 2 == 0 or config.layers < 1 or config.residual_blocks < 1:
             raise ValueError("a DVAE has an odd kernel, and at least one layer and residual block")
@@ -168,7 +207,7 @@ class Dvae(nn.Module):
         self.config = config
         self.mel = ConditioningMel(mel)
         self.encoder = DvaeEncoder(config)
-        self.quantiser = Quantiser(config.codes, config.code_width)
+        self.quantiser = _quantiser(config)
         self.decoder = DvaeDecoder(config)
 
     @property
@@ -192,8 +231,13 @@ class Dvae(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, N] -> normalised log mel [B, M, stride * N]."""
-        mel: Tensor = self.decoder(self.quantiser.vectors(codes))
+        vectors = self.quantiser.vectors(codes)
+        mel: Tensor = self.decoder(vectors.to(self.decoder.input.weight.dtype))
         return mel
+
+    def log_mel(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] -> natural-log power mel [B, M, stride * N]: what vocoders read."""
+        return self.decode(codes) * self.mel.mel_stats.unsqueeze(-1)
 
     def decode_window(self, codes: Tensor, start: int, stop: int) -> Tensor:
         """The frames of codes `start` to `stop` of [B, N] -> [B, M, stride * (stop - start)].

@@ -10,6 +10,7 @@ to the first layer's output, as in `nn/hifigan.py`.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +23,7 @@ EPSILON = 1e-6  # of the norms
 
 @dataclass(frozen=True)
 class VocosConfig:
-    """Sizes of the generator; `n_fft` and `hop_length` in samples.
+    """Sizes of the generator; `n_fft` and `hop_length` in samples; `embedding` 0: no speakers.
 
     Raises `ValueError` for an even kernel and for windows that overlap by less than a half or by an
     odd number of samples: the one would shift time, the others cannot be inverted in place.
@@ -115,8 +116,9 @@ class SameIstft(nn.Module):
 class VocosGenerator(nn.Module):
     """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T].
 
-    Nothing bounds the waveform: a trained generator stays near [-1, 1], and who needs the bound
-    clamps. Rows do not depend on each other; samples depend on `context_frames` either side.
+    With an `embedding` of 0 the vectors are not looked at. Nothing bounds the waveform: a trained
+    generator stays near [-1, 1], and who needs the bound clamps. Rows do not depend on each other;
+    samples depend on `context_frames` either side.
     """
 
     def __init__(self, config: VocosConfig) -> None:
@@ -124,7 +126,7 @@ class VocosGenerator(nn.Module):
         self.config = config
         width, kernel = config.width, config.kernel
         self.input = nn.Conv1d(config.input_width, width, kernel, padding=kernel // 2)
-        self.speaker = nn.Conv1d(config.embedding, width, 1)
+        self.speaker = nn.Conv1d(config.embedding, width, 1) if config.embedding else None
         self.input_norm = nn.LayerNorm(width, EPSILON)
         self.blocks = nn.ModuleList(ConvNextBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width, EPSILON)
@@ -142,7 +144,9 @@ class VocosGenerator(nn.Module):
         return self.config.context_frames
 
     def forward(self, frames: Tensor, embedding: Tensor) -> Tensor:
-        x = self.input(frames) + self.speaker(embedding.unsqueeze(-1))
+        x = self.input(frames)
+        if self.speaker is not None:
+            x = x + self.speaker(embedding.unsqueeze(-1))
         x = self.input_norm(x.transpose(1, 2)).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
@@ -150,8 +154,13 @@ class VocosGenerator(nn.Module):
         return waveform
 
     def spectra(self, x: Tensor) -> Tensor:
-        """Vectors [B, F, W] -> complex spectra [B, K, F], in float32 at least."""
-        predicted = self.head(x).transpose(1, 2)
+        """Vectors [B, F, W] -> complex spectra [B, K, F], in float32 at least.
+
+        No autocast reaches them: in bf16 a phase of some turns is known to a tenth of a radian.
+        """
+        device = x.device.type
+        with nullcontext() if x.is_meta else torch.autocast(device, enabled=False):
+            predicted = self.head(x.to(self.head.weight.dtype)).transpose(1, 2)
         precise = predicted.to(torch.promote_types(predicted.dtype, torch.float32))
         log_magnitude, phase = precise.chunk(2, dim=1)
         magnitude = log_magnitude.exp().clamp(max=MAX_MAGNITUDE)

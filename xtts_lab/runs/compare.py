@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.registry import unknown
 from xtts_lab.runs.metric_use import MetricUse, metric_info
 from xtts_lab.runs.reading import RunTables
 from xtts_lab.statistics.bootstrap import holm
-from xtts_lab.statistics.summaries import ALL, MetricInfo, compare, untrained
+from xtts_lab.statistics.summaries import ALL, compare, untrained
 
 COLUMNS = [
     "arm_a", "arm_b", "condition", "language", "metric", "unit", "direction", "difference",

@@ -1,16 +1,18 @@
-"""An append-only log of finished work: what survives a kill.
+"""An append-only log of finished work: what survives a kill, and damage.
 
-One JSON line per record. A line is written whole or, if the process dies in it, torn; a torn last
-line is cut off at the next opening, and its work is done again.
+One sealed JSON line per record (see `records`). A line is written whole or, if the process dies in
+it, torn. A line that is not what was written is left out at the next opening, and its work is done
+again; the records behind it stand.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from xtts_lab import files
+from xtts_lab.records import seal, unseal
 
 
 class Journal:
@@ -20,13 +22,16 @@ class Journal:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._records: dict[str, dict[str, Any]] = {}
-        sound = 0
-        if path.exists():
-            for record, end in _sound_lines(path):
+        lines = _lines(path)
+        sound = []
+        for line in lines or []:
+            record = unseal(line) if line.endswith(b"\n") else None
+            if record is not None and isinstance(record.get("id"), str):
                 self._records[record["id"]] = record
-                sound = end
+                sound.append(line)
+        if sound != lines:
+            files.write_bytes(path, b"".join(sound))
         self._file = path.open("ab")
-        self._file.truncate(sound)
 
     def __enter__(self) -> Journal:
         return self
@@ -44,25 +49,22 @@ class Journal:
         return self._records.get(record_id)
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add a record, which must have an `id`; it outlives the process from here on."""
-        line = json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n"
+        """Add a record, which must have an `id`; it outlives the process from here on.
+
+        Raises `ValueError` for what is not JSON, of which nothing is written.
+        """
+        line = seal(record) + "\n"
         self._file.write(line.encode())
         self._file.flush()
         self._records[record["id"]] = record
 
 
-def _sound_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield each record with the offset behind it, up to the first line that is not whole."""
-    end = 0
-    with path.open("rb") as file:
-        for line in file:
-            end += len(line)
-            if not line.endswith(b"\n"):
-                return
-            try:
-                record = json.loads(line)
-            except ValueError:
-                return
-            if not isinstance(record, dict) or "id" not in record:
-                return
-            yield record, end
+def _lines(path: Path) -> list[bytes] | None:
+    """Return the lines of a log; None where there is no file of ours that can be read."""
+    if path.is_symlink():
+        return None
+    try:
+        with path.open("rb") as file:
+            return list(file)
+    except OSError:
+        return None

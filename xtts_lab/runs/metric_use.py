@@ -10,9 +10,9 @@ from typing import Any
 
 from xtts_lab import config
 from xtts_lab.errors import UsageError
-from xtts_lab.statistics.pooled import Pool
-from xtts_lab.statistics.summaries import MetricInfo
-from xtts_lab.types import Metric, Streaming, Utterance
+from xtts_lab.metrics.base import ANYTHING, BaseMetric
+from xtts_lab.metrics.info import MetricInfo, Pool
+from xtts_lab.types import Utterance
 from xtts_lab.yaml_file import Where
 
 
@@ -21,45 +21,37 @@ class MetricUse:
     """A constructed metric; its ids read `prefix.quantity`, or `prefix` for the quantity ""."""
 
     prefix: str
-    metric: Metric
+    metric: BaseMetric
     spec: Mapping[str, Any]
 
     def applies(self, utterance: Utterance) -> bool:
         """Return whether evidence need be gathered for an utterance."""
-        test = getattr(self.metric, "applies", None)
-        return bool(test(utterance)) if callable(test) else True
-
-    @property
-    def skips_deterministic(self) -> bool:
-        """Whether the metric does not apply to arms whose repeats are all alike."""
-        return bool(getattr(self.metric, "skips_deterministic", False))
-
-    @property
-    def pooled(self) -> frozenset[str]:
-        """The quantities that are no ratio of sums: their components are kept and pooled."""
-        return frozenset(getattr(self.metric, "pooled", ()))
+        return bool(self.metric.applies(utterance))
 
     def pool(self, quantity: str) -> Pool | None:
         """Return how totals of named components become values; None for ratios of sums."""
-        if quantity not in self.pooled:
+        if quantity not in self.metric.pooled:
             return None
-        metric: Any = self.metric
-        return Pool(partial(metric.pool, quantity), partial(metric.merge, quantity))
+        return Pool(partial(self.metric.pool, quantity), partial(self.metric.merge, quantity))
 
-    def least(self, quantity: str) -> int:
-        """Return how many scored trials of a language it takes for a value."""
-        known: Mapping[str, int] = getattr(self.metric, "least", {})
-        return known.get(quantity, 0)
+    def kept(self, quantity: str, components: Mapping[str, float]) -> dict[str, Any]:
+        """Return what a score's `detail` keeps of a unit's components: for pooling, or nothing."""
+        pool = self.pool(quantity)
+        if pool is None:
+            return {}
+        counting = {n: part for n, part in components.items() if pool.merge(n) is not None}
+        return {"components": counting}
 
-    def is_share(self, quantity: str) -> bool:
-        """Return whether a quantity lies between 0 and 1."""
-        return quantity in getattr(self.metric, "shares", frozenset())
-
-    @property
-    def streaming(self) -> Streaming | None:
-        """How trials are to be streamed for the metric; None where they are not."""
-        asked: Streaming | None = getattr(self.metric, "streaming", None)
-        return asked
+    def info(self, quantity: str) -> MetricInfo:
+        """Return what the statistics must know of a quantity."""
+        return MetricInfo(
+            unit=self.metric.units.get(quantity, ""),
+            direction=self.metric.directions[quantity],
+            grouped=self.metric.level == "repeats",
+            pool=self.pool(quantity),
+            least=self.metric.least.get(quantity, 0),
+            bounds=self.metric.bounds.get(quantity, ANYTHING),
+        )
 
     @property
     def ids(self) -> dict[str, str]:
@@ -79,7 +71,7 @@ def metric_uses(specs: Sequence[Mapping[str, Any]], where: Where) -> tuple[Metri
     for i, spec in enumerate(specs):
         metric = config.build("metrics", spec, where / "metrics" / i)
         family = str(spec["name"])
-        instrument = getattr(metric, "instrument", None)
+        instrument = metric.instrument
         if instrument is None and families[family] > 1 and metric.needs:
             instrument = metric.needs[0].partition(":")[0]
         prefix = f"{family}.{instrument}" if instrument else family
@@ -94,21 +86,12 @@ def _refuse_clash(use: MetricUse, others: Sequence[MetricUse], place: Where) -> 
         shared = sorted(set(use.ids.values()) & set(other.ids.values()))
         if shared:
             raise UsageError(f"{place}: '{shared[0]}' would have two meanings; keep one metric")
-        if use.streaming and other.streaming and use.streaming != other.streaming:
+        if use.metric.streaming and other.metric.streaming not in (None, use.metric.streaming):
             raise UsageError(f"{place}: wants trials streamed otherwise than '{other.prefix}' does")
 
 
 def metric_info(uses: Sequence[MetricUse]) -> dict[str, MetricInfo]:
     """Return unit and direction of every metric id of an experiment."""
     return {
-        metric_id: MetricInfo(
-            unit=getattr(use.metric, "units", {}).get(quantity, ""),
-            direction=use.metric.directions[quantity],
-            grouped=use.metric.level == "repeats",
-            pool=use.pool(quantity),
-            least=use.least(quantity),
-            share=use.is_share(quantity),
-        )
-        for use in uses
-        for quantity, metric_id in use.ids.items()
+        metric_id: use.info(quantity) for use in uses for quantity, metric_id in use.ids.items()
     }

@@ -1,15 +1,22 @@
-"""The run folder, and the cache that runs share."""
+"""The run folder: its lock, its state, and whether what stands there is what was written."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from xtts_lab import files
+from xtts_lab import files, records
 from xtts_lab.errors import UsageError
+
+REPORT = ("report.html", "report.md", "tables.tex")
+WRITTEN = (
+    "experiment.yaml", "environment.json", "trials.parquet", "arms.csv", "evidence.parquet",
+    "scores.parquet", "timings.parquet", "latency.parquet", "failures.csv", "summary.csv",
+    "comparisons.csv", "claims.csv", *REPORT,
+)  # fmt: skip
+"""What a run writes beside its audio; `latency.parquet` only where trials were streamed."""
 
 
 class RunFolder:
@@ -30,13 +37,18 @@ class RunFolder:
         import filelock
 
         self._create()
-        lock = filelock.FileLock(self.state / "lock")
+        place = self.state / "lock"
+        if place.is_symlink() or place.is_dir():
+            raise UsageError(f"{place}: is no file, so the run cannot be locked; remove it")
+        lock = filelock.FileLock(place)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise UsageError(
                 f"{self.path}: another process is running here; wait for it, or choose --out"
             ) from error
+        except OSError as error:
+            raise self._not_writable(error) from error
         try:
             files.remove_partials(self.path)
             yield
@@ -44,16 +56,27 @@ class RunFolder:
             lock.release()
 
     def _create(self) -> None:
-        if self.path.is_dir() and not self.state.is_dir() and any(self.path.iterdir()):
-            raise UsageError(
-                f"{self.path}: holds files but no run; choose an empty or new folder with --out"
-            )
         try:
+            if self.path.is_dir() and not self.state.is_dir() and any(self.path.iterdir()):
+                raise UsageError(
+                    f"{self.path}: holds files but no run; choose an empty or new folder with --out"
+                )
             self.state.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
                 f"{self.path}: cannot be created ({error.strerror}); choose a writable --out"
             ) from error
+        if not self.is_writable():
+            raise self._not_writable(PermissionError(0, "no right to write, or a read-only disk"))
+
+    def _not_writable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"{self.path}: cannot be written ({error.strerror}); make it so, or choose --out"
+        )
+
+    def is_writable(self) -> bool:
+        """Return whether this process may write in the folder."""
+        return all(os.access(place, os.W_OK | os.X_OK) for place in (self.path, self.state))
 
     def forget_timings(self) -> None:
         """Drop what was timed here, with the record of the audio whose making was timed.
@@ -62,53 +85,33 @@ class RunFolder:
         """
         self.remeasuring.touch()
         for path in (self.finished, self.latency_log, self.trials_log):
-            path.unlink(missing_ok=True)
+            files.remove(path)
 
-    def is_finished(self, work: str) -> bool:
-        """Return whether the folder holds the complete results of exactly this work."""
-        try:
-            return bool(json.loads(self.finished.read_text())["work"] == work)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+    def finish(self, work: str, audio: Mapping[str, str]) -> None:
+        """Note that the results of `work` are complete, with the hashes of all that is there.
 
+        `audio`: path below the folder -> SHA-256.
+        """
+        records.write(self.finished, {"work": work, "files": {**audio, **self._hashes()}})
 
-class Cache:
-    """Audio and evidence by content key, shared by runs. `None` as folder: nothing is shared."""
+    def note_report(self) -> None:
+        """Note that the report was made again, where the folder is finished."""
+        known = records.read(self.finished)
+        if known is not None:
+            noted = {**known["files"], **self._hashes(REPORT)}
+            records.write(self.finished, {**known, "files": noted})
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def _hashes(self, names: Iterable[str] = WRITTEN) -> dict[str, str]:
+        there = [name for name in names if (self.path / name).is_file()]
+        return {name: files.sha256(self.path / name) for name in there}
 
-    def _path(self, kind: str, key: str, suffix: str) -> Path | None:
-        return self._folder / kind / key[:2] / f"{key}{suffix}" if self._folder else None
+    def damaged(self, work: str) -> list[str] | None:
+        """Return what is not as the finished run of exactly this work left it.
 
-    def get_audio(self, key: str, destination: Path) -> dict[str, Any] | None:
-        """Copy cached audio to `destination` and return its record, or None."""
-        audio, record = self._path("audio", key, ".wav"), self.get("audio", key)
-        if audio is None or record is None or not audio.is_file():
+        None where the folder is no such run, or where what it was is not known.
+        """
+        known = records.read(self.finished)
+        if known is None or known["work"] != work:
             return None
-        files.copy(audio, destination)
-        return record
-
-    def put_audio(self, key: str, source: Path, record: dict[str, Any]) -> None:
-        """Keep audio with its record; the record comes last and so vouches for the audio."""
-        audio = self._path("audio", key, ".wav")
-        if audio is not None:
-            files.copy(source, audio)
-            self.put("audio", key, record)
-
-    def get(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Return a cached record, or None; a damaged one counts as absent."""
-        path = self._path(kind, key, ".json")
-        if path is None:
-            return None
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return record if isinstance(record, dict) else None
-
-    def put(self, kind: str, key: str, record: dict[str, Any]) -> None:
-        """Keep a record."""
-        path = self._path(kind, key, ".json")
-        if path is not None:
-            files.write_text(path, json.dumps(record, separators=(",", ":")))
+        noted = known["files"].items()
+        return [name for name, sha in noted if not files.holds(self.path / name, sha)]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xtts_lab.metrics.info import Pool
 from xtts_lab.statistics.bootstrap import Cells, Floats, Statistic, estimate, generator
 from xtts_lab.statistics.cells import cells_of, rate, sums_of
 from xtts_lab.statistics.intervals import Interval, interval
-from xtts_lab.statistics.pooled import Pool, Totals, difference, totals_of
+from xtts_lab.statistics.pooled import Totals, difference, totals_of
 
 
 @dataclass(frozen=True)

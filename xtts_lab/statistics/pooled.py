@@ -8,13 +8,14 @@ the metric itself turns totals into values. C cells, K components.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from xtts_lab.metrics.info import Pool
 from xtts_lab.statistics.bootstrap import Floats, Statistic
 
 
@@ -24,18 +25,6 @@ class Totals:
 
     sums: list[Floats]
     statistic: Statistic
-
-
-@dataclass(frozen=True)
-class Pool:
-    """How a metric makes values of totals.
-
-    `values` maps the names of K components and totals [..., K] to values [...]; `merge` maps a name
-    to the one that stands for it while resampling, None where it does not count.
-    """
-
-    values: Callable[[Sequence[str], Floats], Floats]
-    merge: Callable[[str], str | None]
 
 
 def with_components(

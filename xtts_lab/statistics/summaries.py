@@ -9,19 +9,17 @@ metric changes no other interval.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import UNKNOWN, MetricInfo, Pool
 from xtts_lab.registry import unknown
 from xtts_lab.statistics.bootstrap import generator, holm, sign_flip
 from xtts_lab.statistics.cells import CELL, GROUP, cell_table, placed, tally, with_enough
 from xtts_lab.statistics.estimates import Effect, Options, gap, level
-from xtts_lab.statistics.pooled import Pool
-from xtts_lab.types import Direction
 
 ALL = "all"
 ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
@@ -34,27 +32,6 @@ COMPARISON_COLUMNS = [
     "baseline", "arm", "condition", "language", "metric", "unit", "direction", "difference",
     "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "speakers", "sentences",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class MetricInfo:
-    """What a reader must know of a metric id: its unit, and which way is better.
-
-    `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
-    sums, and this turns the totals of its components into values. `least`: the scored trials of a
-    language below which it has no value. `share`: it lies between 0 and 1.
-    """
-
-    unit: str
-    direction: Direction
-    grouped: bool = False
-    pool: Pool | None = None
-    least: int = 0
-    share: bool = False
-
-
-UNKNOWN = MetricInfo("", "none")
-"""Of a metric id that no experiment describes."""
 
 
 def summarise(
@@ -98,10 +75,9 @@ def summarise(
 
 
 def bounded(ends: tuple[float, float], known: MetricInfo) -> tuple[float, float]:
-    """Return the ends of an interval of a level: no rate is below 0, no share above 1."""
+    """Return the ends of an interval of a level, no further than the quantity can go."""
     low, high = ends
-    low = max(low, 0.0) if known.unit == "ratio" else low
-    return low, min(high, 1.0) if known.share else high
+    return max(low, known.bounds[0]), min(high, known.bounds[1])
 
 
 def compare(

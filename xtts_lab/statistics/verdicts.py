@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from xtts_lab.metrics.info import MetricInfo, Pool
 from xtts_lab.statistics.cells import (
     CELL,
     CROSS_LINGUAL,
@@ -19,12 +20,10 @@ from xtts_lab.statistics.cells import (
 from xtts_lab.statistics.claim import ALL, Claim
 from xtts_lab.statistics.estimates import Effect, Options, gap, level
 from xtts_lab.statistics.intervals import Interval
-from xtts_lab.statistics.pooled import Pool
 from xtts_lab.statistics.power import Size, need
 from xtts_lab.statistics.summaries import (
     ENOUGH_SENTENCES,
     ENOUGH_SPEAKERS,
-    MetricInfo,
     bounded,
     untrained,
 )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from xtts_lab import registry
 from xtts_lab.errors import UsageError
+from xtts_lab.systems.base import BaseSystem
 from xtts_lab.types import LANGUAGES, Audio, Failure, Json, Request, Synthesis, Timings
 
 PLACEHOLDERS = ("text", "text_file", "language", "reference", "references", "seed", "out")
@@ -19,7 +20,7 @@ MAX_DURATION_S = 600.0
 _BRACED = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
-class CommandSystem:
+class CommandSystem(BaseSystem):
     """Runs a program once an utterance, without a shell, and reads the audio that it wrote.
 
     `template` is the program and its arguments, in which `{text}`, `{text_file}` (the text as a

@@ -11,14 +11,15 @@ from typing import Any
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.systems.base import BaseSystem
 from xtts_lab.torchaudio_cpu import import_torchaudio
-from xtts_lab.types import LANGUAGES, Audio, Failure, Json, Request, Synthesis, Timings
+from xtts_lab.types import Audio, Failure, Json, Request, Synthesis, Timings
 
 CONDITIONING_RATE = 22_050
 """Hz: what the reference loads references at."""
 
 
-class CoquiSystem:
+class CoquiSystem(BaseSystem):
     """coqui-tts' own XTTS with a published checkpoint folder, as its `synthesize` would speak.
 
     It takes one request at a time and seeds nothing; here the global generators are seeded with
@@ -27,8 +28,9 @@ class CoquiSystem:
     sentence, for weights that never stop.
     """
 
-    languages = frozenset(LANGUAGES)
     sample_rate = 24_000
+
+    free_settings = frozenset({"checkpoint"})
 
     def __init__(
         self, *, checkpoint: Path, device: str = "auto", max_codes: int | None = None
@@ -42,6 +44,7 @@ class CoquiSystem:
         from xtts_lab.checkpoint.inspecting import inspect
 
         self._source = inspect(checkpoint)
+        self.languages = self._source.languages
         self._device = device
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None

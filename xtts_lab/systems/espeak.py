@@ -10,8 +10,8 @@ from xtts_lab.errors import UsageError
 from xtts_lab.espeak.client import EspeakError
 from xtts_lab.espeak.engine import RATE_WPM, SAMPLE_RATE, Engine, identity
 from xtts_lab.espeak.variants import Variant
+from xtts_lab.systems.base import BaseSystem
 from xtts_lab.types import (
-    LANGUAGES,
     Audio,
     Failure,
     Json,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MIN_WPM, MAX_WPM = 80, 450
 
 
-class EspeakSystem:
+class EspeakSystem(BaseSystem):
     """espeak-ng, which cannot clone: two bounds of speaker similarity, and a fast baseline.
 
     `speaker="reference"`: where the first reference was made by `SyntheticSpeakers`, that very
@@ -38,7 +38,6 @@ class EspeakSystem:
     Timings of generation start when the voice is ready.
     """
 
-    languages = frozenset(LANGUAGES)
     sample_rate = SAMPLE_RATE
 
     def __init__(

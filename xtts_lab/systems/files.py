@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from xtts_lab.errors import UsageError
-from xtts_lab.types import LANGUAGES, Failure, Json, Request, Synthesis, Timings
+from xtts_lab.systems.base import BaseSystem
+from xtts_lab.types import Failure, Json, Request, Synthesis, Timings
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
-class FilesSystem:
+class FilesSystem(BaseSystem):
     """Returns the file of each utterance, mono and at its own rate, otherwise untouched.
 
     With `folder` that is `folder/<utterance id>.wav` (or .flac, .ogg, .opus, .mp3); without it the
@@ -21,8 +22,9 @@ class FilesSystem:
     ten minutes, and one file must not fill the memory. `sample_rate` is nominal: files keep theirs.
     """
 
-    languages = frozenset(LANGUAGES)
     sample_rate = 24_000
+
+    free_settings = frozenset({"folder"})
 
     def __init__(self, *, folder: Path | None = None, max_duration_s: float = 600.0) -> None:
         if folder is not None and not folder.is_dir():

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xtts_lab.errors import UsageError
-from xtts_lab.types import LANGUAGES, Audio, Failure, Json, Request, Synthesis, Timings
+from xtts_lab.systems.base import BaseSystem
+from xtts_lab.types import Audio, Failure, Json, Request, Synthesis, Timings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,14 +17,12 @@ if TYPE_CHECKING:
 AMPLITUDE = 1e-3
 
 
-class NullSystem:
+class NullSystem(BaseSystem):
     """Faint noise, determined by text, language and seed.
 
     `fail_every`: a request whose seed it divides fails; `crash_every`: it raises instead, as a
     broken system would. 0 means never.
     """
-
-    languages = frozenset(LANGUAGES)
 
     def __init__(
         self,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from xtts_lab.types import LANGUAGES, Failure, Json, Request, Synthesis, Timings
+from xtts_lab.systems.base import BaseSystem
+from xtts_lab.types import Failure, Json, Request, Synthesis, Timings
 
 SAMPLE_RATE = 24_000
 
 
-class RecordingsSystem:
+class RecordingsSystem(BaseSystem):
     """Returns the recording of a request's text, at 24 kHz mono, otherwise untouched.
 
     24 kHz is the rate at which XTTS speaks; lower rates are interpolated, which adds nothing.
     """
 
-    languages = frozenset(LANGUAGES)
     sample_rate = SAMPLE_RATE
 
     @property

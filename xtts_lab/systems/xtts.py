@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab.audio import AudioError
 from xtts_lab.errors import UsageError
+from xtts_lab.systems.base import BaseSystem
 from xtts_lab.types import (
-    LANGUAGES,
     Audio,
     Failure,
     Json,
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from xtts_lab.api import XTTS
     from xtts_lab.inference.sampling import SamplingOptions
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
 
 
-class XttsSystem:
+class XttsSystem(BaseSystem):
     """Our XTTS with a checkpoint: a folder, a hub id with its commit, or a built-in name.
 
     `conditioner` and `vocoder` (`name`, its settings, `weights`) replace the checkpoint's own, and
@@ -39,7 +39,8 @@ class XttsSystem:
     of references and penalty. fp32.
     """
 
-    languages = frozenset(LANGUAGES)
+    free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
+    batch_settings = frozenset({"batch_size"})
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class XttsSystem:
             raise UsageError(f"max_codes: must be at least 1, not {max_codes}")
         written = {"conditioner": conditioner, "vocoder": vocoder, "sampling": sampling}
         self._parts = XttsParts.resolve(checkpoint, written, Where(Document("xtts")))
+        self.languages = self._parts.source.languages
         if voice is not None and not self._parts.conditioner.own:
             raise UsageError("voice: studio voices were made by the checkpoint's own conditioner")
         self._device = device
@@ -106,13 +108,16 @@ class XttsSystem:
         return self._parts.untrained
 
     @property
-    def facts(self) -> Mapping[str, Json]:
+    def facts(self) -> Mapping[str, Mapping[str, Json]]:
         """What each part costs: parameters, operations, prefix length."""
         return self._parts.facts
 
     @property
     def identity(self) -> Mapping[str, Json]:
-        return {"version": ENGINE_VERSION, **self._parts.hashes()}
+        voices: dict[str, Json] = {}
+        if self._voice_name is not None:
+            voices["voices_sha256"] = self._parts.source.voices_sha256()
+        return {"version": ENGINE_VERSION, **self._parts.hashes(), **voices}
 
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
         for start in range(0, len(requests), self._batch_size):
@@ -120,7 +125,7 @@ class XttsSystem:
             yield from self._speak(batch)
 
     def _speak(self, batch: Sequence[Request]) -> list[Synthesis | Failure]:
-        """Speak a batch; where it fails as a whole, each request by itself, to fail alone."""
+        """Speak a batch; where it fails, its halves, so that a request fails at most itself."""
         model = self._loaded()
         try:
             return [
@@ -131,10 +136,12 @@ class XttsSystem:
                     voice=self._voice_name,
                 )
             ]
-        except (UsageError, AudioError) as error:
+        except Exception as error:  # out of memory, say: whatever it is, it is one request's
             if len(batch) == 1:
-                return [Failure(str(error))]
-            return [result for request in batch for result in self._speak([request])]
+                return [Failure(_in_a_line(error))]
+        _free_memory()
+        middle = len(batch) // 2
+        return [*self._speak(batch[:middle]), *self._speak(batch[middle:])]
 
     def prepare(self, references: Sequence[Reference]) -> Voice:
         """Clone the references, or return the studio voice."""
@@ -169,3 +176,18 @@ class XttsSystem:
                 vocoder=self._parts.vocoder.spec,
             )
         return self._model
+
+
+def _in_a_line(error: Exception) -> str:
+    if isinstance(error, UsageError | AudioError):
+        return str(error)
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _free_memory() -> None:
+    """Give back what the failed batch had reserved on a GPU, so that half of it fits."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

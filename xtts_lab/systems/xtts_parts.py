@@ -119,14 +119,14 @@ class XttsParts:
     def hashes(self) -> dict[str, Json]:
         """The SHA-256 of every file that determines speech."""
         found: dict[str, Json] = {**self.source.hashes()}
-        if self._hears.intake.reads == "codes" or self._sounds.reads == "mel":
-            found["dvae_sha256"] = self.source.dvae_sha256()
+        if self._hears.intake.reads == "codes" or self._sounds.reads != "states":
+            found |= self.source.dvae_hashes()
         for slot, choice in (("conditioner", self.conditioner), ("vocoder", self.vocoder)):
             found |= {f"{slot}_{key}": value for key, value in choice.identity.items()}
         return found
 
     @cached_property
-    def facts(self) -> Mapping[str, Json]:
+    def facts(self) -> Mapping[str, Mapping[str, Json]]:
         """Parameters, operations and lengths by part; counted on a model without weights."""
         config = swapped(self.source.config, (self.conditioner, self.vocoder))
         if self.source.dvae is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
@@ -19,6 +19,13 @@ MAX_TOKENS = 401
 """XTTS-v2 holds 402 text tokens; the reference refuses a text that fills them all."""
 
 START, STOP, SPACE, UNKNOWN = "[START]", "[STOP]", "[SPACE]", "[UNK]"
+
+
+class Piece(NamedTuple):
+    """A part of a text that fits the model, and its token ids, the language's tag first."""
+
+    text: str
+    ids: list[int]
 
 
 class XttsTokenizer:
@@ -84,12 +91,23 @@ class XttsTokenizer:
         return ids
 
     def split(self, text: str, language: str) -> list[str]:
-        """Return pieces of `text` that each fit the model, by characters and by tokens.
+        """Return pieces of `text` that each fit the model: see `pieces`."""
+        return [piece.text for piece in self.pieces(text, language)]
 
-        Digits take few characters and many tokens, so a piece may have to be cut again.
+    def pieces(self, text: str, language: str, taken: int = 0) -> list[Piece]:
+        """Return `text` in pieces that each fit the model, by characters and by tokens.
+
+        `taken` tokens of the model's are something else's (a prompt's). Digits take few characters
+        and many tokens, so a piece may have to be cut again; what is returned went through the text
+        front end once. Raises `UsageError` where not a single character fits.
         """
         self._tag(language)
-        return self._split(text, language, char_limit(language))
+        limit = self.max_tokens - taken
+        return self._pieces(text, language, char_limit(language), limit)
+
+    def check_language(self, language: str) -> None:
+        """Raise `UsageError` for a language that the vocabulary, or the front end, lacks."""
+        self._tag(language)
 
     def decode(self, ids: list[int]) -> str:
         """Return the text that the ids spell, with the language's tag, without stop and unknown."""
@@ -101,13 +119,16 @@ class XttsTokenizer:
         assert found is not None, "checked at construction"
         return int(found)
 
-    def _split(self, text: str, language: str, limit: int) -> list[str]:
-        pieces: list[str] = []
-        for piece in split_text(text, language, limit):
-            if len(piece) > 1 and len(self._ids(piece, language)) > self.max_tokens:
-                pieces += self._split(piece, language, (len(piece) + 1) // 2)
+    def _pieces(self, text: str, language: str, characters: int, tokens: int) -> list[Piece]:
+        pieces: list[Piece] = []
+        for part in split_text(text, language, characters):
+            ids = self._ids(part, language)
+            if len(ids) <= tokens:
+                pieces.append(Piece(part, ids))
+            elif len(part) > 1:
+                pieces += self._pieces(part, language, (len(part) + 1) // 2, tokens)
             else:
-                pieces.append(piece)
+                raise UsageError(f"text: '{part}' is {len(ids)} tokens, of which {tokens} fit")
         return pieces
 
     def _ids(self, text: str, language: str) -> list[int]:
@@ -117,6 +138,11 @@ class XttsTokenizer:
         return ids
 
     def _tag(self, language: str) -> str:
+        if language not in LANGUAGES and self._bpe.token_to_id(f"[{language}]") is not None:
+            raise UsageError(
+                f"language '{language}': this vocabulary has it, but there is no text front end "
+                f"for it here; known: {', '.join(sorted(self.languages))}"
+            )
         tag = tag_of(language)
         if self._bpe.token_to_id(tag) is None:
             raise UsageError("in this vocabulary: " + unknown("language", language, self.languages))

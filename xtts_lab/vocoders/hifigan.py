@@ -22,10 +22,10 @@ def to_frames(
     hop_length: int, code_stride: int, input_sample_rate: int, sample_rate: int
 ) -> tuple[LinearResize, ...]:
     """The interpolations from states to a generator's frames, as the reference does them."""
-    first = LinearResize(code_stride / hop_length)
+    first = LinearResize(code_stride / hop_length, keeps_equal=True)
     if sample_rate == input_sample_rate:
         return (first,)
-    return first, LinearResize(sample_rate / input_sample_rate)
+    return first, LinearResize(sample_rate / input_sample_rate, keeps_equal=True)
 
 
 class HifiganVocoder(Vocoder):

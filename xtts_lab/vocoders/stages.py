@@ -5,9 +5,10 @@ the part of its input that it needs, the same as from the whole; that is what st
 
 `LinearResize` is the function of `torch.nn.functional.interpolate(mode="linear",
 scale_factor=...)`: output f lies at input (f + 1/2) / scale - 1/2, clamped to the sequence.
-Positions are in float64, where torch's are in float32, and a sequence that keeps its length is
-interpolated like any other, where torch returns it unchanged (speech of one or two codes, or a
-speed that changes no length). `Local` is any module that looks a limited way to both sides.
+Positions are in float64, where torch's are in float32. torch returns a sequence that keeps its
+length unchanged (two codes, or a speed of .99); so does a `LinearResize` with `keeps_equal`, which
+then cannot begin before it is certain that the length will change. `Local` is any module that looks
+a limited way to both sides.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ class Stage(Protocol):
         """The inputs (start, stop) that the outputs `start` to `stop` read."""
         ...
 
-    def apply(self, window: Window, start: int, stop: int) -> Window:
-        """Compute the outputs `start` to `stop`; the window's edges count as the sequence's."""
+    def apply(self, window: Window, start: int, stop: int, inputs: int | None) -> Window:
+        """Compute the outputs `start` to `stop`; the window's edges count as the sequence's.
+
+        `inputs` is the sequence's length, None where it is not known yet.
+        """
         ...
 
 
@@ -73,7 +77,13 @@ class Local:
     def inputs_of(self, start: int, stop: int) -> tuple[int, int]:
         return max(start // self.rate - self.context, 0), -(-stop // self.rate) + self.context
 
-    def apply(self, window: Window, start: int, stop: int) -> Window:
+    def apply(
+        self,
+        window: Window,
+        start: int,
+        stop: int,
+        inputs: int | None = None,  # noqa: ARG002  the same for every length
+    ) -> Window:
         first, last = self.inputs_of(start, stop)
         first, last = max(first, window.start), min(last, window.stop)
         values = window.values[..., first - window.start : last - window.start]
@@ -84,9 +94,10 @@ class Local:
 
 @dataclass(frozen=True)
 class LinearResize:
-    """One interpolation by a factor."""
+    """One interpolation by a factor; with `keeps_equal`, none where the length stays the same."""
 
     scale: float
+    keeps_equal: bool = False
 
     def length(self, inputs: int) -> int:
         """Outputs of a whole sequence of `inputs`."""
@@ -94,7 +105,7 @@ class LinearResize:
 
     def settled(self, inputs: int) -> int:
         """Outputs that stay as they are when more than `inputs` inputs come."""
-        if inputs < 2:
+        if inputs < 2 or self._is_kept(inputs):
             return 0
         count = self.length(inputs)
         while count > 0 and math.floor(self._source(count - 1)) + 1 >= inputs:
@@ -107,8 +118,10 @@ class LinearResize:
         last = math.floor(max(self._source(stop - 1), 0.0)) + 1
         return first, last + 1
 
-    def apply(self, window: Window, start: int, stop: int) -> Window:
+    def apply(self, window: Window, start: int, stop: int, inputs: int | None = None) -> Window:
         """Compute the outputs `start` to `stop`; inputs beyond the window repeat its edge."""
+        if inputs is not None and self._is_kept(inputs):
+            return Window(window.values[..., start - window.start : stop - window.start], start)
         outputs = torch.arange(start, stop, dtype=torch.float64)
         source = ((outputs + 0.5) / self.scale - 0.5).clamp(min=0.0)
         below = source.floor()
@@ -118,6 +131,9 @@ class LinearResize:
         left = values.index_select(-1, (index - window.start).clamp(max=values.shape[-1] - 1))
         right = values.index_select(-1, (index + 1 - window.start).clamp(max=values.shape[-1] - 1))
         return Window(left * (1.0 - share) + right * share, start)
+
+    def _is_kept(self, inputs: int) -> bool:
+        return self.keeps_equal and self.length(inputs) == inputs
 
     def _source(self, output: int) -> float:
         return (output + 0.5) / self.scale - 0.5
@@ -156,10 +172,9 @@ def apply(
     for stage in reversed(stages[1:]):
         ranges.append(stage.inputs_of(*ranges[-1]))
     for stage, (first, last) in zip(stages, reversed(ranges), strict=True):
-        if inputs is not None:
-            inputs = stage.length(inputs)
-            last = min(last, inputs)
-        window = stage.apply(window, first, last)
+        outputs = None if inputs is None else stage.length(inputs)
+        last = last if outputs is None else min(last, outputs)
+        window, inputs = stage.apply(window, first, last, inputs), outputs
     return window
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xtts_lab import registry
+from xtts_lab import files, registry
 from xtts_lab.cache import cache_dir
 from xtts_lab.data.formats.records import Record, Source
 from xtts_lab.errors import UsageError
@@ -129,11 +128,9 @@ def _clip(source: Source, number: int, value: Mapping[str, Any]) -> Path:
             return Path(path)
         raise UsageError(f"{source.path}:{number}: the row's audio is absent; download it again")
     suffix = Path(path).suffix if path else ".wav"
-    name = hashlib.sha256(data).hexdigest()[:32] + suffix
+    sha256 = hashlib.sha256(data).hexdigest()
+    name = sha256[:32] + suffix
     target = cache_dir() / "datasets" / name[:2] / name
-    if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{name}.{os.getpid()}.partial")
-        partial.write_bytes(data)
-        partial.replace(target)
+    if not files.holds(target, sha256):
+        files.write_bytes(target, data)
     return target

@@ -17,6 +17,20 @@ import triton.language as tl
 
 
 @triton.jit
+def _norm_product(x, tile, sums, K, eps):
+    """Weights `tile` [R, K] on the layer norm of a row `x` [K] (0 where masked).
+
+    Norms are folded into what follows them: `tile` holds the weights times the norm's gamma, `sums`
+    [R] the sums of its rows. The three sums do not wait for each other.
+    """
+    product = tl.sum(tile * x[None, :], axis=1)
+    mean = tl.sum(x, axis=0) / K
+    square = tl.sum(x * x, axis=0) / K
+    scale = 1.0 / tl.sqrt(tl.maximum(square - mean * mean, 0.0) + eps)
+    return (product - mean * sums) * scale
+
+
+@triton.jit
 def _normalised(x, gamma, beta, columns, mask, K, eps):
     """Layer norm of one row in registers; `x` is 0 where masked."""
     mean = tl.sum(x, axis=0) / K
@@ -40,7 +54,7 @@ def _gelu(x):
 
 @triton.jit
 def qkv_kernel(
-    x, weight, bias, gamma, beta, query, keys, values, slots, rows, D, W, L, eps,
+    x, weight, bias, sums, query, keys, values, slots, rows, D, W, L, eps,
     BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Norm, then query, key and value: x [B, D] -> query [B, D], and slot `slots[b]` of the cache.
@@ -57,6 +71,7 @@ def qkv_kernel(
         other=0.0,
     ).to(tl.float32)
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
+    total = tl.load(sums + outputs, mask=known, other=0.0)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -64,8 +79,7 @@ def qkv_kernel(
     head, lane = unit // W, unit % W
     for row in range(rows):
         raw = tl.load(x + row * D + columns, mask=inside, other=0.0)
-        normed = _normalised(raw, gamma, beta, columns, inside, D, eps)
-        made = tl.sum(tile * normed[None, :], axis=1) + shift
+        made = _norm_product(raw, tile, total, D, eps) + shift
         slot = tl.load(slots + row)
         cell = ((row * (D // W) + head) * L + slot) * W + lane
         tl.store(query + row * D + unit, made, mask=known & (part == 0))
@@ -156,7 +170,7 @@ def out_kernel(
 
 @triton.jit
 def up_kernel(
-    x, weight, bias, gamma, beta, out, rows, K, M, eps,
+    x, weight, bias, sums, out, rows, K, M, eps,
     BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Norm, project and GELU: x [B, K] -> out [B, M]."""
@@ -170,13 +184,13 @@ def up_kernel(
         other=0.0,
     ).to(tl.float32)
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
+    total = tl.load(sums + outputs, mask=known, other=0.0)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         raw = tl.load(x + row * K + columns, mask=inside, other=0.0)
-        normed = _normalised(raw, gamma, beta, columns, inside, K, eps)
-        made = tl.sum(tile * normed[None, :], axis=1) + shift
+        made = _norm_product(raw, tile, total, K, eps) + shift
         tl.store(out + row * M + outputs, _gelu(made), mask=known)
 
 

@@ -2,14 +2,17 @@
 
 B rows, V codes, D width. Order and meaning are those of `inference.sampling`: repetition penalty,
 temperature, top-k, top-p, then the code at which the cumulated probability passes the row's random
-number. Top-k and top-p need no sort: a code's rank is the number of codes above it, and what is
-cumulated below it is the whole less what is above.
+number. Top-k and top-p need no sort, only a threshold each, which is found bit by bit: scores are
+mapped to integers of the same order, and a bit of the threshold stands where enough codes (or
+enough probability) lie beyond.
 """
 
 from __future__ import annotations
 
 import triton
 import triton.language as tl
+
+HALF = tl.constexpr(1 << 31)
 
 
 @triton.jit
@@ -18,8 +21,7 @@ def draw_kernel(
     limits,
     V, D, steps, capacity, positions, temperature, top_k, top_p, penalty, stop_code, margin_limit,
     banned,
-    BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, CHUNK: tl.constexpr, GREEDY: tl.constexpr,
-    PDL: tl.constexpr,
+    BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, GREEDY: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """logits [B, V] -> `codes[b, taken[b]]`, the next input x [B, D], and every counter moved on.
 
@@ -50,26 +52,29 @@ def draw_kernel(
         score = score / temperature
         best = best / temperature
         mass = tl.where(score > -1e29, tl.exp(score - best), 0.0)
-        # The row again, in memory, to be read in chunks: what stands above each code.
-        rank = tl.zeros([BLOCK_V], dtype=tl.int32)
-        above = tl.zeros([BLOCK_V], dtype=tl.float32)
-        for begin in range(0, V, CHUNK):
-            other = begin + tl.arange(0, CHUNK)
-            there = other < V
-            value = tl.load(logits + row * V + other, mask=there, other=-1e30)
-            marked = tl.load(seen + row * V + other, mask=there, other=0)
-            value = tl.where(
-                marked != 0, tl.where(value < 0, value * penalty, value / penalty), value
-            )
-            value = tl.where(there & (other != banned), value, -1e30) / temperature
-            weight = tl.where(value > -1e29, tl.exp(value - best), 0.0)
-            higher = value[None, :] > score[:, None]
-            rank += tl.sum(higher.to(tl.int32), axis=1)
-            above += tl.sum(tl.where(higher, weight[None, :], 0.0), axis=1)
-        kept = inside & (mass > 0.0) & ((top_k == 0) | (rank < top_k))
-        whole = tl.sum(tl.where(kept, mass, 0.0), axis=0)
-        low = (whole - above) <= (1.0 - top_p) * whole
-        kept = kept & ((top_p >= 1.0) | (low == 0) | (rank == 0))
+        # The order of the floats as integers: from the least to the largest, from 0 to 2^32 - 1.
+        bits = score.to(tl.int32, bitcast=True)
+        order = tl.where(bits < 0, -1 - bits, bits).to(tl.int64)
+        order = tl.where(bits < 0, order, HALF + order)
+        order = tl.where(mass > 0.0, order, 0)
+        least = tl.zeros([], dtype=tl.int64)
+        bit = tl.full([], HALF, dtype=tl.int64)
+        for _ in range(32):
+            trial = least + bit
+            enough = tl.sum((order >= trial).to(tl.int32), axis=0) >= top_k
+            least = tl.where(enough, trial, least)
+            bit = bit // 2
+        kept = (mass > 0.0) & ((top_k == 0) | (order >= least))
+        mass = tl.where(kept, mass, 0.0)
+        whole = tl.sum(mass, axis=0)
+        low = tl.zeros([], dtype=tl.int64)
+        bit = tl.full([], HALF, dtype=tl.int64)
+        for _ in range(32):
+            trial = low + bit
+            above = tl.sum(tl.where(order > trial, mass, 0.0), axis=0)
+            low = tl.where(above >= top_p * whole, trial, low)
+            bit = bit // 2
+        kept = kept & ((top_p >= 1.0) | (order > low))
         chance = tl.where(kept, mass, 0.0).to(tl.float64)
         cumulated = tl.cumsum(chance, axis=0)
         total = tl.sum(chance, axis=0)

@@ -79,7 +79,7 @@ class DecodingStep:
         cache = state.cache.layer(index)
         self._launch(
             (triton.cdiv(3 * width, tuning.qkv_rows),), kernels.qkv_kernel,
-            state.x, layer.qkv, layer.qkv_bias, *layer.attention_norm, state.query,
+            state.x, *layer.fused_qkv, state.query,
             cache.keys, cache.values, state.slots, rows, width, lane, state.cache.capacity,
             self.weights.eps, BLOCK_K=block, ROWS=tuning.qkv_rows,
         )  # fmt: skip
@@ -91,7 +91,7 @@ class DecodingStep:
         )  # fmt: skip
         self._launch(
             (triton.cdiv(4 * width, tuning.up_rows),), kernels.up_kernel,
-            state.x, layer.up, layer.up_bias, *layer.mlp_norm, state.inner, rows, width,
+            state.x, *layer.fused_up, state.inner, rows, width,
             4 * width, self.weights.eps, BLOCK_K=block, ROWS=tuning.up_rows,
         )  # fmt: skip
         self._launch(
@@ -132,6 +132,6 @@ class DecodingStep:
             state.steps, state.cache.capacity, config.audio_positions, options.temperature or 1.0,
             options.top_k, options.top_p, options.repetition_penalty, config.stop_audio, TIGHT,
             self.banned, BLOCK_V=triton.next_power_of_2(config.audio_tokens),
-            BLOCK_D=triton.next_power_of_2(config.width), CHUNK=16, GREEDY=options.greedy,
+            BLOCK_D=triton.next_power_of_2(config.width), GREEDY=options.greedy,
             num_warps=self.tuning.draw_warps,
         )  # fmt: skip

@@ -28,7 +28,7 @@ class FastStream:
     """Streams one request at a time on a vocoder that reads the GPT's states."""
 
     def __init__(self, model: XttsModel, engine: DecodingEngine) -> None:
-        check_streams(model)
+        check_streams(model, 1)
         if model.vocoder.reads != "states":
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
         self.model, self.engine = model, engine

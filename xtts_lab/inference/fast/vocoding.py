@@ -45,10 +45,10 @@ class BucketedLocal:
     def inputs_of(self, start: int, stop: int) -> tuple[int, int]:
         return self.local.inputs_of(start, stop)
 
-    def apply(self, window: Window, start: int, stop: int) -> Window:
+    def apply(self, window: Window, start: int, stop: int, inputs: int | None) -> Window:
         first, last = self.inputs_of(start, stop)
         if last > window.stop:
-            return self.local.apply(window, start, stop)
+            return self.local.apply(window, start, stop, inputs)
         first = max(first, window.start)
         values = window.values[..., first - window.start : last - window.start]
         width = values.shape[-1]

@@ -13,7 +13,11 @@ from xtts_lab.nn.gpt import Gpt
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """One block: weights [out, in] and biases [out], in the decoding dtype; norms in float32."""
+    """One block: weights [out, in] and biases [out], in the decoding dtype; norms in float32.
+
+    `fused_qkv` and `fused_up` are (weights times the norm's gamma, biases plus weights on its beta,
+    sums of the rows), for the kernels that take the norm along: see `kernels._norm_product`.
+    """
 
     qkv: Tensor
     qkv_bias: Tensor
@@ -25,6 +29,8 @@ class LayerWeights:
     down_bias: Tensor
     attention_norm: tuple[Tensor, Tensor]
     mlp_norm: tuple[Tensor, Tensor]
+    fused_qkv: tuple[Tensor, Tensor, Tensor]
+    fused_up: tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,8 @@ class DecodingWeights:
                 down_bias=cast(block.mlp.down.bias),
                 attention_norm=norm(block.attention_norm),
                 mlp_norm=norm(block.mlp_norm),
+                fused_qkv=_folded(block.attention_norm, block.attention.qkv, dtype),
+                fused_up=_folded(block.mlp_norm, block.mlp.up, dtype),
             )
             for block in _blocks(gpt)
         )
@@ -87,3 +95,11 @@ class DecodingWeights:
 
 def _blocks(gpt: Gpt) -> list[Any]:
     return list(gpt.blocks)
+
+
+def _folded(norm: Any, linear: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    weight = linear.weight.detach().double()
+    gamma, beta = norm.weight.detach().double(), norm.bias.detach().double()
+    scaled = (weight * gamma).to(dtype).contiguous()
+    bias = linear.bias.detach().double() + weight @ beta
+    return scaled, bias.float(), scaled.double().sum(dim=1).float()

@@ -11,6 +11,7 @@ from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import hub
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.optional import import_optional
 from xtts_lab.instruments.whisper import offline as whisper_offline
 from xtts_lab.instruments.whisper.output import MAX_TOKENS, Window, summary
@@ -32,7 +33,7 @@ _FRAME = 160  # samples of one frame of Whisper's spectrogram
 _WINDOW_S = 30.0
 
 
-class FasterWhisper:
+class FasterWhisper(BaseInstrument):
     """Transcribe clips with CTranslate2's Whisper; output and decoding as the `whisper` instrument.
 
     `model` is `base` (from the wheels of the `offline` extra, else from the hub), a folder with a
@@ -46,6 +47,8 @@ class FasterWhisper:
     """
 
     uses_language = True
+
+    free_settings = frozenset({"model", "revision"})
 
     def __init__(
         self,

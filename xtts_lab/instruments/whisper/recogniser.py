@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.whisper.output import Window, summary
 from xtts_lab.instruments.whisper.weights import Weights, check_model, locate
 from xtts_lab.types import Audio, Clip, Failure, Json
@@ -25,7 +26,7 @@ _WINDOW_S = 30.0
 _READ_AHEAD = 4  # batches that are read together, so that clips of like length share one
 
 
-class Whisper:
+class Whisper(BaseInstrument):
     """Transcribe clips in their known language, the same way every time.
 
     `model` is a published size (`tiny` to `large-v3`, `turbo`) or the path of an openai-whisper
@@ -49,6 +50,9 @@ class Whisper:
     """
 
     uses_language = True
+
+    free_settings = frozenset({"model"})
+    batch_settings = frozenset({"batch_size"})
 
     def __init__(
         self,

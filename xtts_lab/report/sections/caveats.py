@@ -16,8 +16,9 @@ ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
 def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
-        _untrained, _floor, _espeak_judged_by_base, _size, _intervals, _coverage, _blank_rates,
-        _pooling, _similarity, _conditions, _timings, _limits, _repeats, _nothing,
+        _untrained, _floor, _worlds_own_judge, _espeak_judged_by_base, _size, _intervals,
+        _coverage, _blank_rates, _pooling, _similarity, _conditions, _timings, _limits,
+        _repeats, _nothing,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -55,6 +56,21 @@ def _floor(run: Run) -> Iterator[str]:
             yield says + (
                 "This run holds no natural recordings, so no rate here should be quoted by itself."
             )
+
+
+def _worlds_own_judge(run: Run) -> Iterator[str]:
+    for key in run.judges:
+        stored = (run.environment.get("instruments") or {}).get(key) or {}
+        judge = stored.get("identity") or {}
+        if judge.get("name") != "world_ctc":
+            continue
+        floors = {str(k): float(v) for k, v in (judge.get("floor") or {}).items()}
+        told = listed([f"{code} {rate:.1%}" for code, rate in sorted(floors.items())])
+        yield (
+            f"`{key}` judges speech of the synthetic worlds that it was trained on, by its sounds; "
+            "its rates are not comparable with another recogniser's. On their natural speech, of "
+            f"speakers that it never heard, it errs by {told or 'a share that is not recorded'}."
+        )
 
 
 def _espeak_judged_by_base(run: Run) -> Iterator[str]:

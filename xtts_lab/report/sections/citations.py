@@ -21,6 +21,9 @@ WORKS: Mapping[str, str] = {
     "Statistical Science 19(4), 676–685.",
     "espeakng": "eSpeak NG: text-to-speech synthesiser and phoneme front end. Software, "
     "github.com/espeak-ng/espeak-ng.",
+    "graves2006": "Graves, A., Fernández, S., Gomez, F., Schmidhuber, J. (2006). Connectionist "
+    "Temporal Classification: Labelling Unsegmented Sequence Data with Recurrent Neural Networks. "
+    "ICML 2006, 369–376.",
     "hesterberg2015": "Hesterberg, T. C. (2015). What Teachers Should Know About the Bootstrap: "
     "Resampling in the Undergraduate Statistics Curriculum. The American Statistician 69(4), "
     "371–386.",
@@ -62,6 +65,7 @@ OF_INSTRUMENT: Mapping[str, tuple[str, str]] = {
     "utmos": ("UTMOS22 strong", "saeki2022"),
     "wavlm_sv": ("WavLM speaker embeddings", "chen2022"),
     "whisper": ("Whisper", "radford2023"),
+    "world_ctc": ("our phoneme recogniser of the synthetic worlds", "graves2006"),
 }
 """Registered name -> how a paper calls it, and the work."""
 

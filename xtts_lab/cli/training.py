@@ -1,0 +1,45 @@
+"""What `train` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xtts_lab.cli import DONE, FAILED_TRIALS
+from xtts_lab.cli.experiments import listed
+from xtts_lab.device import resolve_device
+from xtts_lab.training.jobs import Outcome, Pool, check, run_here
+from xtts_lab.training.spec import load
+
+
+def train(
+    path: Path,
+    overrides: tuple[str, ...],
+    out: Path,
+    devices: str,
+    per_device: int,
+    minutes: float | None,
+) -> int:
+    """Train what a file or a folder of files describes, or go on with it."""
+    jobs = load(path, overrides)
+    names = [resolve_device(name) for name in listed("--devices", devices, "cuda:0,cuda:1")]
+    check(jobs, out, names)
+    if len(jobs) == 1 and (jobs[0].training is None or _is_one_process(jobs[0].training.processes)):
+        done = run_here(jobs[0], out, names, minutes)
+        print(f"{out / jobs[0].name}: {'done' if done else 'stopped; the same command goes on'}")
+        return DONE
+    return _conclude(Pool(out, names, per_device, minutes).run(jobs), out)
+
+
+def _is_one_process(count: int) -> bool:
+    """Whether a run needs no further process: one, or one of several that were started already."""
+    import os
+
+    return count == 1 or "LOCAL_RANK" in os.environ
+
+
+def _conclude(outcome: Outcome, out: Path) -> int:
+    print(
+        f"{out}: {len(outcome.done)} done, {len(outcome.stopped)} stopped before their end, "
+        f"{len(outcome.failed)} failed"
+    )
+    return FAILED_TRIALS if outcome.failed else DONE

@@ -1,0 +1,39 @@
+"""What every instrument declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from xtts_lab.types import Clip, Failure, Json
+
+
+class BaseInstrument:
+    """The base of all instruments: what differs from these defaults, a class sets itself.
+
+    An instrument that does not inherit is given the same defaults for what it leaves out
+    (`registry`). It brings `measure` (see `xtts_lab.types.Instrument`) and, unless it computes
+    something that will never change, an `identity`.
+
+    - `uses_language`: it is told the language of a clip, which then enters the key of its output;
+    - `free_settings`: settings that do not determine its output (the path of weights whose hash is
+      in the identity); `batch_settings`: those that do so only where it computes in less than fp32
+      (`dtype`): a batch's size. Neither enters a key in fp32.
+    """
+
+    uses_language: bool = False
+    free_settings: frozenset[str] = frozenset()
+    batch_settings: frozenset[str] = frozenset()
+    dtype: str = "float32"
+
+    @cached_property
+    def identity(self) -> Mapping[str, Json]:
+        """What determines the output beside settings and clip: weights' hashes, versions."""
+        return {}
+
+    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
+        """Yield one JSON-like output per clip, in order."""
+        raise NotImplementedError(f"{type(self).__name__} measures nothing of {len(clips)} clips")
+
+    def close(self) -> None:
+        """Release what is held: processes, memory."""

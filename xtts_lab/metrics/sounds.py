@@ -1,0 +1,24 @@
+"""How a text sounds, for recognisers that write sounds and not letters."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from xtts_lab.espeak import ipa
+from xtts_lab.espeak.engine import Engine
+from xtts_lab.text.sounds import sounds
+
+VERSION = f"espeak-ipa.{ipa.VERSION}"
+"""The version of the rules from text to sounds."""
+
+
+class Speller:
+    """Texts to sounds by espeak-ng, in a process of its own that the first text starts."""
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine()
+
+    def __call__(self, text: str, language: str) -> str:
+        """Return the IPA of a text without stress, spaces and punctuation."""
+        return sounds(ipa.to_ipa(self._engine, text, language))

@@ -1,0 +1,1 @@
+"""The codec: the DVAE that makes codes, and the vocoder that makes sound of them."""

@@ -1,0 +1,73 @@
+"""The world `neural16`: Kokoro in mixtures of its voices, in the languages that it speaks well.
+
+Planning needs espeak-ng; rendering needs the weights alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from xtts_lab.kokoro.front_end import LANGUAGES
+from xtts_lab.kokoro.styles import drawn, from_json
+from xtts_lab.kokoro.symbols import to_symbols
+from xtts_lab.training.corpora.nuisance import resampled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from xtts_lab.espeak.engine import Engine
+
+FEWEST_SYMBOLS, MOST_SYMBOLS = 22, 115
+"""2 to 8 seconds at an ordinary rate."""
+
+
+class Neural16:
+    """Speakers are `kokoro.styles.drawn`; see there for what tells them apart."""
+
+    name = "neural16"
+    version = 1
+    languages = LANGUAGES
+    seconds = 4.2
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+
+    def speaker(self, source: random.Random) -> dict[str, Any]:
+        return asdict(drawn(source))
+
+    def prepare(self, texts: Sequence[str], language: str) -> list[dict[str, str] | None]:
+        from xtts_lab.espeak.engine import Engine
+        from xtts_lab.espeak.ipa import to_ipa_each
+
+        self._engine = self._engine or Engine()
+        return [_columns(ipa, language) for ipa in to_ipa_each(self._engine, texts, language)]
+
+    def ready(self) -> None:
+        from xtts_lab.kokoro.float_graph import float_graph
+
+        float_graph()
+
+    def renderer(self, device: str) -> NeuralRenderer:
+        return NeuralRenderer(device)
+
+
+def _columns(ipa: str, language: str) -> dict[str, str] | None:
+    symbols, _ = to_symbols(ipa, language)
+    fits = FEWEST_SYMBOLS <= len(symbols) <= MOST_SYMBOLS
+    return {"phonemes": ipa, "symbols": symbols} if fits else None
+
+
+class NeuralRenderer:
+    def __init__(self, device: str) -> None:
+        from xtts_lab.kokoro.speech import Kokoro
+
+        self._kokoro = Kokoro(device)
+
+    def render(self, item: Mapping[str, Any], speaker: Mapping[str, Any]) -> NDArray[np.float32]:
+        voice = from_json(speaker)
+        speech = self._kokoro.speak(item["symbols"], voice, float(item["rate"]) / voice.warp)
+        return resampled(speech, voice.warp)

@@ -1,0 +1,186 @@
+"""From a seed to a table of all that is to be said: speakers, languages, texts, circumstances.
+
+The same on every machine: it depends on the recipe, the code's versions, espeak-ng and wordfreq
+alone. Speakers and texts of train, validation and test are disjoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xtts_lab import files
+from xtts_lab.errors import UsageError
+from xtts_lab.registry import unknown
+from xtts_lab.training.corpora import folder as layout
+from xtts_lab.training.corpora import nuisance
+from xtts_lab.training.corpora.texts import draw_text
+from xtts_lab.training.corpora.worlds import Track, World, silent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHARD_ITEMS = 64
+LANGUAGES_A_SPEAKER = 3
+ENROLMENT = 3
+"""Items of each validation and test speaker that are set aside to compare clones with."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much of a world to plan.
+
+    `hours` of speech in all; `utterances` of each speaker, enrolment apart; `held_out`: speakers of
+    validation, and as many of test; `languages`: those that the speakers share out.
+    """
+
+    hours: float
+    seed: int
+    languages: tuple[str, ...]
+    utterances: int = 20
+    held_out: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hours <= 100_000:
+            raise UsageError(f"--hours must be above 0, up to 100000, not {self.hours}")
+        if not 2 <= self.utterances <= 10_000:
+            raise UsageError(f"--utterances must be 2 to 10000, not {self.utterances}")
+        if self.held_out is not None and self.held_out < 1:
+            raise UsageError(f"--held-out must be at least 1, not {self.held_out}")
+
+    def speakers(self, seconds: float) -> dict[layout.Split, int]:
+        """Return how many speakers each split has, where an utterance lasts `seconds`."""
+        items = self.hours * 3600 / seconds
+        held = self.held_out or max(2, min(60, round(items / self.utterances * 0.02)))
+        apart = 2 * held * (self.utterances + ENROLMENT)
+        train = max(2, round((items - apart) / self.utterances))
+        return {"test": held, "validation": held, "train": train}
+
+
+def check_languages(world: World, languages: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the languages to plan, all of the world's by default; `UsageError` for another."""
+    for language in languages or ():
+        if language not in world.languages:
+            raise UsageError(unknown(f"language of {world.name}", language, world.languages))
+    return tuple(x for x in world.languages if languages is None or x in languages)
+
+
+def plan(
+    world: World,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    avoid: frozenset[str] = frozenset(),
+    threads: int = 2,
+    track: Track = silent,
+) -> None:
+    """Write plan.parquet, speakers.json and corpus.json. `avoid`: folded texts never to be said."""
+    import pandas as pd
+
+    people = list(_people(recipe, world))
+    rows: list[dict[str, Any]] = []
+    work = partial(_items, world, recipe, avoid)
+    with ThreadPoolExecutor(threads) as pool:
+        for items in track(pool.map(work, people), "planning, speakers", len(people)):
+            rows += items
+    table = pd.DataFrame(rows)
+    table.insert(0, "shard", [index // SHARD_ITEMS for index in range(len(table))])
+    speakers = {person.name: person.voice for person in people}
+    layout.write_table(layout.plan_path(folder), table)
+    files.write_json(layout.speakers_path(folder), speakers)
+    files.write_json(layout.card_path(folder), _card(world, recipe, table, speakers))
+
+
+@dataclass(frozen=True)
+class _Person:
+    name: str
+    split: layout.Split
+    voice: dict[str, Any]
+
+
+def _people(recipe: Recipe, world: World) -> Iterator[_Person]:
+    """Yield the speakers, held-out ones first: a corpus half rendered can be judged at once."""
+    for split, count in recipe.speakers(world.seconds).items():
+        for index in range(count):
+            name = f"{world.name}-{recipe.seed}-{split}-{index:05d}"
+            yield _Person(name, split, world.speaker(random.Random(f"{name} voice")))
+
+
+def _items(
+    world: World, recipe: Recipe, avoid: frozenset[str], person: _Person
+) -> list[dict[str, Any]]:
+    source = random.Random(f"{person.name} languages")
+    left = list(recipe.languages)
+    count = min(len(left), LANGUAGES_A_SPEAKER)
+    spoken = [left.pop(int(source.random() * len(left))) for _ in range(count)]
+    enrolment = 0 if person.split == "train" else ENROLMENT
+    indices = range(recipe.utterances + enrolment)
+    said: dict[int, dict[str, str]] = {}
+    for place, language in enumerate(spoken):
+        said |= _texts(world, avoid, person, language, indices[place::count])
+    return [
+        _row(person, spoken[index % count], index, index >= recipe.utterances) | said[index]
+        for index in indices
+    ]
+
+
+def _texts(
+    world: World,
+    avoid: frozenset[str],
+    person: _Person,
+    language: str,
+    indices: Sequence[int],
+) -> dict[int, dict[str, str]]:
+    """Draw the texts of a speaker's items in a language: each from its own source, all at once."""
+    sources = {index: random.Random(f"{_name(person, index)} text") for index in indices}
+    done: dict[int, dict[str, str]] = {}
+    while missing := [index for index in indices if index not in done]:
+        texts = [draw_text(sources[i], language, person.split, avoid=avoid) for i in missing]
+        prepared = world.prepare(texts, language)
+        for index, text, columns in zip(missing, texts, prepared, strict=True):
+            if columns is not None:
+                done[index] = {"text": text, **columns}
+    return done
+
+
+def _row(person: _Person, language: str, index: int, enrolment: bool) -> dict[str, Any]:
+    name = _name(person, index)
+    circumstances = nuisance.draw(random.Random(f"{name} nuisance"))
+    return {
+        "id": name,
+        "language": language,
+        "speaker": person.name,
+        "split": person.split,
+        "role": "enrolment" if enrolment else "utterance",
+        **nuisance.details(circumstances),
+    }
+
+
+def _name(person: _Person, index: int) -> str:
+    return f"{person.name}-{index:03d}"
+
+
+def _card(
+    world: World, recipe: Recipe, table: pd.DataFrame, speakers: dict[str, Any]
+) -> dict[str, Any]:
+    text = table.to_csv(index=False, lineterminator="\n") + repr(sorted(speakers.items()))
+    return {
+        "name": world.name,
+        "version": layout.VERSION,
+        "world_version": world.version,
+        "seed": recipe.seed,
+        "recipe": asdict(recipe),
+        "sample_rate": layout.SAMPLE_RATE,
+        "languages": list(recipe.languages),
+        "speakers": {
+            str(split): int(part["speaker"].nunique()) for split, part in table.groupby("split")
+        },
+        "items": len(table),
+        "plan_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }

@@ -1,0 +1,123 @@
+"""A training run's folder.
+
+`config.yaml` (resolved), `losses.csv`, `validation.csv`, `state.pt`, `status.json`, and what the
+stage exports.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from xtts_lab import files
+from xtts_lab.errors import UsageError
+from xtts_lab.training.spec import Job
+
+FREE = {
+    "max_minutes",
+    "processes",
+    "workers",
+    "save_minutes",
+    "tensorboard",
+}
+"""Settings of the loop that change how a run goes on, and not what comes of it."""
+
+
+class RunFolder:
+    """Where a run is kept; `OUT/NAME`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state.pt"
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has come to its end."""
+        return bool(self.status().get("done"))
+
+    def status(self) -> dict[str, Any]:
+        """Return `step` and `done`; nothing where the run has not begun."""
+        try:
+            found = json.loads((self.path / "status.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def set_status(self, step: int, done: bool, minutes: float) -> None:
+        status = {"step": step, "done": done, "minutes": round(minutes, 3)}
+        files.write_json(self.path / "status.json", status)
+
+    def check(self, job: Job) -> None:
+        """Raise `UsageError` where the folder holds a run with other settings."""
+        if not self.config.is_file():
+            return
+        before = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        differing = sorted(_differences(_fixed(before), _fixed(job.resolved), ""))
+        if differing:
+            raise UsageError(
+                f"{self.path}: holds a run with other settings ({', '.join(differing[:3])}); "
+                "give another --out, or delete it to begin anew"
+            )
+
+    @contextmanager
+    def opened(self, job: Job) -> Iterator[None]:
+        """Hold the folder, with the job's settings written down."""
+        from filelock import FileLock, Timeout
+
+        self.check(job)
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(self.path / ".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(f"{self.path}: another process trains in it") from None
+        try:
+            files.remove_partials(self.path)
+            files.write_text(self.config, job.resolved_yaml())
+            yield
+        finally:
+            lock.release()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state that a run goes on from, whole or not at all."""
+        files.write_with(self.state, lambda partial: torch.save(state, partial))
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """Return the saved state, or None; nothing in it is executed."""
+        if not self.state.is_file():
+            return None
+        try:
+            found = torch.load(self.state, map_location=device, weights_only=True)
+        except Exception as error:  # the reader raises a dozen kinds, none of them documented
+            raise UsageError(
+                f"{self.state}: cannot be read; delete it to begin the run anew"
+            ) from error
+        return dict(found)
+
+
+def _fixed(resolved: dict[str, Any]) -> dict[str, Any]:
+    """What a run's outcome depends on."""
+    loop = {k: v for k, v in (resolved.get("training") or {}).items() if k not in FREE}
+    return {"seed": resolved.get("seed"), "stage": resolved.get("stage"), "training": loop}
+
+
+def _differences(one: Any, other: Any, path: str) -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in {*one, *other}:
+            inner = f"{path}.{key}" if path else str(key)
+            yield from _differences(one.get(key), other.get(key), inner)
+    elif json.dumps(one) != json.dumps(other):
+        yield f"{path}: {one}, not {other}"

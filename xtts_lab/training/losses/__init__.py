@@ -1,0 +1,1 @@
+"""Losses as plain functions and modules: no optimiser, no data, no logging."""

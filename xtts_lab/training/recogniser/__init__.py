@@ -1,0 +1,1 @@
+"""`world_ctc`: a small phoneme recogniser for languages that no shipped judge can read."""

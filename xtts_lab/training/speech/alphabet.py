@@ -1,0 +1,37 @@
+"""The symbols that a corpus writes its phonemes in, numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xtts_lab.text.sounds import sounds
+from xtts_lab.training.corpora.reader import Corpus
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The symbols of sounds, one character each, and the languages; each in a fixed order."""
+
+    symbols: str
+    languages: tuple[str, ...]
+
+    @classmethod
+    def of(cls, corpora: Sequence[Corpus]) -> Alphabet:
+        """Return what occurs in the training splits."""
+        tables = [corpus.split("train") for corpus in corpora]
+        symbols = {one for table in tables for ipa in table["phonemes"] for one in sounds(ipa)}
+        languages = {str(name) for table in tables for name in table["language"].unique()}
+        return cls("".join(sorted(symbols)), tuple(sorted(languages)))
+
+    def encode(self, phonemes: str) -> list[int]:
+        """Return the numbers of the sounds in a string of IPA; unknown ones are left out."""
+        return [at for at in map(self.symbols.find, sounds(phonemes)) if at >= 0]
+
+    def decode(self, numbers: Sequence[int]) -> str:
+        """Return the phonemes of numbers."""
+        return "".join(self.symbols[number] for number in numbers)
+
+    def language(self, name: str) -> int:
+        """Return a language's number; one that training did not see counts as the first."""
+        return self.languages.index(name) if name in self.languages else 0
