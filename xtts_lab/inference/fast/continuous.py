@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.generate import Generation, Prompt, limit_of
+from xtts_lab.inference.generate import Generation, Prompt
 
 ADMIT_AT_ONCE = 32
 """Prompts that are read together; more at once would only hold up the rows that speak."""
@@ -24,10 +22,7 @@ def decode_all(
 
     The host looks every `look_every` codes: a row that ends in between waits for the look.
     """
-    order = sorted(range(len(prompts)), key=lambda i: prompts[i].text.shape[0])
-    waiting = [i for i in order if limit_of(engine.gpt, prompts[i]) > 0]
-    for index in set(order) - set(waiting):
-        yield index, nothing(engine)
+    waiting = sorted(range(len(prompts)), key=lambda i: prompts[i].text.shape[0])
     at: dict[int, int] = {}  # row -> index of its prompt
     while waiting or at:
         free = [row for row in range(engine.state.rows) if row not in at]
@@ -41,9 +36,3 @@ def decode_all(
         ended = [row for row in engine.ended() if row in at]
         for row, generation in zip(ended, engine.collect(ended), strict=True):
             yield at.pop(row), generation
-
-
-def nothing(engine: DecodingEngine) -> Generation:
-    """What a prompt without room for a code becomes."""
-    width = engine.gpt.config.width
-    return Generation(torch.zeros(0, dtype=torch.long), torch.zeros(0, width), "limit")
