@@ -22,23 +22,27 @@ def main() -> None:
     torch.manual_seed(0)
     gpt = Gpt(ModelConfig().gpt).to("cuda").eval()
     prompt = Prompt(torch.randn(32, 1024), torch.randint(3, 250, (45,)), 0, SamplingOptions(), 200)
-    for pdl in (False, True):
-        tuning = replace(Tuning(), pdl=pdl)
+    for rows, pdl in ((1, False), (1, True), (128, False)):
         engine = DecodingEngine(
-            gpt, prompt.sampling, steps=200, dtype=torch.bfloat16, tuning=tuning, banned=1025
-        )
-        engine.start([prompt])
+            gpt, prompt.sampling, rows=rows, steps=200, prompt=128, dtype=torch.bfloat16,
+            tuning=replace(Tuning(), pdl=pdl), banned=gpt.config.stop_audio,
+        )  # fmt: skip
+        engine.start([replace(prompt, seed=seed) for seed in range(rows)])
         engine.advance(60)
         torch.cuda.synchronize()
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        engine.advance(20)
+        end.record()
+        torch.cuda.synchronize()
+        print(f"rows {rows} pdl {pdl}: {start.elapsed_time(end) / 20:.3f} ms a step")
         with profile(activities=[ProfilerActivity.CUDA]) as made:
             engine.advance(20)
             torch.cuda.synchronize()
-        print("pdl", pdl)
-        print(
-            made.key_averages().table(
-                sort_by="cuda_time_total", row_limit=12, max_name_column_width=40
+        for row in sorted(made.key_averages(), key=lambda r: -r.device_time_total)[:14]:
+            print(
+                f"{row.device_time_total / 20:9.1f} us a step {row.count / 20:6.1f} x {row.key[:70]}"
             )
-        )
 
 
 if __name__ == "__main__":
