@@ -40,9 +40,8 @@ def main() -> None:
             engine.advance(20)
             torch.cuda.synchronize()
         for row in sorted(made.key_averages(), key=lambda r: -r.device_time_total)[:14]:
-            print(
-                f"{row.device_time_total / 20:9.1f} us a step {row.count / 20:6.1f} x {row.key[:70]}"
-            )
+            spent, calls = row.device_time_total / 20, row.count / 20
+            print(f"{spent:9.1f} us a step {calls:6.1f} x {row.key[:70]}")
 
 
 if __name__ == "__main__":

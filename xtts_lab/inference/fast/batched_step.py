@@ -56,7 +56,7 @@ class BatchedStep(DecodingStep):
             qkv, state.query, cache.keys, cache.values, state.slots, width, lane,
             state.cache.capacity, BLOCK_K=block,
         )  # fmt: skip
-        self._scan(cache)
+        self.launch_attention(cache)
         attended = torch.empty_like(qkv[:, :width])
         self._launch(
             (state.rows,), kernels.join_kernel,

@@ -36,6 +36,7 @@ class Tuning:
     splits: int = 4
     block_keys: int = 64
     warps: int = 4
+    attention_warps: int = 4
     draw_warps: int = 8
     pdl: bool = False
 
@@ -60,7 +61,7 @@ class DecodingStep:
     banned: int = -1
 
     def __call__(self) -> None:
-        self._draw()
+        self.launch_draw()
         for index, layer in enumerate(self.weights.layers):
             self._layer(index, layer)
         self.score()
@@ -72,35 +73,53 @@ class DecodingStep:
         kernel[programs](*values, **options)
 
     def _layer(self, index: int, layer: LayerWeights) -> None:
-        state, config, tuning = self.state, self.config, self.tuning
-        width, heads, rows = config.width, config.heads, state.rows
-        lane = width // heads
-        block = triton.next_power_of_2(width)
+        self.launch_qkv(index, layer)
+        self.launch_attention(self.state.cache.layer(index))
+        self.launch_out(index, layer)
+        self.launch_up(index, layer)
+        self.launch_down(index, layer)
+
+    def launch_qkv(self, index: int, layer: LayerWeights) -> None:
+        """Norm, projection, and one more slot of the layer's cache."""
+        state, width, rows = self.state, self.config.width, self.tuning.qkv_rows
         cache = state.cache.layer(index)
         self._launch(
-            (triton.cdiv(3 * width, tuning.qkv_rows),), kernels.qkv_kernel,
-            state.x, *layer.fused_qkv, state.query,
-            cache.keys, cache.values, state.slots, rows, width, lane, state.cache.capacity,
-            self.weights.eps, BLOCK_K=block, ROWS=tuning.qkv_rows,
-        )  # fmt: skip
-        self._scan(cache)
-        self._launch(
-            (triton.cdiv(width, tuning.out_rows),), kernels.out_kernel,
-            state.partial, state.peaks, state.sums, layer.out, layer.out_bias, state.x, rows,
-            width, lane, heads, BLOCK_K=block, ROWS=tuning.out_rows, S=tuning.splits,
-        )  # fmt: skip
-        self._launch(
-            (triton.cdiv(4 * width, tuning.up_rows),), kernels.up_kernel,
-            state.x, *layer.fused_up, state.inner, rows, width,
-            4 * width, self.weights.eps, BLOCK_K=block, ROWS=tuning.up_rows,
-        )  # fmt: skip
-        self._launch(
-            (triton.cdiv(width, tuning.down_rows),), kernels.down_kernel,
-            state.inner, layer.down, layer.down_bias, state.x, rows, 4 * width, width,
-            BLOCK_K=triton.next_power_of_2(4 * width), ROWS=tuning.down_rows,
+            (triton.cdiv(3 * width, rows),), kernels.qkv_kernel,
+            state.x, *layer.fused_qkv, state.query, cache.keys, cache.values, state.slots,
+            state.rows, width, width // self.config.heads, state.cache.capacity,
+            self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
         )  # fmt: skip
 
-    def _scan(self, cache: LayerCache) -> None:
+    def launch_out(self, _index: int, layer: LayerWeights) -> None:
+        """The shares of attention joined and projected into the residual stream."""
+        state, config, rows = self.state, self.config, self.tuning.out_rows
+        width = config.width
+        self._launch(
+            (triton.cdiv(width, rows),), kernels.out_kernel,
+            state.partial, state.peaks, state.sums, layer.out, layer.out_bias, state.x,
+            state.rows, width, width // config.heads, config.heads,
+            BLOCK_K=triton.next_power_of_2(width), ROWS=rows, S=self.tuning.splits,
+        )  # fmt: skip
+
+    def launch_up(self, _index: int, layer: LayerWeights) -> None:
+        """Norm, the wide projection, GELU."""
+        state, width, rows = self.state, self.config.width, self.tuning.up_rows
+        self._launch(
+            (triton.cdiv(4 * width, rows),), kernels.up_kernel,
+            state.x, *layer.fused_up, state.inner, state.rows, width, 4 * width,
+            self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
+        )  # fmt: skip
+
+    def launch_down(self, _index: int, layer: LayerWeights) -> None:
+        """The projection back, into the residual stream."""
+        state, width, rows = self.state, self.config.width, self.tuning.down_rows
+        self._launch(
+            (triton.cdiv(width, rows),), kernels.down_kernel,
+            state.inner, layer.down, layer.down_bias, state.x, state.rows, 4 * width, width,
+            BLOCK_K=triton.next_power_of_2(4 * width), ROWS=rows,
+        )  # fmt: skip
+
+    def launch_attention(self, cache: LayerCache) -> None:
         """Attention of `query` over each row's part of the cache, in shares."""
         state, config, tuning = self.state, self.config, self.tuning
         lane = config.width // config.heads
@@ -109,6 +128,7 @@ class DecodingStep:
             state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
             state.sums, config.heads, state.cache.capacity, lane**-0.5, W=lane,
             BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
+            num_warps=tuning.attention_warps,
         )  # fmt: skip
 
     def score(self) -> None:
@@ -122,7 +142,8 @@ class DecodingStep:
             ROWS=self.tuning.head_rows,
         )  # fmt: skip
 
-    def _draw(self) -> None:
+    def launch_draw(self) -> None:
+        """The next code of every row, embedded as the next input."""
         state, config, options = self.state, self.config, self.sampling
         self._launch(
             (state.rows,), draw_kernel,
