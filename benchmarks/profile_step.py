@@ -25,7 +25,7 @@ def main() -> None:
     for rows, pdl in ((1, False), (1, True), (128, False)):
         engine = DecodingEngine(
             gpt, prompt.sampling, rows=rows, steps=200, prompt=128, dtype=torch.bfloat16,
-            tuning=replace(Tuning(), pdl=pdl), banned=gpt.config.stop_audio,
+            tuning=replace(Tuning.choose(torch.device("cuda"), rows), pdl=pdl), banned=gpt.config.stop_audio,
         )  # fmt: skip
         engine.start([replace(prompt, seed=seed) for seed in range(rows)])
         engine.advance(60)

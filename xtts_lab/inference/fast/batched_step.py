@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 import triton
 from torch import Tensor
 from torch.nn import functional
@@ -47,20 +46,13 @@ class BatchedStep(DecodingStep):
 
     def _attend(self, index: int, qkv: Tensor) -> Tensor:
         """Projected rows [B, 3 D] -> attended [B, D], and one more slot of the cache filled."""
-        state, config, tuning = self.state, self.config, self.tuning
-        width, heads = config.width, config.heads
-        lane, block = width // heads, triton.next_power_of_2(width)
+        state, width = self.state, self.config.width
         cache = state.cache.layer(index)
         self._launch(
             (state.rows,), kernels.place_kernel,
-            qkv, state.query, cache.keys, cache.values, state.slots, width, lane,
-            state.cache.capacity, BLOCK_K=block,
+            qkv, state.query, cache.keys, cache.values, state.slots, width,
+            width // self.config.heads, state.cache.capacity,
+            BLOCK_K=triton.next_power_of_2(width),
         )  # fmt: skip
         self.launch_attention(cache)
-        attended = torch.empty_like(qkv[:, :width])
-        self._launch(
-            (state.rows,), kernels.join_kernel,
-            state.partial, state.peaks, state.sums, attended, width, lane, heads,
-            BLOCK_K=block, S=tuning.splits,
-        )  # fmt: skip
-        return attended
+        return state.attended.to(qkv.dtype)

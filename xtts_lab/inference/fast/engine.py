@@ -57,7 +57,7 @@ class DecodingEngine:
         self.gpt = gpt if gpt.audio_embedding.weight.dtype == dtype else _cast(gpt, dtype)
         self.steps = min(steps or config.max_codes, config.max_codes) + 1
         self.sampling = sampling
-        tuning = tuning or Tuning.for_device(self.device)
+        tuning = tuning or Tuning.choose(self.device, rows)
         room = prompt or config.text_positions + config.audio_positions
         longest = -(-room // BUCKET) * BUCKET
         self.state = DecodingState.empty(

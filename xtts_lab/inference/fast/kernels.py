@@ -1,4 +1,4 @@
-"""Triton kernels of one decoding step: five a layer, each reading its weights once.
+"""Triton kernels of one decoding step: five launches a layer, each weight read once.
 
 B rows (a handful), D width, K inputs and M outputs of a projection, H heads, W width of a head,
 L capacity of the cache, S splits of the keys.
@@ -90,11 +90,15 @@ def qkv_kernel(
 
 @triton.jit
 def attention_kernel(
-    query, keys, values, slots, partial, peaks, sums, H, L, scale,
+    query, keys, values, slots, partial, peaks, sums, arrived, attended, H, L, scale,
     W: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr, S: tl.constexpr,
     PDL: tl.constexpr,
 ):  # fmt: skip
-    """One head's attention over one of S shares of the keys: unnormalised sums [B, H, S, W]."""
+    """Attention of a head over one of S shares of the keys; the last share to arrive joins them.
+
+    Shares leave unnormalised sums [B, H, S, W]; the result is `attended` [B, D]. `arrived` int32
+    [B, H] counts the shares and is 0 again at the end.
+    """
     pair, split = tl.program_id(0), tl.program_id(1)
     row = pair // H
     lanes = tl.arange(0, BLOCK_W)
@@ -128,44 +132,17 @@ def attention_kernel(
     tl.store(partial + place * W + lanes, acc, mask=wide)
     tl.store(peaks + place, peak)
     tl.store(sums + place, total)
-
-
-@triton.jit
-def out_kernel(
-    partial, peaks, sums, weight, bias, x, rows, D, W, H,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, S: tl.constexpr, PDL: tl.constexpr,
-):  # fmt: skip
-    """Join the shares of attention, project, add to the residual stream x [B, D] in place."""
-    outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    columns = tl.arange(0, BLOCK_K)
-    inside = columns < D
-    known = outputs < D
-    tile = tl.load(
-        weight + outputs[:, None] * D + columns[None, :],
-        mask=known[:, None] & inside[None, :],
-        other=0.0,
-    ).to(tl.float32)
-    shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
-    head, lane = columns // W, columns % W
-    for row in range(rows):
-        base = (row * H + head) * S
-        top = tl.full([BLOCK_K], -1e30, dtype=tl.float32)
-        for split in range(S):
-            top = tl.maximum(top, tl.load(peaks + base + split, mask=inside, other=-1e30))
-        joined = tl.zeros([BLOCK_K], dtype=tl.float32)
-        total = tl.zeros([BLOCK_K], dtype=tl.float32)
-        for split in range(S):
-            place = base + split
-            fade = tl.exp(tl.load(peaks + place, mask=inside, other=-1e30) - top)
-            total += tl.load(sums + place, mask=inside, other=1.0) * fade
-            joined += tl.load(partial + place * W + lane, mask=inside, other=0.0) * fade
-        attended = tl.where(inside, joined / total, 0.0)
-        made = tl.sum(tile * attended[None, :], axis=1) + shift
-        place = x + row * D + outputs
-        tl.store(place, tl.load(place, mask=known, other=0.0) + made, mask=known)
+    tl.debug_barrier()  # every thread's share is written before it counts as arrived
+    if tl.atomic_add(arrived + pair, 1) == S - 1:
+        shares = pair * S + tl.arange(0, S)
+        tops = tl.load(peaks + shares, volatile=True)
+        fade = tl.exp(tops - tl.max(tops, axis=0))
+        whole = tl.sum(tl.load(sums + shares, volatile=True) * fade, axis=0)
+        cells = shares[:, None] * W + lanes[None, :]
+        parts = tl.load(partial + cells, mask=wide[None, :], other=0.0, volatile=True)
+        joined = tl.sum(parts * fade[:, None], axis=0) / whole
+        tl.store(attended + pair * W + lanes, joined, mask=wide)
+        tl.store(arrived + pair, 0)
 
 
 @triton.jit
@@ -195,11 +172,11 @@ def up_kernel(
 
 
 @triton.jit
-def down_kernel(
+def back_kernel(
     inner, weight, bias, x, rows, K, M,
     BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
-    """Project inner [B, K] and add to the residual stream x [B, M] in place."""
+    """Project inner [B, K] and add to the residual stream x [B, M] in place: both ways back."""
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < K
@@ -275,31 +252,3 @@ def place_kernel(
     tl.store(query + row * D + columns, q, mask=inside)
     tl.store(keys + cell, k.to(keys.dtype.element_ty), mask=inside)
     tl.store(values + cell, v.to(values.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def join_kernel(
-    partial, peaks, sums, attended, D, W, H,
-    BLOCK_K: tl.constexpr, S: tl.constexpr, PDL: tl.constexpr,
-):  # fmt: skip
-    """Join the shares of attention: attended [B, D]."""
-    row = tl.program_id(0)
-    columns = tl.arange(0, BLOCK_K)
-    inside = columns < D
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
-    head, lane = columns // W, columns % W
-    base = (row * H + head) * S
-    top = tl.full([BLOCK_K], -1e30, dtype=tl.float32)
-    for split in range(S):
-        top = tl.maximum(top, tl.load(peaks + base + split, mask=inside, other=-1e30))
-    joined = tl.zeros([BLOCK_K], dtype=tl.float32)
-    total = tl.zeros([BLOCK_K], dtype=tl.float32)
-    for split in range(S):
-        place = base + split
-        fade = tl.exp(tl.load(peaks + place, mask=inside, other=-1e30) - top)
-        total += tl.load(sums + place, mask=inside, other=1.0) * fade
-        joined += tl.load(partial + place * W + lane, mask=inside, other=0.0) * fade
-    whole = joined / total
-    tl.store(attended + row * D + columns, whole.to(attended.dtype.element_ty), mask=inside)

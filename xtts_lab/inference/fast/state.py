@@ -29,6 +29,8 @@ class DecodingState:
     partial: Tensor
     peaks: Tensor
     sums: Tensor
+    arrived: Tensor
+    attended: Tensor
     logits: Tensor
     seen: Tensor
     uniforms: Tensor
@@ -72,6 +74,8 @@ class DecodingState:
             partial=floats(*shares, width // heads),
             peaks=floats(*shares),
             sums=floats(*shares),
+            arrived=counts(rows, heads),
+            attended=floats(rows, width),
             logits=floats(rows, config.audio_tokens),
             seen=torch.zeros(rows, config.audio_tokens, dtype=torch.int8, device=device),
             uniforms=torch.zeros(rows, steps, dtype=torch.float64, device=device),

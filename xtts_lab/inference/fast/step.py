@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import triton
+from torch import Tensor
 
 from xtts_lab.inference.fast import kernels
 from xtts_lab.inference.fast.sampling_kernel import draw_kernel
@@ -28,25 +29,24 @@ class Tuning:
     kernels (programmatic dependent launch, compute capability 9.0 and later).
     """
 
-    qkv_rows: int = 8
-    out_rows: int = 4
-    up_rows: int = 8
-    down_rows: int = 2
-    head_rows: int = 4
-    splits: int = 4
-    block_keys: int = 64
-    warps: int = 4
+    qkv_rows: int = 16
+    out_rows: int = 8
+    up_rows: int = 16
+    down_rows: int = 4
+    head_rows: int = 8
+    splits: int = 16
+    block_keys: int = 32
+    warps: int = 8
     attention_warps: int = 4
     draw_warps: int = 8
     pdl: bool = False
 
     @classmethod
-    def for_device(cls, device: torch.device) -> Tuning:
-        """What was fastest where it was measured (one H100)."""
-        if device.type != "cuda":
-            return cls()
-        major, _ = torch.cuda.get_device_capability(device)
-        return cls(pdl=major >= 9)
+    def choose(cls, device: torch.device, rows: int) -> Tuning:
+        """What was fastest where it was measured (one H100); many rows need no splits."""
+        splits = max(1, 16 // triton.next_power_of_2(rows))
+        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+        return cls(splits=splits, block_keys=32 if splits > 1 else 64, pdl=pdl)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +91,8 @@ class DecodingStep:
         )  # fmt: skip
 
     def launch_out(self, _index: int, layer: LayerWeights) -> None:
-        """The shares of attention joined and projected into the residual stream."""
-        state, config, rows = self.state, self.config, self.tuning.out_rows
-        width = config.width
-        self._launch(
-            (triton.cdiv(width, rows),), kernels.out_kernel,
-            state.partial, state.peaks, state.sums, layer.out, layer.out_bias, state.x,
-            state.rows, width, width // config.heads, config.heads,
-            BLOCK_K=triton.next_power_of_2(width), ROWS=rows, S=self.tuning.splits,
-        )  # fmt: skip
+        """What was attended to, projected into the residual stream."""
+        self._back(self.state.attended, layer.out, layer.out_bias, self.tuning.out_rows)
 
     def launch_up(self, _index: int, layer: LayerWeights) -> None:
         """Norm, the wide projection, GELU."""
@@ -112,11 +105,14 @@ class DecodingStep:
 
     def launch_down(self, _index: int, layer: LayerWeights) -> None:
         """The projection back, into the residual stream."""
-        state, width, rows = self.state, self.config.width, self.tuning.down_rows
+        self._back(self.state.inner, layer.down, layer.down_bias, self.tuning.down_rows)
+
+    def _back(self, inner: Tensor, weight: Tensor, bias: Tensor, rows: int) -> None:
+        outputs, inputs = weight.shape
         self._launch(
-            (triton.cdiv(width, rows),), kernels.down_kernel,
-            state.inner, layer.down, layer.down_bias, state.x, state.rows, 4 * width, width,
-            BLOCK_K=triton.next_power_of_2(4 * width), ROWS=rows,
+            (triton.cdiv(outputs, rows),), kernels.back_kernel,
+            inner, weight, bias, self.state.x, self.state.rows, inputs, outputs,
+            BLOCK_K=triton.next_power_of_2(inputs), ROWS=rows,
         )  # fmt: skip
 
     def launch_attention(self, cache: LayerCache) -> None:
@@ -126,7 +122,8 @@ class DecodingStep:
         self._launch(
             (state.rows * config.heads, tuning.splits), kernels.attention_kernel,
             state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
-            state.sums, config.heads, state.cache.capacity, lane**-0.5, W=lane,
+            state.sums, state.arrived, state.attended, config.heads, state.cache.capacity,
+            lane**-0.5, W=lane,
             BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
             num_warps=tuning.attention_warps,
         )  # fmt: skip
