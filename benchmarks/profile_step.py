@@ -23,9 +23,10 @@ def main() -> None:
     gpt = Gpt(ModelConfig().gpt).to("cuda").eval()
     prompt = Prompt(torch.randn(32, 1024), torch.randint(3, 250, (45,)), 0, SamplingOptions(), 200)
     for rows, pdl in ((1, False), (1, True), (128, False)):
+        tuning = replace(Tuning.choose(torch.device("cuda"), rows), pdl=pdl)
         engine = DecodingEngine(
             gpt, prompt.sampling, rows=rows, steps=200, prompt=128, dtype=torch.bfloat16,
-            tuning=replace(Tuning.choose(torch.device("cuda"), rows), pdl=pdl), banned=gpt.config.stop_audio,
+            tuning=tuning, banned=gpt.config.stop_audio,
         )  # fmt: skip
         engine.start([replace(prompt, seed=seed) for seed in range(rows)])
         engine.advance(60)

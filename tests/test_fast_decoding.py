@@ -28,7 +28,6 @@ STEPS = 3
 OPTIONS = {
     "default": SamplingOptions(),
     "greedy": SamplingOptions(temperature=0.0),
-    "unfiltered": SamplingOptions(top_k=0, top_p=1.0, repetition_penalty=1.0),
     "narrow": SamplingOptions(top_k=5, top_p=0.5),
 }
 
