@@ -23,10 +23,9 @@ import soundfile
 import yaml
 
 from xtts_lab import report
-from xtts_lab.experiment.method_notes import method_notes
-from xtts_lab.experiment.spec import ExperimentSpec
 from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics.claim import Claim
+from xtts_lab.statistics.method_notes import method_notes
 from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import judge
 from xtts_lab.types import LANGUAGES
@@ -118,7 +117,7 @@ def write_run(folder: Path, trials: pd.DataFrame, rng: np.random.Generator) -> N
     evidence.to_parquet(folder / "evidence.parquet")
     _latency(trials, rng).to_parquet(folder / "latency.parquet")
     (folder / "experiment.yaml").write_text(yaml.safe_dump(_experiment(), sort_keys=False))
-    notes = method_notes(ExperimentSpec.model_validate(_experiment()))
+    notes = method_notes(confidence=0.95, resamples=200, seed=0)
     (folder / "environment.json").write_text(json.dumps({"python": "3.11", "statistics": notes}))
 
 

@@ -69,10 +69,13 @@ class World:
 
 
 class Frames:
-    """Scores and trials of experiments in one world, of which only the values change."""
+    """Scores and trials of experiments of which only the values change.
 
-    def __init__(self, world: World, arms: int) -> None:
-        speaker, sentence = world.cells
+    `cells`: the speaker and the sentence of each, as a `World` has them.
+    """
+
+    def __init__(self, cells: tuple[NDArray[np.int64], NDArray[np.int64]], arms: int) -> None:
+        speaker, sentence = cells
         size = speaker.size
         self.trials = pd.DataFrame(
             {
@@ -92,7 +95,7 @@ class Frames:
         )
 
     def scores(self, values: Floats) -> pd.DataFrame:
-        """Return the scores of values [arms, C]."""
+        """Return the scores of values [arms, C]; NaN where a trial failed."""
         return self._scores.assign(value=values.ravel())
 
 

@@ -5,7 +5,8 @@
 20 speakers x 48 sentences. Wanted: false verdicts in at most 6.4 % of 1,000 A/A experiments of six
 arms; intervals that cover 93 to 97 %; power of at least 80 % for a difference of three true
 standard errors; a false claim called `holds` in at most 5 %; the stated need for 80 % power within
-a factor of 2 in 80 %. Every figure comes out of the functions that a run calls.
+a factor of 2 in 80 %. Every figure comes out of the functions that a run calls. Then come worlds
+that are hostile to intervals, with limits of their own (see hostile_tables.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from hostile_tables import hostile
 from simulated import METRIC, Frames, World, true_need
 
 from xtts_lab.metrics.info import MetricInfo
@@ -49,7 +51,7 @@ class Tally:
 
 def null_experiments(world: World, experiments: int) -> Tally:
     """Run A/A experiments: whatever verdict they give is false."""
-    tally, frames, rng = Tally(), Frames(world, ARMS), np.random.default_rng(1)
+    tally, frames, rng = Tally(), Frames(world.cells, ARMS), np.random.default_rng(1)
     for i in range(experiments):
         scores = frames.scores(world.values(ARMS, rng))
         table = compare(scores, frames.trials, INFO, baseline="arm0", seed=i, **OPTIONS)
@@ -66,7 +68,7 @@ def true_differences(world: World, experiments: int) -> Tally:
     With a true difference of 1.5 standard errors, a claim of more than just that is false, and one
     of more than -1.5 is true by three.
     """
-    tally, frames, rng = Tally(), Frames(world, 2), np.random.default_rng(2)
+    tally, frames, rng = Tally(), Frames(world.cells, 2), np.random.default_rng(2)
     half = 1.5 * world.error
     wanted = true_need(world, half)
     claims = [_claim(half), _claim(-half)]
@@ -153,6 +155,7 @@ def main() -> None:
         covers, tells = coverage(world, many, counts=counts)
         told = "" if counts else f"  {tells:6.1%}"
         print(f"  {name:30}{covers:8.1%}{told}")
+    hostile(number)
     print(f"\n{time.perf_counter() - start:.0f} s")
 
 

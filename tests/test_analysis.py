@@ -14,7 +14,7 @@ from xtts_lab import analysis
 from xtts_lab import tracking as sinks
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
-from xtts_lab.report.load import load
+from xtts_lab.runs.reading import read_run
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_plots_show_the_figures_of_the_tables(run: analysis.RunData) -> None:
 
 
 def test_records_hold_the_summary(folder: Path) -> None:
-    records = list(sinks.records_of(load(folder)))
+    records = list(sinks.records_of(read_run(folder)))
     assert [record.arm for record in records] == ["natural", *SWEPT]
     summary = pd.read_csv(folder / "summary.csv").set_index(["arm", "metric", "language"])
     for record in records:
@@ -121,7 +121,7 @@ class _Memory:
 
 def test_export_writes_every_arm_and_closes(folder: Path) -> None:
     memory = _Memory()
-    assert sinks.export(load(folder), memory) == 5
+    assert sinks.export(read_run(folder), memory) == 5
     assert memory.arms == ["natural", *SWEPT]
     assert memory.closed
 

@@ -156,6 +156,7 @@ def test_a_codec_copies_the_recordings_of_an_experiment(out: Path, tmp_path: Pat
         },
         "texts": {"name": "manifest", "path": str(tmp_path / "items.csv")},
         "speakers": {"name": "manifest", "path": str(tmp_path / "items.csv")},
+        "pairing": "own",
         "metrics": [{"name": "duration"}],
     }
     (tmp_path / "e.yaml").write_text(yaml.safe_dump(content))
@@ -329,3 +330,45 @@ def test_several_processes_cannot_move_one_codebook(out: Path) -> None:
     context = Context(out, out / "unused", 0, Shard(0, 2))
     with pytest.raises(UsageError, match="use levels, or one process"):
         DvaeStage(context, corpora=("tones",), levels=(), **settings)
+
+
+@pytest.mark.parametrize("size", ["micro", "nano", "full"])
+def test_the_shipped_trainings_of_the_codec_can_be_read(size: str) -> None:
+    from xtts_lab.training.spec import load
+
+    folder = Path(__file__).parents[1] / "experiments" / "train" / size
+    stages = {job.name: job.stage["name"] for job in load(folder)}
+    assert stages["dvae"] == "dvae"
+    assert stages["vocoder"] == "codec_vocoder"
+
+
+def test_the_nano_sizes_fit_what_ships() -> None:
+    """At two bytes a number: 5 MB for the vocoder, 3 MB for the codec, 2.4 MB for the ruler."""
+    from xtts_lab.checkpoint.codec import sizes
+    from xtts_lab.model import build
+    from xtts_lab.nn.ctc import CtcConfig, CtcRecogniser
+    from xtts_lab.nn.dvae import Dvae, DvaeConfig
+
+    def parameters(module: torch.nn.Module) -> int:
+        return sum(weight.numel() for weight in module.parameters())
+
+    stages = _nano_stages()
+    codec = stages["dvae"]
+    levels = tuple(codec["levels"])
+    dvae = Dvae(
+        DvaeConfig.grid(
+            levels, width=codec["width"], layers=1, residual_blocks=codec["residual_blocks"]
+        )
+    )
+    assert 1000 <= dvae.config.codes <= 4096
+    assert parameters(dvae) <= 1_500_000
+    spec = dict(stages["vocoder"]["vocoder"])
+    vocoder = build("vocoders", Part(spec.pop("name"), spec), sizes(dvae))
+    assert parameters(vocoder) <= 2_500_000
+    assert parameters(CtcRecogniser(CtcConfig(symbols=100, languages=16))) <= 1_200_000
+
+
+def _nano_stages() -> dict[str, Any]:
+    folder = Path(__file__).parents[1] / "experiments" / "train" / "nano"
+    files = (folder / f"{name}.yaml" for name in ("dvae", "vocoder"))
+    return {file.stem: yaml.safe_load(file.read_text())["stage"] for file in files}

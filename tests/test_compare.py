@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -20,7 +21,7 @@ from xtts_lab.experiment.spec import resolve
 from xtts_lab.runs import compare as compare_runs
 from xtts_lab.runs.against_published import compare_published
 from xtts_lab.runs.published import names, published
-from xtts_lab.runs.reading import RunTables, read_tables
+from xtts_lab.runs.reading import Run, read_results
 from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.yaml_file import Document, Where, read
 
@@ -93,21 +94,21 @@ def _store(
     (folder / "environment.json").write_text(json.dumps(environment))
     trials.to_parquet(folder / "trials.parquet")
     scores.to_parquet(folder / "scores.parquet")
-    run = RunTables(folder, experiment, environment, trials, scores, pd.DataFrame())
+    run = Run(folder, "", experiment, environment, trials, scores, pd.DataFrame())
     summarise(scores, trials, metric_info(run.uses), confidence=0.95, resamples=400, seed=3).to_csv(
         folder / "summary.csv", index=False
     )
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> tuple[RunTables, RunTables]:
+def runs(tmp_path: Path) -> tuple[Run, Run]:
     first = write_run(tmp_path / "first", {"x": 0.30, "y": 0.30})
     second = write_run(tmp_path / "second", {"x": 0.10, "y": 0.30}, seed=1)
-    return read_tables(first), read_tables(second)
+    return read_results(first), read_results(second)
 
 
 def test_differences_are_those_of_one_experiment_with_both_arms(
-    runs: tuple[RunTables, RunTables],
+    runs: tuple[Run, Run],
 ) -> None:
     a, b = runs
     found = compare_runs.compare_runs(a, b, [("x", "x")]).table
@@ -126,9 +127,9 @@ def test_differences_are_those_of_one_experiment_with_both_arms(
 
 
 def test_parts_that_were_not_trained_together_get_no_verdict(
-    runs: tuple[RunTables, RunTables], tmp_path: Path
+    runs: tuple[Run, Run], tmp_path: Path
 ) -> None:
-    b = read_tables(write_run(tmp_path / "third", {"x": 0.10}, seed=1, untrained=True))
+    b = read_results(write_run(tmp_path / "third", {"x": 0.10}, seed=1, untrained=True))
     found = compare_runs.compare_runs(runs[0], b, [("x", "x")])
     assert set(found.table["verdict"]) == {"undecided"}
     assert any("not trained together" in note for note in found.notes)
@@ -137,7 +138,7 @@ def test_parts_that_were_not_trained_together_get_no_verdict(
 
 
 def test_verdicts_say_which_run_is_better_and_pairs_share_holm(
-    runs: tuple[RunTables, RunTables],
+    runs: tuple[Run, Run],
 ) -> None:
     a, b = runs
     found = compare_runs.compare_runs(a, b, compare_runs.arm_pairs(a, b))
@@ -157,34 +158,34 @@ def _english(table: pd.DataFrame) -> pd.DataFrame:
     return table[(table["language"] == "all") & (table["condition"] == "monolingual")]
 
 
-def test_only_common_items_count(tmp_path: Path, runs: tuple[RunTables, RunTables]) -> None:
-    part = read_tables(write_run(tmp_path / "part", {"x": 0.1}, skip=4, reference="b.wav"))
+def test_only_common_items_count(tmp_path: Path, runs: tuple[Run, Run]) -> None:
+    part = read_results(write_run(tmp_path / "part", {"x": 0.1}, skip=4, reference="b.wav"))
     found = compare_runs.compare_runs(runs[0], part, [("x", "x")])
     assert set(_english(found.table)["sentences"]) == {SENTENCES - 4}
     assert any("40 items" in note and "48 in the first" in note for note in found.notes)
     assert any("40 of them have other references" in note for note in found.notes)
 
 
-def test_other_judges_are_not_compared(tmp_path: Path, runs: tuple[RunTables, RunTables]) -> None:
-    other = read_tables(write_run(tmp_path / "other", {"x": 0.1}, model="large-v3"))
+def test_other_judges_are_not_compared(tmp_path: Path, runs: tuple[Run, Run]) -> None:
+    other = read_results(write_run(tmp_path / "other", {"x": 0.1}, model="large-v3"))
     found = compare_runs.compare_runs(runs[0], other, [("x", "x")])
     assert set(found.table["metric"]) == {"secs.resemblyzer.enrolment"}
     assert found.left_out == ["cer: whisper with model base and large-v3"]
-    again = read_tables(write_run(tmp_path / "again", {"x": 0.1}, normaliser="2"))
+    again = read_results(write_run(tmp_path / "again", {"x": 0.1}, normaliser="2"))
     (why,) = compare_runs.compare_runs(runs[0], again, [("x", "x")]).left_out
     assert "normaliser" in why
 
 
-def test_random_weights_get_no_verdict(tmp_path: Path, runs: tuple[RunTables, RunTables]) -> None:
-    random = read_tables(write_run(tmp_path / "random", {"x": 0.02}, random=True))
+def test_random_weights_get_no_verdict(tmp_path: Path, runs: tuple[Run, Run]) -> None:
+    random = read_results(write_run(tmp_path / "random", {"x": 0.02}, random=True))
     found = compare_runs.compare_runs(runs[0], random, [("x", "x")])
     assert set(found.table["verdict"]) == {"undecided"}
     assert any("random" in note for note in found.notes)
 
 
 def test_arms_are_found_in_ids_that_hold_equals_signs(tmp_path: Path) -> None:
-    a = read_tables(write_run(tmp_path / "a", {"x[k=1]": 0.1, "z": 0.1}))
-    b = read_tables(write_run(tmp_path / "b", {"x[k=2]": 0.1, "w": 0.1}))
+    a = read_results(write_run(tmp_path / "a", {"x[k=1]": 0.1, "z": 0.1}))
+    b = read_results(write_run(tmp_path / "b", {"x[k=2]": 0.1, "w": 0.1}))
     assert compare_runs.arm_pairs(a, b, ["x[k=1]=x[k=2]"]) == [("x[k=1]", "x[k=2]")]
     with pytest.raises(UsageError, match="share no arm"):
         compare_runs.arm_pairs(a, b)
@@ -195,13 +196,13 @@ def test_arms_are_found_in_ids_that_hold_equals_signs(tmp_path: Path) -> None:
 
 
 def test_one_arm_each_needs_no_name(tmp_path: Path) -> None:
-    a = read_tables(write_run(tmp_path / "a", {"old": 0.1}))
-    b = read_tables(write_run(tmp_path / "b", {"new": 0.1}))
+    a = read_results(write_run(tmp_path / "a", {"old": 0.1}))
+    b = read_results(write_run(tmp_path / "b", {"new": 0.1}))
     assert compare_runs.arm_pairs(a, b) == [("old", "new")]
 
 
 def test_the_command_writes_a_page_text_and_table(
-    tmp_path: Path, runs: tuple[RunTables, RunTables], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, runs: tuple[Run, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     code = run_app(["compare", str(runs[0].path), str(runs[1].path), "--out", str(out)])
@@ -227,7 +228,7 @@ def test_the_command_writes_a_page_text_and_table(
     ],
 )
 def test_mistakes_are_one_line(
-    arguments: list[str], says: str, runs: tuple[RunTables, RunTables],
+    arguments: list[str], says: str, runs: tuple[Run, Run],
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     given = [str(runs[0].path) if a == "FIRST" else a for a in arguments]
@@ -273,7 +274,7 @@ def test_a_run_of_random_weights_reproduces_nothing(
 
 def test_only_a_run_by_the_protocol_is_comparable(tmp_path: Path) -> None:
     paper = {"name": "xtts", "checkpoint": "coqui/XTTS-v2"}
-    run = read_tables(write_run(tmp_path / "run", {"xtts": 0.0317}, system=paper))
+    run = read_results(write_run(tmp_path / "run", {"xtts": 0.0317}, system=paper))
     whisper = {"name": "whisper", "model": "large-v3", "beam_size": 5}
     environment = dict(run.environment)
     environment["instruments"] = {"whisper": {"identity": whisper}}
@@ -283,7 +284,7 @@ def test_only_a_run_by_the_protocol_is_comparable(tmp_path: Path) -> None:
         for code in LANGUAGES
         for i, text in enumerate(texts)
     )
-    same = RunTables(run.path, run.experiment, environment, trials, run.scores, run.summary)
+    same = dataclasses.replace(run, environment=environment, trials=trials)
     found = compare_published(same, "xtts-paper")
     assert found.reasons["xtts", "cer"] == []
     cer = found.table[found.table["published_metric"] == "cer"].set_index("language")
@@ -322,9 +323,9 @@ def _uses(experiment: Any) -> Any:
     return metric_uses(experiment.spec.metrics, Where(experiment.document))
 
 
-def test_an_unfinished_run_is_refused(tmp_path: Path, runs: tuple[RunTables, RunTables]) -> None:
+def test_an_unfinished_run_is_refused(tmp_path: Path, runs: tuple[Run, Run]) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(runs[0].path, copy)
     (copy / "scores.parquet").unlink()
     with pytest.raises(UsageError, match="holds no scores"):
-        read_tables(copy)
+        read_results(copy)

@@ -35,7 +35,13 @@ ALL = {
     "tortoise": SMALL,
     "tortoise, mean": {"pool": "mean", **SMALL},
     "tortoise, slots": {"slots": 5, "hidden": 32, **SMALL},
+    "perceiver, narrower": {
+        "latents": 4, "heads": 2, "head_width": 16, "encoder_width": 32, **SMALL,
+    },
+    "tortoise, narrower": {"encoder_width": 32, "slots": 3, "hidden": 16, **SMALL},
     "encoder_sequence": SMALL,
+    "encoder_sequence, narrower": {"encoder_width": 32, **SMALL},
+    "learned_vector": {"channels": 32, "vector": 24, "blocks": 2},
     "speaker_embedding": {"slots": 3},
     "no_reference": {"slots": 2},
     "code_prompt": {},
@@ -95,7 +101,8 @@ def test_a_row_does_not_depend_on_its_company(
     ("case", "length"),
     [
         ("perceiver", 8), ("tortoise", 1), ("tortoise, slots", 5), ("speaker_embedding", 3),
-        ("no_reference", 2), ("encoder_sequence", 2 * 22050 // 1024 + 1), ("valle", 43),
+        ("no_reference", 2), ("learned_vector", 1), ("valle", 43),
+        ("encoder_sequence", 2 * 22050 // 1024 + 1),
     ],
 )  # fmt: skip
 def test_prefix_lengths(case: str, length: int) -> None:

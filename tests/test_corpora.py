@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xtts_lab.cli import run_app
 from xtts_lab.data.sentences import builtin
+from xtts_lab.training.corpora import colour, nuisance, planning, rendering, texts
 from xtts_lab.training.corpora import folder as layout
-from xtts_lab.training.corpora import nuisance, planning, rendering, texts
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.corpora.worlds import world
 from xtts_lab.types import LANGUAGES
@@ -193,3 +194,39 @@ def test_half_of_the_seed_decides_nothing_alone() -> None:
     made_of = world("formant16")
     source = [made_of.speaker(random.Random(f"{seed} voice")) for seed in (0, 0, 1)]
     assert source[0] == source[1] != source[2]
+
+
+def test_a_colour_of_nothing_changes_nothing() -> None:
+    source = np.random.default_rng(0)
+    speech = (0.1 * source.standard_normal(24000)).astype(np.float32)
+    same = colour.coloured(speech, colour.Colour(1.0, (0.0, 0.0, 0.0)))
+    assert len(same) == len(speech)
+    assert np.abs(same - speech).max() < 1e-4
+
+
+@pytest.mark.parametrize("formants", [0.88, 1.0, 1.13])
+def test_a_colour_moves_formants_and_leaves_the_pitch(formants: float) -> None:
+    """A vowel: pulses at 120 Hz through one resonance at 1,000 Hz."""
+    pulses = np.zeros(24000)
+    pulses[::200] = 1.0
+    pole = 0.98 * np.exp(2j * np.pi * 1000 / 24000)
+    vowel = scipy.signal.lfilter([1], [1, -2 * pole.real, abs(pole) ** 2], pulses)
+    changed = colour.coloured(vowel.astype(np.float32), colour.Colour(formants, (0.0, 0.0, 0.0)))
+    power = np.abs(np.fft.rfft(changed * np.hanning(24000))) ** 2
+    harmonics = power[120 * np.arange(1, 60)]
+    centre = np.average(120 * np.arange(1, 60), weights=harmonics)
+    original = np.abs(np.fft.rfft(vowel * np.hanning(24000))) ** 2
+    before = np.average(120 * np.arange(1, 60), weights=original[120 * np.arange(1, 60)])
+    # The envelope is smooth, and what it smoothed away stays: most of the way, never beyond it.
+    assert centre / before == pytest.approx(1 + 0.75 * (formants - 1), abs=0.05)
+    assert harmonics.sum() > 20 * power[60 + 120 * np.arange(1, 60)].sum()
+
+
+def test_bends_tilt_the_spectrum_by_what_they_say() -> None:
+    source = np.random.default_rng(0)
+    noise = source.standard_normal(96000).astype(np.float32)
+    tilted = colour.coloured(noise, colour.Colour(1.0, (6.0, 0.0, 0.0)))
+    power = [np.abs(np.fft.rfft(x)) ** 2 for x in (noise, tilted)]
+    change = 10 * np.log10(power[1] / power[0])
+    assert np.median(change[:200]) == pytest.approx(6.0, abs=0.5)
+    assert np.median(change[-2000:]) == pytest.approx(-6.0, abs=0.5)

@@ -18,8 +18,8 @@ import yaml
 
 from tests.test_report import Page
 from xtts_lab.cli import run_app
-from xtts_lab.report.load import load
 from xtts_lab.report.numbers import named, scaled
+from xtts_lab.runs.reading import read_run
 
 CODE = '''
 import torch
@@ -206,7 +206,7 @@ def _check_latency() -> None:
 
 
 def _check_report() -> None:
-    run = load(Path("run"))
+    run = read_run(Path("run"))
     assert TRAINED not in run.untrained_arms
     assert len(run.untrained_arms) == 3
     page = Path("run/report.html").read_text()

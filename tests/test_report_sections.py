@@ -17,12 +17,9 @@ import yaml
 
 from tests.test_report import METRICS, Page, make_run
 from xtts_lab import report
-from xtts_lab.experiment.method_notes import method_notes
-from xtts_lab.experiment.spec import ExperimentSpec
 from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.report.content import gather
 from xtts_lab.report.formats import latex
-from xtts_lab.report.load import Run, load
 from xtts_lab.report.sections import latency
 from xtts_lab.report.sections.ablation import grids, matrices
 from xtts_lab.report.sections.answer import digest, findings
@@ -31,6 +28,8 @@ from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYST
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
 from xtts_lab.report.sections.methods import methods
+from xtts_lab.runs.reading import Run, read_run
+from xtts_lab.statistics.method_notes import method_notes
 from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import COLUMNS as CLAIM_COLUMNS
 
@@ -78,7 +77,7 @@ def make_rich_run(folder: Path) -> Path:
 
 
 def test_of_many_arms_the_undecided_share_a_sentence(tmp_path: Path) -> None:
-    run = load(make_rich_run(tmp_path / "run"))
+    run = read_run(make_rich_run(tmp_path / "run"))
     names = [f"x{i}" for i in range(12)]
     row = run.comparisons.iloc[[0]].assign(language="all")
     table = pd.concat([row.assign(arm=n, verdict="undecided") for n in names], ignore_index=True)
@@ -149,7 +148,6 @@ def _describe(folder: Path) -> None:
         "metrics": [{"name": "wer"}, {"name": "cer"}, {"name": "secs", "encoder": "resemblyzer"}],
         "statistics": {"baseline": SWEPT[0], "confidence": 0.95, "resamples": 200},
     }  # fmt: skip
-    spec = ExperimentSpec.model_validate(experiment)
     environment = {
         "python": "3.11", "packages": {"torch": "2.13.0"}, "revision": "0123abc",
         "systems": {arm: {"spec": {"name": "xtts", "model": "a"}} for arm in SWEPT},
@@ -157,7 +155,7 @@ def _describe(folder: Path) -> None:
             "whisper": {"identity": {"name": "whisper", "weights_sha256": "ab12" * 16}},
         },
         "metrics": {"wer": {"normaliser": "17"}, "cer": {"normaliser": "17"}},
-        "statistics": method_notes(spec),
+        "statistics": method_notes(confidence=0.95, resamples=200, seed=7),
     }  # fmt: skip
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
     (folder / "environment.json").write_text(json.dumps(environment))
@@ -172,7 +170,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    return load(folder)
+    return read_run(folder)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +203,7 @@ def test_claims_come_before_results_with_verdict_effect_size_and_need(page: Page
 
 
 def test_without_claims_the_comparisons_answer(tmp_path: Path) -> None:
-    plain = load(make_run(tmp_path / "plain"))
+    plain = read_run(make_run(tmp_path / "plain"))
     assert findings(plain) == []
     lines = digest(plain)
     assert len(lines) == 2
@@ -259,7 +257,7 @@ def test_spread_is_that_of_repeats_of_one_request(run: Run) -> None:
 
 
 def test_runs_without_repeats_have_no_spread(tmp_path: Path) -> None:
-    assert spreads(load(make_run(tmp_path / "run"))) == []
+    assert spreads(read_run(make_run(tmp_path / "run"))) == []
 
 
 def test_percentiles_say_what_they_lack(run: Run) -> None:
@@ -283,7 +281,7 @@ def test_chunks_play_when_they_have_come_and_gaps_are_marked(run: Run) -> None:
 
 
 def test_a_run_without_streams_has_no_latency_section(tmp_path: Path) -> None:
-    run = load(make_run(tmp_path / "run"))
+    run = read_run(make_run(tmp_path / "run"))
     assert latency.percentiles(run) is None
     assert latency.timeline(run) is None
 
@@ -358,11 +356,7 @@ def test_metrics_without_any_figure_are_named(run: Run) -> None:
 
 def test_every_cited_work_exists() -> None:
     keys = [key for _, key in (*OF_INSTRUMENT.values(), *OF_SYSTEM.values())]
-    notes = method_notes(
-        ExperimentSpec.model_validate(
-            {"name": "n", "systems": {"a": {}}, "texts": {}, "metrics": [{}]}
-        )
-    )
+    notes = method_notes(confidence=0.95, resamples=2000, seed=0)
     written = re.findall(r"\[@(\w+)\]", json.dumps(notes))
     assert written
     assert {*keys, *OF_METRIC.values(), *written} <= set(WORKS)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from xtts_lab.errors import UsageError
+from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics import bootstrap
 from xtts_lab.statistics.cells import cell_table, cells_of, placed, rate, sums_of
 from xtts_lab.statistics.intervals import interval
 from xtts_lab.statistics.summaries import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
-    MetricInfo,
     compare,
     summarise,
 )
@@ -89,35 +89,30 @@ def test_repeats_are_averaged_before_anything_else() -> None:
     assert one(table, language="en")["n"] == 4
 
 
-def test_an_interval_of_a_rate_ends_at_nought() -> None:
-    rows: list[Row] = [
-        ("a", "en", f"s{s}", f"x{s}", 0, metric, float(s == 0), float(s == 0), 1.0)
-        for s in range(12)
-        for metric in ("wer.micro", "secs")
-    ]
-    info = {
-        "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
-        "secs": MetricInfo("cosine", "higher"),
-    }
-    table = summarise(*frames(rows), info, **OPTIONS)
-    assert one(table, metric="wer.micro", language="all")["ci_low"] == 0.0
-    assert one(table, metric="secs", language="all")["ci_low"] < 0.0
+LEVELS = {
+    "sanity.any": MetricInfo("ratio", "lower", bounds=(0.0, 1.0)),
+    "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
+    "duration": MetricInfo("s", "none", bounds=(0.0, math.inf)),
+    "secs": MetricInfo("cosine", "higher", bounds=(-1.0, 1.0)),
+    "anything": MetricInfo("dB", "none"),
+}
 
 
-def test_an_interval_of_a_share_ends_at_one() -> None:
-    """Eleven of twelve: the stretched interval would reach beyond; an error rate's may."""
+@pytest.mark.parametrize("events", [0, 1, 6, 11, 12])
+def test_no_interval_reaches_beyond_its_metric(events: int) -> None:
+    """One of twelve, each a speaker: the stretched interval would reach below 0, or above 1."""
     rows: list[Row] = [
-        ("a", "en", f"s{s}", f"x{s}", 0, metric, float(s > 0), float(s > 0), 1.0)
+        ("a", "en", f"s{s}", f"x{s}", 0, metric, float(s < events), float(s < events), 1.0)
         for s in range(12)
-        for metric in ("sanity.any", "wer.micro")
+        for metric in LEVELS
     ]
-    info = {
-        "sanity.any": MetricInfo("ratio", "lower", bounds=(0.0, 1.0)),
-        "wer.micro": MetricInfo("ratio", "lower", bounds=(0.0, math.inf)),
-    }
-    table = summarise(*frames(rows), info, **OPTIONS)
-    assert one(table, metric="sanity.any", language="all")["ci_high"] == 1.0
-    assert one(table, metric="wer.micro", language="all")["ci_high"] > 1.0
+    table = summarise(*frames(rows), LEVELS, **OPTIONS)
+    for metric, known in LEVELS.items():
+        row = one(table, metric=metric, language="all")
+        assert known.bounds[0] <= row["ci_low"] <= row["mean"] <= row["ci_high"] <= known.bounds[1]
+    if events in (1, 11):
+        free = one(table, metric="anything", language="all")
+        assert free["ci_low"] < 0.0 or free["ci_high"] > 1.0
 
 
 def test_one_speaker_and_one_sentence_give_no_interval() -> None:

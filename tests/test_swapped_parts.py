@@ -61,12 +61,14 @@ def test_a_setting_of_the_own_part_keeps_the_others() -> None:
     )  # fmt: skip
     assert resolved["conditioner"] == {
         "name": "perceiver", "latents": 4, "pooling": "mean", "max_s": 30.0, "encoder_blocks": 2,
-        "encoder_heads": 4, "depth": 2, "heads": 2, "head_width": 16, "weights": None,
+        "encoder_heads": 4, "depth": 2, "heads": 2, "head_width": 16, "encoder_width": None,
+        "weights": None,
     }  # fmt: skip
     assert resolved["vocoder"]["name"] == "hifigan"
     assert resolved["vocoder"]["channels"] == 32
     assert resolved["sampling"] == {
         "temperature": 0.75, "top_k": 7, "top_p": 0.85, "repetition_penalty": 5.0,
+        "guidance": 1.0,
     }  # fmt: skip
 
 

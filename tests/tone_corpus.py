@@ -42,12 +42,18 @@ def write(folder: Path, utterances: int = 48, seed: int = 0) -> Path:
         rows.append({
             "id": f"t{number:03d}", "language": ("en", "es")[number % 2], "speaker": f"s{speaker}",
             "split": split, "text": symbols, "phonemes": f"ˈ{symbols}.", "shard": 0,
-            "start": start, "samples": len(clip), "role": "utterance",
+            "start": start, "samples": len(clip),
+            "role": "enrolment" if number % 16 > 13 else "utterance",
         })  # fmt: skip
         clips.append(clip)
         start += len(clip)
     layout.write_shard(folder, 0, clips)
     layout.write_table(layout.items_path(folder), pd.DataFrame(rows, columns=layout.COLUMNS))
-    card = {"name": "tones", "version": layout.VERSION, "sample_rate": RATE, "hash": f"tones{seed}"}
+    card = {
+        "name": "tones",
+        "version": layout.VERSION,
+        "sample_rate": RATE,
+        "content_sha256": f"tones{seed}",
+    }
     layout.card_path(folder).write_text(json.dumps(card), encoding="utf-8")
     return folder

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
 from xtts_lab.report.formats.look import INK, LIGHT, LINE, SOFT
 from xtts_lab.report.languages import language_name
-from xtts_lab.report.load import Run, load
 from xtts_lab.report.numbers import unit_of
-from xtts_lab.report.tables import ALL
+from xtts_lab.runs.reading import Run, read_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ class RunData:
 
 def load_run(path: str | Path) -> RunData:
     """Read a run folder. Raises `UsageError` where it lacks a table."""
-    run = load(Path(path))
+    run = read_run(Path(path))
     return RunData(
         path=run.path,
         experiment=run.experiment,

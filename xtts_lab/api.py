@@ -20,6 +20,7 @@ from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.parts import choose, swap
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.limits import checked_seed
 from xtts_lab.inference.sampling import SamplingOptions
@@ -60,8 +61,15 @@ class XTTS:
         self.checkpoint = checkpoint
         self.model: XttsModel = checkpoint.model.to(self.device)
         self.coqui_compat = coqui_compat
-        longest = self.model.config.gpt.max_text - 1  # the reference refuses a text that fills it
-        self.tokenizer = XttsTokenizer.from_file(checkpoint.vocabulary, longest, coqui_compat)
+        config = self.model.config
+        longest = config.gpt.max_text - 1  # the reference refuses a text that fills it
+        self.tokenizer = XttsTokenizer.from_file(
+            checkpoint.vocabulary,
+            longest,
+            coqui_compat,
+            PhonemeFrontEnd() if config.text.front_end == "phonemes" else None,
+            config.text.max_tokens,
+        )
         self._cloned: dict[tuple[_Content, ...], Voice] = {}
 
     @classmethod
@@ -118,6 +126,7 @@ class XTTS:
             own.top_p,
             own.repetition_penalty,
             coqui_compat=self.coqui_compat,
+            guidance=own.guidance,
         )
 
     def voice(self, name: str) -> Voice:
@@ -267,6 +276,7 @@ class XTTS:
                 drawn,
                 max_codes,
                 codes,
+                len(before),
             )
             for index, piece in enumerate(pieces)
         ]

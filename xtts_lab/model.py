@@ -19,6 +19,7 @@ from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
 from xtts_lab.nn.gpt import Gpt, GptConfig
+from xtts_lab.nn.mel import DVAE_MEL
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from xtts_lab.types import LANGUAGES, Json, ModelSizes, Part
 from xtts_lab.vocoders.base import Vocoder
@@ -72,6 +73,19 @@ class SamplingDefaults:
     top_k: int = 50
     top_p: float = 0.85
     repetition_penalty: float = 5.0
+    guidance: float = 1.0
+
+
+@dataclass(frozen=True)
+class TextDefaults:
+    """How text becomes tokens.
+
+    `front_end`: the BPE of normalised text, as published, or the characters of espeak-ng's
+    `phonemes`. A text of more than `max_tokens` is split.
+    """
+
+    front_end: Literal["bpe", "phonemes"] = "bpe"
+    max_tokens: int = 401
 
 
 @dataclass(frozen=True)
@@ -79,14 +93,16 @@ class ModelConfig:
     """Sizes and defaults of an XTTS; those here are XTTS-v2's.
 
     `dvae` is None where the checkpoint brings none: its codes cannot be made, nor be decoded
-    without the GPT's states.
+    without the GPT's states. `speaker_encoder` is None where nothing of the model reads speaker
+    vectors; voices then have an empty one.
     """
 
     gpt: GptConfig = field(default_factory=GptConfig)
     conditioner: Part = field(default_factory=partial(part, "conditioners", "perceiver"))
     vocoder: Part = field(default_factory=partial(part, "vocoders", "hifigan"))
     dvae: DvaeConfig | None = None
-    speaker_encoder: SpeakerEncoderConfig = field(default_factory=SpeakerEncoderConfig)
+    speaker_encoder: SpeakerEncoderConfig | None = field(default_factory=SpeakerEncoderConfig)
+    text: TextDefaults = field(default_factory=TextDefaults)
     cloning: CloningDefaults = field(default_factory=CloningDefaults)
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
     languages: tuple[str, ...] = LANGUAGES
@@ -117,9 +133,11 @@ class ModelConfig:
     @property
     def sizes(self) -> ModelSizes:
         """What conditioner and vocoder are built around."""
-        bands = (self.dvae or DvaeConfig()).bands
+        dvae = self.dvae or DvaeConfig()
         codes = self.gpt.audio_tokens - 2  # start and stop
-        return ModelSizes(self.gpt.width, codes, self.speaker_encoder.embedding, bands)
+        embedding = 0 if self.speaker_encoder is None else self.speaker_encoder.embedding
+        stride = dvae.stride * DVAE_MEL.hop_length
+        return ModelSizes(self.gpt.width, codes, embedding, dvae.bands, stride)
 
 
 class XttsModel(nn.Module):
@@ -127,6 +145,7 @@ class XttsModel(nn.Module):
 
     conditioner: Conditioner
     vocoder: Vocoder
+    speaker_encoder: SpeakerEncoder | None
     dvae: Dvae | None
 
     def __init__(self, config: ModelConfig) -> None:
@@ -135,7 +154,8 @@ class XttsModel(nn.Module):
         self.conditioner = build("conditioners", config.conditioner, config.sizes)
         self.gpt = Gpt(config.gpt)
         self.vocoder = build("vocoders", config.vocoder, config.sizes)
-        self.speaker_encoder = SpeakerEncoder(config.speaker_encoder)
+        encoder = config.speaker_encoder
+        self.speaker_encoder = None if encoder is None else SpeakerEncoder(encoder)
         self.dvae = None if config.dvae is None else Dvae(config.dvae)
 
     @property

@@ -31,6 +31,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "conditioners": {
         "code_prompt": "xtts_lab.conditioners.code_prompt:CodePromptConditioner",
         "encoder_sequence": "xtts_lab.conditioners.encoder_sequence:EncoderSequenceConditioner",
+        "learned_vector": "xtts_lab.conditioners.learned_vector:LearnedVectorConditioner",
         "no_reference": "xtts_lab.conditioners.no_reference:NoReferenceConditioner",
         "perceiver": "xtts_lab.conditioners.perceiver:PerceiverConditioner",
         "speaker_embedding": "xtts_lab.conditioners.speaker_embedding:SpeakerEmbeddingConditioner",
@@ -73,6 +74,8 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
     "stages": {
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",

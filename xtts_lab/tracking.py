@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xtts_lab import registry
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
-from xtts_lab.report.load import Run
-from xtts_lab.report.tables import ALL, records
+from xtts_lab.report.tables import records
+from xtts_lab.runs.reading import Run
 
 _FILES = ("report.html", "report.md", "summary.csv", "comparisons.csv", "claims.csv")
 

@@ -127,14 +127,20 @@ class Voice:
 class ModelSizes:
     """What the model around a conditioner or a vocoder decides.
 
-    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors,
-    `bands` of the DVAE's mel.
+    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors (0
+    where the model has no speaker encoder), `bands` of the DVAE's mel, `code_stride`, the samples
+    of a code at 22 050 Hz.
     """
 
     width: int
     codes: int
     embedding: int
     bands: int
+    code_stride: int = 1024
+
+    @property
+    def codes_per_s(self) -> float:
+        return 22050 / self.code_stride
 
 
 @dataclass(frozen=True)

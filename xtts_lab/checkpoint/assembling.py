@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from xtts_lab.checkpoint.names import is_ignored, is_transposed, module_names, published_name
+from xtts_lab.checkpoint.reading import require_finite
+from xtts_lab.checkpoint.vocabulary import check_vocabulary
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
+
+TEXT_EMBEDDING = "gpt.text_embedding.weight"
 
 LISTED = 12
 """How many names of a kind a one-line message gives before it counts the rest."""
@@ -49,10 +53,16 @@ def skeleton(config: ModelConfig) -> XttsModel:
 def from_published(
     config: ModelConfig, tensors: Mapping[str, Tensor], source: str, dtype: torch.dtype
 ) -> XttsModel:
-    """Build the model from tensors with published names; `source` is the file, for errors."""
+    """Build the model from tensors with published names; `source` is the file, for errors.
+
+    The text tokens of `config` are those of the vocabulary.
+    """
     model = skeleton(config)
     modules = module_names(config)
     left, problems = dict(tensors), _Problems()
+    embedding = tensors.get(published_name(TEXT_EMBEDDING, modules))
+    if embedding is not None and embedding.ndim == 2:
+        check_vocabulary(config.gpt.text_tokens, embedding.shape[0], source)
     state: dict[str, Tensor] = {}
     for name, wanted in model.state_dict().items():
         published = published_name(name, modules)
@@ -64,7 +74,7 @@ def from_published(
         _place(state, name, tensor, wanted, published, problems)
     problems.unexpected = sorted(name for name in left if not is_ignored(name))
     problems.raise_if_any(source)
-    return _filled(model, state, dtype)
+    return _filled(model, state, source, dtype)
 
 
 def from_native(
@@ -78,7 +88,7 @@ def from_native(
     for name in set(wanted) & set(tensors):
         _place(state, name, tensors[name], wanted[name], name, problems)
     problems.raise_if_any(source)
-    return _filled(model, state, dtype)
+    return _filled(model, state, source, dtype)
 
 
 def _place(
@@ -95,7 +105,10 @@ def _place(
     problems.misshaped.append(f"{stored_name} {_shape(tensor)} instead of {_shape(wanted)}")
 
 
-def _filled(model: XttsModel, state: dict[str, Tensor], dtype: torch.dtype) -> XttsModel:
+def _filled(
+    model: XttsModel, state: dict[str, Tensor], source: str, dtype: torch.dtype
+) -> XttsModel:
+    require_finite(state, source)
     cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
     model.load_state_dict(cast, strict=True, assign=True)
     return model.eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+from xtts_lab.checkpoint.impostors import refuse_impostors
 from xtts_lab.errors import UsageError
-from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, part
+from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, TextDefaults, part
 from xtts_lab.nn.gpt import GptConfig
 from xtts_lab.nn.speaker_encoder import SpeakerEncoderConfig
 from xtts_lab.types import Part
@@ -61,17 +63,21 @@ SAMPLING_KEYS = {
     "top_k": "top_k",
     "top_p": "top_p",
     "repetition_penalty": "repetition_penalty",
+    "guidance": "guidance",  # ours; the published format has none
 }
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object; `UsageError` where the file is absent, no JSON, or no object."""
+    refuse_impostors(path, text=True)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path.name}: no such file in {path.parent.name}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path.name}: cannot be read as JSON ({error})") from error
+    except RecursionError as error:
+        raise UsageError(f"{path.name}: is nested too deeply to be one of a checkpoint") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path.name}: holds no JSON object")
     return data
@@ -96,13 +102,35 @@ def from_published(data: Mapping[str, Any], vocabulary: Mapping[str, int]) -> Mo
             f"config.json: {PERCEIVER} does not fit the conditioner '{parts.conditioner.name}' "
             f"of {SECTION}"
         )
+    _check_hop(args, parts.vocoder)
     return replace(
         parts,
         gpt=gpt,
-        cloning=_section(CloningDefaults(), CLONING_KEYS, data),
+        cloning=_cloning(data),
         sampling=_section(SamplingDefaults(), SAMPLING_KEYS, data),
         languages=_languages(data.get("languages", list(base.languages))),
     )
+
+
+def _check_hop(args: Mapping[str, Any], vocoder: Part) -> None:
+    """Refuse a frame that HiFi-GAN's upsampling does not fill: the speech would be too fast."""
+    rates: Any = vocoder.settings["rates"]
+    hop = args.get("output_hop_length")
+    if hop not in (None, math.prod(rates)):
+        raise UsageError(
+            f"config.json: output_hop_length: {hop} does not work; the vocoder makes "
+            f"{math.prod(rates)} samples of a frame"
+        )
+
+
+def _cloning(data: Mapping[str, Any]) -> CloningDefaults:
+    try:
+        return _section(CloningDefaults(), CLONING_KEYS, data)
+    except UsageError as error:
+        field, _, rest = str(error).partition(":")
+        if field not in CLONING_KEYS:
+            raise
+        raise UsageError(f"config.json: {CLONING_KEYS[field]}:{rest}") from error
 
 
 def to_published(config: ModelConfig) -> dict[str, Any]:
@@ -111,6 +139,8 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     Raises `UsageError` for parts that the published format does not know. A DVAE's sizes are those
     of its own file.
     """
+    if config.text != TextDefaults():
+        raise UsageError("the published format knows no text front end but its own; use ours")
     known = (*CONDITIONERS.values(), "hifigan")
     for chosen in (config.conditioner, config.vocoder):
         if chosen.name not in known:
@@ -118,7 +148,8 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     gpt, vocoder = config.gpt, config.vocoder.settings
     args: dict[str, Any] = {key: getattr(gpt, field) for field, key in GPT_KEYS.items()}
     args |= {key: vocoder[name] for name, key in VOCODER_KEYS.items()}
-    args |= {key: getattr(config.speaker_encoder, field) for field, key in SPEAKER_KEYS.items()}
+    encoder = _published_encoder(config)
+    args |= {key: getattr(encoder, field) for field, key in SPEAKER_KEYS.items()}
     args["decoder_input_dim"] = gpt.width
     args[PERCEIVER] = config.conditioner.name == CONDITIONERS[True]
     data: dict[str, Any] = {"model": "xtts", "model_args": args}
@@ -128,6 +159,12 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     if from_published(data, {}) != dataclasses.replace(config, dvae=None):
         data[SECTION] = {name: dataclasses.asdict(getattr(config, name)) for name in OWN_PARTS}
     return data
+
+
+def _published_encoder(config: ModelConfig) -> SpeakerEncoderConfig:
+    if config.speaker_encoder is None:
+        raise UsageError("the published format has a speaker encoder, and the model none; use ours")
+    return config.speaker_encoder
 
 
 def from_json(kind: type[T], data: object, where: str) -> T:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.checkpoint.reading import read_pickle, tensors_of
+from xtts_lab.checkpoint.reading import read_pickle, require_finite, tensors_of
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig, Quantiser
 from xtts_lab.nn.mel import DVAE_MEL, MelConfig
@@ -120,6 +120,7 @@ def dvae_from_tensors(tensors: Mapping[str, Tensor], source: str) -> Dvae:
     known = set(names.values())
     unexpected = [k for k in tensors.keys() - known if not TRAINING_ONLY.fullmatch(k)]
     _refuse(source, list(known - tensors.keys()), unexpected, misshaped)
+    require_finite(state, source)
     dvae.load_state_dict(state, strict=True, assign=True)
     return dvae.eval().requires_grad_(False)
 

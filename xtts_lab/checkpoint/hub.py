@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from xtts_lab.errors import UsageError
 
-HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[0-9a-f]{40}))?")
+HUB_ID = re.compile(r"(?P<id>[\w.-]{1,96}/[\w.-]{1,96})(@(?P<revision>[0-9a-f]{40}))?")
 FILES = (
     "config.json",
     "model.pth",
+    "best_model.pth",
     "model.safetensors",
     "vocab.json",
     "speakers_xtts.pth",
@@ -18,6 +20,8 @@ FILES = (
     "dvae.pth",
     "mel_stats.pth",
 )
+SUFFIXES = (".pth", ".pt", ".safetensors", ".json", ".yaml")
+"""What no repository's name ends in: a file was meant."""
 
 PINNED = {"coqui/XTTS-v2": "6c2b0d75eae4b7047358e3b6bd9325f857d43f77"}
 """Repository -> the commit that is meant when none is named."""
@@ -30,12 +34,19 @@ def locate(source: str | Path) -> Path:
     it may be left out for repositories in `PINNED`. The hub's own cache keeps what was fetched.
     """
     path = Path(source)
-    if path.is_dir():
+    if _is(path.is_dir):
         return path
-    match = HUB_ID.fullmatch(str(source))
-    if match is None:
+    if _is(path.is_file):
         raise UsageError(
-            f"checkpoint '{source}': no such folder, and no hub id 'owner/name@commit'"
+            f"checkpoint '{source}': is a file; name the folder that holds it, with config.json "
+            f"and vocab.json: '{path.parent}'"
+        )
+    match = HUB_ID.fullmatch(str(source))
+    if match is None or path.suffix in SUFFIXES:
+        file = "; name the folder and not a file in it" if path.suffix in SUFFIXES else ""
+        raise UsageError(
+            f"checkpoint '{_short(str(source))}': no such folder, and no hub id "
+            f"'owner/name@commit'{file}"
         )
     revision = match["revision"] or PINNED.get(match["id"])
     if revision is None:
@@ -44,6 +55,18 @@ def locate(source: str | Path) -> Path:
             f"'{match['id']}@<40 hexadecimal digits of a commit>'"
         )
     return _fetch(match["id"], revision)
+
+
+def _is(what: Callable[[], bool]) -> bool:
+    """Ask about a path; one that cannot be (a name over the limit, say) is nothing."""
+    try:
+        return what()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:77]}..."
 
 
 def _fetch(repository: str, revision: str) -> Path:

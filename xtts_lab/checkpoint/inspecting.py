@@ -14,7 +14,8 @@ from xtts_lab.checkpoint import native
 from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.config_json import from_published, read_json
 from xtts_lab.checkpoint.hub import locate
-from xtts_lab.checkpoint.vocabulary import token_ids
+from xtts_lab.checkpoint.impostors import refuse_impostors
+from xtts_lab.checkpoint.vocabulary import check_vocabulary, token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
 from xtts_lab.types import LANGUAGES
@@ -90,6 +91,11 @@ def inspect(source: str | Path) -> Description:
     if not weights.is_file():
         raise UsageError(f"checkpoint '{folder.name}': holds no {weights.name}")
     dvae = folder / DVAE
+    for file in (weights, dvae):
+        refuse_impostors(file)
+    rows = native.text_tokens(weights) if ours else None
+    if rows is not None:
+        check_vocabulary(max(ids.values()) + 1, rows, weights.name)
     own_dvae = dvae if dvae.is_file() and not ours else None
     return Description(
         folder=folder,

@@ -147,7 +147,8 @@ def _speaker_encoder(config: ModelConfig) -> dict[str, str]:
         "shortcut": "downsample.0",
         "shortcut_norm": "downsample.1",
     }
-    for i, count in enumerate(config.speaker_encoder.blocks):
+    blocks = () if config.speaker_encoder is None else config.speaker_encoder.blocks
+    for i, count in enumerate(blocks):
         for j in range(count):
             for part, published in parts.items():
                 names[f"{ours}.stages.{i}.{j}.{part}"] = f"{theirs}.layer{i + 1}.{j}.{published}"

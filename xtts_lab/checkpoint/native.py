@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from xtts_lab.checkpoint.config_json import from_json
-from xtts_lab.checkpoint.reading import read_safetensors
+from xtts_lab.checkpoint.reading import read_safetensors, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.types import Voice
@@ -61,11 +61,12 @@ def export(
     voices: Mapping[str, Voice] | None = None,
     note: str = "",
     random: bool = False,
+    name: str | None = None,
 ) -> None:
     """Write a checkpoint that `load` reads: no pickle, our names, a model card.
 
-    `note` goes into the card: what it was trained on, its licence. Raises `UsageError` where
-    `folder` already holds weights.
+    `name` (by default the folder's) and `note` go into the card: what it was trained on, its
+    licence. Raises `UsageError` where `folder` already holds weights.
     """
     from safetensors.torch import save_file
 
@@ -80,7 +81,18 @@ def export(
         data["weights_random"] = True
     (folder / "config.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     shutil.copyfile(vocabulary, folder / "vocab.json")
-    (folder / "README.md").write_text(_card(folder.name, model, note), encoding="utf-8")
+    (folder / "README.md").write_text(_card(name or folder.name, model, note), encoding="utf-8")
+
+
+def text_tokens(weights: Path) -> int | None:
+    """Return how many text tokens our weights know; None where they cannot be read."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(weights), framework="pt") as file:
+            return int(file.get_slice("gpt.text_embedding.weight").get_shape()[0])
+    except Exception:  # whatever it is, loading reports it
+        return None
 
 
 def load_voices(folder: Path) -> dict[str, Voice]:
@@ -89,6 +101,7 @@ def load_voices(folder: Path) -> dict[str, Voice]:
     if not path.is_file():
         return {}
     tensors = read_safetensors(path)
+    require_finite(tensors, path.name)
     names = sorted({name.rpartition("/")[0] for name in tensors})
     try:
         return {n: Voice(tensors[f"{n}/prefix"], tensors[f"{n}/embedding"]) for n in names}

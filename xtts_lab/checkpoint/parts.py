@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from xtts_lab import config as configuration
 from xtts_lab import registry
 from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
-from xtts_lab.checkpoint.reading import read_safetensors
+from xtts_lab.checkpoint.reading import read_safetensors, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.model import Kind, ModelConfig, XttsModel, build
 from xtts_lab.types import Json, ModelSizes, Part
@@ -234,6 +234,7 @@ def _loaded(choice: Choice, config: ModelConfig) -> nn.Module:
     if choice.weights is not None:
         check_weights(choice, module)
         tensors = read_safetensors(choice.weights)
+        require_finite(tensors, choice.weights.name)
         module.load_state_dict({n: t for n, t in tensors.items() if n != _EMPTY}, strict=True)
     return module
 

@@ -118,6 +118,7 @@ def _factors(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def _constants(model: XttsModel) -> dict[str, Tensor]:
     """What the reference stores beside: its speaker front end and, in v1, an idle code prompt."""
+    assert model.speaker_encoder is not None, "published checkpoints have one"
     front, prefix = model.speaker_encoder.mel, "hifigan_decoder.speaker_encoder.torch_spec"
     return {
         f"{prefix}.0.filter": torch.tensor([[[-front.preemphasis, 1.0]]]),
@@ -139,5 +140,5 @@ def _random_voice(model: XttsModel, generator: torch.Generator) -> Voice:
     """A voice of the length that the conditioner makes of a second of noise."""
     second = torch.randn(1, model.conditioner.intake.sample_rate, generator=generator)
     prefix = torch.randn(model.conditioner(second)[0].shape, generator=generator)
-    embedding = torch.randn(model.config.speaker_encoder.embedding, generator=generator)
+    embedding = torch.randn(model.config.sizes.embedding, generator=generator)
     return Voice(prefix, embedding / embedding.norm())

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from xtts_lab.checkpoint.reading import read_pickle
+from xtts_lab.checkpoint.reading import read_pickle, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.types import Voice
 
@@ -42,4 +42,5 @@ def _voice(path: Path, name: str, entry: object) -> Voice:
         raise UsageError(
             f"{path.name}: speaker '{name}' has no gpt_cond_latent and speaker_embedding"
         )
+    require_finite({"prefix": prefix, "embedding": embedding}, f"{path.name}: speaker '{name}'")
     return Voice(prefix[0].float(), embedding.flatten().float())

@@ -24,6 +24,18 @@ def token_ids(path: Path) -> dict[str, int]:
     return ids
 
 
+def check_vocabulary(tokens: int, rows: int, weights: str) -> None:
+    """Raise `UsageError` where a vocabulary's tokens are not those that the weights have rows for.
+
+    `weights` is the name of their file.
+    """
+    if tokens != rows:
+        raise UsageError(
+            f"vocab.json: has {tokens} tokens, but {weights} holds weights for {rows}; put the "
+            "vocab.json beside it that it was trained with"
+        )
+
+
 def character_vocabulary(size: int = 512, start: int = 261) -> dict[str, Any]:
     """Return a BPE of exactly `size` tokens, for checkpoints with random weights.
 
@@ -49,7 +61,7 @@ def character_vocabulary(size: int = 512, start: int = 261) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [_added(token, tokens[token]) for token in added],
+        "added_tokens": [added_token(token, tokens[token]) for token in added],
         "normalizer": None,
         "pre_tokenizer": {"type": "Whitespace"},
         "post_processor": None,
@@ -58,6 +70,7 @@ def character_vocabulary(size: int = 512, start: int = 261) -> dict[str, Any]:
     }
 
 
-def _added(token: str, index: int) -> dict[str, Any]:
+def added_token(token: str, index: int) -> dict[str, Any]:
+    """Return how a file of the library tokenizers notes a special token."""
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": index, "special": True, "content": token, **flags}

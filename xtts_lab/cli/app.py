@@ -298,7 +298,7 @@ def train(
 
 @app.command()
 def corpus(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="neural16 or formant16.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="neural16, formant16 or recordings.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The corpus folder.")],
     hours: Annotated[
         Optional[float],  # noqa: UP045
@@ -311,6 +311,16 @@ def corpus(
         Optional[int],  # noqa: UP045
         typer.Option("--held-out", help="Speakers of validation, and as many of test."),
     ] = None,
+    source: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--from", metavar="DIR", help="Where recordings lie."),
+    ] = None,
+    layout: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--layout", help="Of recordings: ljspeech, libritts, mls, common_voice or manifest."
+        ),
+    ] = None,
     devices: Annotated[
         str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
     ] = "cpu",
@@ -322,13 +332,18 @@ def corpus(
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
     ] = False,
+    test_set: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
+    ] = None,
 ) -> int:
-    """Make a corpus of synthetic speech to train on: plan it, then render it. Resumes."""
+    """Make a corpus to train on, of synthetic or recorded speech: plan, then render. Resumes."""
     from xtts_lab.cli import corpus as corpora
 
-    asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out)
+    asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out, source, layout)
     rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
-    return corpora.make(asked, rendering, plan_only=plan_only)
+    done = corpora.make(asked, rendering, plan_only=plan_only)
+    return done if test_set is None or plan_only else corpora.write_test_set(out, test_set)
 
 
 @app.command(name="list")

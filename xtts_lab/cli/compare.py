@@ -11,7 +11,7 @@ from xtts_lab.report.formats import sheet
 from xtts_lab.report.sections import comparison
 from xtts_lab.runs import against_published
 from xtts_lab.runs import compare as compare_runs
-from xtts_lab.runs.reading import read_tables
+from xtts_lab.runs.reading import read_results
 
 
 def compare(
@@ -29,7 +29,7 @@ def compare(
 
 
 def _of_runs(first: Path, second: Path, arms: Sequence[str]) -> sheet.Sheet:
-    a, b = read_tables(first), read_tables(second)
+    a, b = read_results(first), read_results(second)
     found = compare_runs.compare_runs(a, b, compare_runs.arm_pairs(a, b, arms))
     names = (first.resolve().name, second.resolve().name)
     if names[0] == names[1]:
@@ -38,7 +38,7 @@ def _of_runs(first: Path, second: Path, arms: Sequence[str]) -> sheet.Sheet:
 
 
 def _of_published(run: Path, name: str, arms: Sequence[str]) -> sheet.Sheet:
-    found = against_published.compare_published(read_tables(run), name, arms)
+    found = against_published.compare_published(read_results(run), name, arms)
     work = found.published
     notes = [f"{why}." for why in found.absent]
     notes += [f"{caution[0].upper()}{caution[1:]}." for caution in against_published.CAUTIONS]

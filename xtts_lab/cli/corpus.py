@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xtts_lab.errors import UsageError
+from xtts_lab.registry import unknown
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Asked:
     languages: str | None
     utterances: int
     held_out: int | None
+    source: Path | None = None
+    layout: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,63 @@ def make(asked: Asked, rendering: Rendering, *, plan_only: bool) -> int:
     return 0
 
 
+def write_test_set(corpus: Path, folder: Path) -> int:
+    """Write the test speakers of a corpus as manifests that experiments read."""
+    from xtts_lab.training.corpora import test_set
+    from xtts_lab.training.corpora.reader import Corpus
+
+    counts = test_set.write_test_set(Corpus.open(corpus), folder)
+    print(f"{folder}: {counts['items']} items of {counts['speakers']} speakers")
+    return 0
+
+
 def _plan(asked: Asked) -> None:
     from xtts_lab.experiment.progress import track
     from xtts_lab.training.corpora import folder, planning
-    from xtts_lab.training.corpora.worlds import world
+    from xtts_lab.training.corpora.worlds import RECORDINGS, world
 
     if folder.card_path(asked.out).is_file():
         _same_corpus(asked, folder.read_card(asked.out))
         return
+    if asked.name == RECORDINGS:
+        _plan_recordings(asked)
+        return
     made_of = world(asked.name)
+    if asked.source is not None or asked.layout is not None:
+        raise UsageError("--from and --layout are for the corpus `recordings`")
     if asked.hours is None:
         raise UsageError("--hours says how much speech to make, as in --hours 10")
     wanted = None if asked.languages is None else tuple(asked.languages.split(","))
     languages = planning.check_languages(made_of, wanted)
     recipe = planning.Recipe(asked.hours, asked.seed, languages, asked.utterances, asked.held_out)
     planning.plan(made_of, recipe, asked.out, avoid=_test_sentences(), track=track)
+
+
+def _plan_recordings(asked: Asked) -> None:
+    from xtts_lab.training.corpora import layouts, recordings
+    from xtts_lab.types import LANGUAGES
+
+    if asked.source is None or asked.layout is None:
+        raise UsageError(
+            "recordings need --from DIR and --layout, one of " + ", ".join(layouts.LAYOUTS)
+        )
+    if asked.hours is not None:
+        raise UsageError("--hours is for synthetic speech; recordings are read whole")
+    wanted = (asked.languages or "").split(",")
+    if asked.languages is not None and not set(wanted) <= set(LANGUAGES):
+        unlike = sorted(set(wanted) - set(LANGUAGES))[0]
+        raise UsageError(unknown("language", unlike, LANGUAGES))
+    if len(wanted) != 1 and asked.layout != "manifest":
+        raise UsageError(f"a folder in the layout of {asked.layout} is of one language")
+    if wanted == [""] and asked.layout != "manifest":
+        raise UsageError("--languages says in which language the recordings are, as in de")
+    found = layouts.recordings(asked.layout, asked.source, wanted[0])
+    kept = [r for r in found if r.language in (LANGUAGES if wanted == [""] else wanted)]
+    if not kept:
+        raise UsageError(
+            f"{asked.source} holds no recordings in {asked.languages or 'our languages'}"
+        )
+    recordings.plan(kept, asked.out, recordings.Filters(), asked.seed)
 
 
 def _same_corpus(asked: Asked, card: dict[str, object]) -> None:
@@ -96,4 +141,5 @@ def _summary(out: Path, whole: bool) -> str:
     total = sum(hours.values())
     state = "whole" if whole else "not whole yet: the same command goes on"
     parts = ", ".join(f"{split} {hours[split]:.2f}" for split in folder.SPLITS if split in hours)
-    return f"{out}: {total:.2f} hours ({parts}), {state}"
+    refused = f", {card['refused']} clips refused" if card.get("refused") else ""
+    return f"{out}: {total:.2f} hours ({parts}){refused}, {state}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from xtts_lab.cli import DONE, FAILED_TRIALS
-from xtts_lab.cli.experiments import listed
 from xtts_lab.device import resolve_device
+from xtts_lab.errors import UsageError
 from xtts_lab.training.jobs import Outcome, Pool, check, run_here
 from xtts_lab.training.spec import load
 
@@ -21,7 +21,9 @@ def train(
 ) -> int:
     """Train what a file or a folder of files describes, or go on with it."""
     jobs = load(path, overrides)
-    names = [resolve_device(name) for name in listed("--devices", devices, "cuda:0,cuda:1")]
+    names = [resolve_device(name.strip()) for name in devices.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--devices: names no device; write them as in cuda:0,cuda:1")
     check(jobs, out, names)
     if len(jobs) == 1 and (jobs[0].training is None or _is_one_process(jobs[0].training.processes)):
         done = run_here(jobs[0], out, names, minutes)

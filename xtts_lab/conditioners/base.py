@@ -43,6 +43,16 @@ class Intake:
         return self.reads == "codes" or (self.reads == "audio" and self.pooling == "concatenate")
 
 
+def widened(inner: int | None, width: int) -> tuple[int, nn.Module]:
+    """An encoder's width, and what makes the GPT's of it: nothing where they are the same.
+
+    Small models spend their parameters in the GPT: an encoder may be narrower (`encoder_width`).
+    """
+    if inner is None or inner == width:
+        return width, nn.Identity()
+    return inner, nn.Linear(inner, width)
+
+
 class Conditioner(nn.Module):
     """The base of all conditioners: what differs from these defaults, a class sets itself.
 

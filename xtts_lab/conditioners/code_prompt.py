@@ -14,8 +14,6 @@ from xtts_lab.conditioners.base import Conditioner, Intake
 from xtts_lab.errors import UsageError
 from xtts_lab.types import ModelSizes
 
-CODES_PER_S = 22050 / 1024
-
 
 class CodePromptConditioner(Conditioner):
     """The DVAE's codes of the references as a prefix, with an embedding of its own; no text.
@@ -31,8 +29,8 @@ class CodePromptConditioner(Conditioner):
         super().__init__()
         self._max_s = max_s
         width = sizes.width
-        # Two more than the codes and 46 ms: room for what rounding to whole chunks adds.
-        self.positions = int(max_s * CODES_PER_S) + 2
+        # Two more than the codes: room for what rounding to whole chunks adds.
+        self.positions = int(max_s * sizes.codes_per_s) + 2
         self.embedding = nn.Embedding(sizes.codes, width, _weight=torch.empty(sizes.codes, width))
         self.position = nn.Embedding(
             self.positions, width, _weight=torch.empty(self.positions, width)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from xtts_lab.conditioners.base import Conditioner, Intake
+from xtts_lab.conditioners.base import Conditioner, Intake, widened
 from xtts_lab.nn.conditioning_encoder import ConditioningEncoder
 from xtts_lab.nn.mel import SEQUENCE_MEL, ConditioningMel
 from xtts_lab.types import ModelSizes
@@ -22,6 +22,7 @@ class EncoderSequenceConditioner(Conditioner):
     Audio [B, T] at 22 050 Hz -> prefix [B, T // 1024 + 1, D]. References are joined in their order
     and cut at `max_s`. The encoder has no positions, but the GPT reads its output from left to
     right, so that order does matter. T must exceed 2048 samples (half a mel window).
+    `encoder_width`: where it is not the GPT's.
     """
 
     inference_settings: ClassVar[frozenset[str]] = frozenset({"max_s"})
@@ -32,14 +33,16 @@ class EncoderSequenceConditioner(Conditioner):
         /,
         *,
         max_s: float = 30.0,
+        encoder_width: int | None = None,
         encoder_blocks: int = 6,
         encoder_heads: int = 16,
     ) -> None:
         super().__init__()
         self._max_s = max_s
         self.mel = ConditioningMel(SEQUENCE_MEL)
+        inner, self.widen = widened(encoder_width, sizes.width)
         self.encoder = ConditioningEncoder(
-            self.mel.config.bands, sizes.width, encoder_heads, encoder_blocks
+            self.mel.config.bands, inner, encoder_heads, encoder_blocks
         )
 
     @property
@@ -47,5 +50,5 @@ class EncoderSequenceConditioner(Conditioner):
         return Intake("audio", self.mel.config.sample_rate, math.inf, self._max_s, "concatenate")
 
     def forward(self, samples: Tensor) -> Tensor:
-        sequence: Tensor = self.encoder(self.mel(samples)).transpose(1, 2)
+        sequence: Tensor = self.widen(self.encoder(self.mel(samples)).transpose(1, 2))
         return sequence

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from xtts_lab.conditioners.base import Conditioner, Intake
+from xtts_lab.conditioners.base import Conditioner, Intake, widened
 from xtts_lab.nn.conditioning_encoder import ConditioningEncoder
 from xtts_lab.nn.mel import ConditioningMel
 from xtts_lab.nn.perceiver import PerceiverResampler
@@ -23,7 +23,8 @@ class PerceiverConditioner(Conditioner):
     A chunk [B, T] at 22 050 Hz -> prefix [B, `latents`, D]. Chunks of a batch are of one length. T
     must exceed 1024 samples (half a mel window); the reference implementation drops chunks under
     0.33 s, and so does `inference.voice`. `pooling`: the mean over chunks, as the reference does
-    it, or all chunks' latents one after the other, of the first `max_s` seconds.
+    it, or all chunks' latents one after the other, of the first `max_s` seconds. `encoder_width`:
+    of encoder and resampler, where it is not the GPT's.
     """
 
     inference_settings: ClassVar[frozenset[str]] = frozenset({"pooling", "max_s"})
@@ -36,6 +37,7 @@ class PerceiverConditioner(Conditioner):
         latents: int = 32,
         pooling: Literal["mean", "concatenate"] = "mean",
         max_s: float = 30.0,
+        encoder_width: int | None = None,
         encoder_blocks: int = 6,
         encoder_heads: int = 16,
         depth: int = 2,
@@ -46,10 +48,11 @@ class PerceiverConditioner(Conditioner):
         self._pooling = pooling
         self._max_s = max_s if pooling == "concatenate" else math.inf
         self.mel = ConditioningMel()
+        inner, self.widen = widened(encoder_width, sizes.width)
         self.encoder = ConditioningEncoder(
-            self.mel.config.bands, sizes.width, encoder_heads, encoder_blocks
+            self.mel.config.bands, inner, encoder_heads, encoder_blocks
         )
-        self.resampler = PerceiverResampler(sizes.width, latents, depth, heads, head_width)
+        self.resampler = PerceiverResampler(inner, latents, depth, heads, head_width)
 
     @property
     def intake(self) -> Intake:
@@ -58,5 +61,5 @@ class PerceiverConditioner(Conditioner):
         )
 
     def forward(self, samples: Tensor) -> Tensor:
-        prefix: Tensor = self.resampler(self.encoder(self.mel(samples)).transpose(1, 2))
+        prefix: Tensor = self.widen(self.resampler(self.encoder(self.mel(samples)).transpose(1, 2)))
         return prefix

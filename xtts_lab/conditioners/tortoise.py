@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.conditioners.base import Conditioner, Intake
+from xtts_lab.conditioners.base import Conditioner, Intake, widened
 from xtts_lab.nn.conditioning_encoder import ConditioningEncoder
 from xtts_lab.nn.mel import ConditioningMel
 from xtts_lab.types import ModelSizes
@@ -39,7 +39,8 @@ class TortoiseConditioner(Conditioner):
     frames instead. With `slots` an MLP (`hidden` wide) spreads the latent over that many positions.
     Blocks add to their plain input, as Tortoise's do (XTTS's add to the normalised one). The mel is
     XTTS's (Tortoise's has a window of 1024), so that an ablation changes the encoder alone; clips
-    are cut at `clip_s`, and a shorter one is not padded with silence.
+    are cut at `clip_s`, and a shorter one is not padded with silence. `encoder_width`: where it is
+    not the GPT's.
     """
 
     inference_settings: ClassVar[frozenset[str]] = frozenset({"clip_s"})
@@ -53,15 +54,17 @@ class TortoiseConditioner(Conditioner):
         slots: int | None = None,
         hidden: int = 1024,
         clip_s: float = 6.0,
+        encoder_width: int | None = None,
         encoder_blocks: int = 6,
         encoder_heads: int = 16,
     ) -> None:
         super().__init__()
         self._pool, self._clip_s = pool, clip_s
         self.mel = ConditioningMel()
+        inner, self.widen = widened(encoder_width, sizes.width)
         self.encoder = ConditioningEncoder(
             self.mel.config.bands,
-            sizes.width,
+            inner,
             encoder_heads,
             encoder_blocks,
             residual_from_norm=False,
@@ -74,7 +77,8 @@ class TortoiseConditioner(Conditioner):
 
     def forward(self, samples: Tensor) -> Tensor:
         frames = self.encoder(self.mel(samples))
-        latent: Tensor = frames[:, :, 0] if self._pool == "first" else frames.mean(dim=-1)
+        pooled = frames[:, :, 0] if self._pool == "first" else frames.mean(dim=-1)
+        latent: Tensor = self.widen(pooled)
         if self.spread is None:
             return latent.unsqueeze(1)
         spread: Tensor = self.spread(latent)

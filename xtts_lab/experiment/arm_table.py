@@ -9,27 +9,15 @@ import pandas as pd
 
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.runs.journal import Journal
+from xtts_lab.runs.schema import ARMS
 from xtts_lab.runs.trial_details import columns_of
 from xtts_lab.types import Json
 
-COLUMNS: Mapping[str, str] = {
-    "arm": "string",
-    "system": "string",
-    "part": "string",
-    "name": "string",
-    "parameters": "Int64",
-    "flops": "float64",
-    "flops_of": "string",
-    "prefix_length": "float64",
-    "reference_s": "float64",
-    "streams": "bool",
-    "untrained": "string",
-}
 _FLOPS_OF = {"gpt": "a code", "vocoder": "a second of speech"}
 
 
 def arms_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
-    """Return COLUMNS, a row an arm and part, in plan order.
+    """Return the columns of `schema.ARMS`, a row an arm and part, in plan order.
 
     An arm whose system says nothing of its parts has one row with a blank `part`, named after the
     system. `streams` and `untrained` (reasons, joined by "; ") are the arm's, on each of its rows.
@@ -40,7 +28,7 @@ def arms_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     for trial in plan.trials:
         by_arm.setdefault(trial.arm.id, []).append(trial)
     rows = [row for own in by_arm.values() for row in _rows(plan, own, trials)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict(COLUMNS))
+    return pd.DataFrame(rows, columns=list(ARMS.columns)).astype(dict(ARMS.columns))
 
 
 def _rows(plan: Plan, own: Sequence[Trial], trials: Journal) -> Iterator[dict[str, Any]]:

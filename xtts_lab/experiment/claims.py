@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from xtts_lab import config
+from xtts_lab.conditions import ALL, IN_CLAIMS
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
-from xtts_lab.statistics.claim import ALL, Claim
-from xtts_lab.statistics.claim_text import CONDITIONS, read_claim
+from xtts_lab.statistics.claim import Claim
+from xtts_lab.statistics.claim_text import read_claim
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Where
 
@@ -26,7 +27,7 @@ def resolve_claims(written: Sequence[Any], arms: Collection[str], where: Where) 
         claim = _typed(item, place)
         _check_arms(claim, arms, place)
         if claim.language not in (ALL, *LANGUAGES):
-            known = (ALL, *LANGUAGES, *CONDITIONS)
+            known = (ALL, *LANGUAGES, *IN_CLAIMS)
             raise UsageError(f"{place}: {unknown('language', claim.language, known)}")
         if claim in claims:
             raise UsageError(f"{place}: the same claim stands twice; keep one")
@@ -42,7 +43,7 @@ def check_claims(
 ) -> None:
     """Refuse claims about what the experiment does not measure.
 
-    `conditions` maps each language of the experiment to those of `CONDITIONS` that its items have.
+    `conditions` maps each language of the experiment to those of `IN_CLAIMS` that its items have.
     """
     known = list(metrics)
     for i, claim in enumerate(claims):

@@ -1,9 +1,9 @@
-"""The ingredients of a plan's keys, from its items, systems, instruments and metrics."""
+"""What determines the results of a plan: the ingredients of its keys, and the record of them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xtts_lab import audio
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.pairing import Item
+from xtts_lab.runs.environment import environment, part_record
 from xtts_lab.runs.keys import (
     AudioContent,
     FileContent,
@@ -22,6 +23,7 @@ from xtts_lab.runs.keys import (
     WorkContent,
 )
 from xtts_lab.runs.metric_use import MetricUse
+from xtts_lab.statistics.method_notes import method_notes
 
 if TYPE_CHECKING:
     from xtts_lab.experiment.plan import Plan
@@ -107,8 +109,22 @@ def _files(paths: Sequence[Path], hashes: FileHashes) -> list[FileContent]:
     return [FileContent(path.name, hashes(path)) for path in paths]
 
 
-def environment_record(spec: Mapping[str, Any], part: PartContent) -> dict[str, Any]:
-    """Return what `environment.json` says of a part: all its settings, and what it is."""
-    own = {key: value for key, value in spec.items() if key != "device"}
-    known = {"spec": own, "identity": dict(part.identity), "dtype": part.dtype}
-    return known if part.device is None else {**known, "device": part.device}
+def environment_of(plan: Plan) -> dict[str, Any]:
+    """Return what `environment.json` holds: what the results of a plan are made with."""
+    spec = plan.experiment.spec
+    notes = method_notes(
+        confidence=spec.statistics.confidence, resamples=spec.statistics.resamples, seed=spec.seed
+    )
+    return {
+        **environment(plan.device),
+        "systems": {a.id: part_record(a.spec, plan.systems[a.id]) for a in plan.experiment.arms},
+        "instruments": {
+            name: part_record(spec.instruments[name], part)
+            for name, part in plan.instruments.items()
+        },
+        "metrics": {
+            use.prefix: {"spec": dict(use.spec), **dict(use.metric.identity)}
+            for use in plan.metrics
+        },
+        "statistics": notes,
+    }

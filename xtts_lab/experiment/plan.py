@@ -11,6 +11,7 @@ from typing import Any
 
 from xtts_lab import config
 from xtts_lab.cache import cache_dir
+from xtts_lab.conditions import IN_CLAIMS, condition_of
 from xtts_lab.data.sentences import prompts
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
@@ -201,11 +202,12 @@ def _limited(trials: Sequence[Trial], limit: int | None, per_arm: int) -> Sequen
 
 def _conditions(trials: Sequence[Trial]) -> dict[str, set[str]]:
     """Return for each language how its items relate to the languages of their references."""
+    words = {condition: word for word, condition in IN_CLAIMS.items()}
     found: dict[str, set[str]] = {}
     for trial in trials:
-        language, known = trial.item.utterance.language, trial.item.reference_language
-        same = "same-language" if known == language else "cross-lingual"
-        found.setdefault(language, set()).add(same if known else "no-reference")
+        language = trial.item.utterance.language
+        condition = condition_of(language, trial.item.reference_language)
+        found.setdefault(language, set()).add(words[condition])
     return found
 
 

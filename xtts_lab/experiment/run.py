@@ -13,7 +13,7 @@ from xtts_lab import files
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
 from xtts_lab.experiment.arm_table import arms_frame
-from xtts_lab.experiment.environment import environment
+from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
 from xtts_lab.experiment.plan import Plan
@@ -21,6 +21,7 @@ from xtts_lab.experiment.score import score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
 from xtts_lab.notices import say
+from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.metric_use import metric_info
 from xtts_lab.runs.shared import MOST_LINES, Cache
@@ -64,7 +65,7 @@ def run(
             return NOTHING_DONE
         files.remove(folder.finished)
         files.write_text(folder.path / "experiment.yaml", plan.experiment.resolved_yaml())
-        files.write_json(folder.path / "environment.json", environment(plan))
+        files.write_json(folder.path / "environment.json", environment_of(plan))
         cache = Cache(cache_dir() if use_cache else None)
         cache.sweep()
         with (
@@ -113,7 +114,7 @@ def _write_tables(
     streams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
-    scores = tables.frame(score(plan, needs, trials, evidence, streams), tables.SCORES)
+    scores = tables.frame(score(plan, needs, trials, evidence, streams), schema.SCORES)
     failures = tables.failures_frame(plan, needs, trials, evidence, streams)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))

@@ -14,11 +14,11 @@ from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm, expand
 from xtts_lab.experiment.claims import resolve_claims
+from xtts_lab.runs.schema import SCHEMA_VERSION
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 
-SCHEMA_VERSION = 1
 Spec = dict[str, Any]
 
 

@@ -13,95 +13,22 @@ from xtts_lab import files
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.runs import schema
 from xtts_lab.runs import trial_details as details
 from xtts_lab.runs.journal import Journal
-
-TRIALS: Mapping[str, str] = {
-    "trial_id": "string",
-    "arm": "string",
-    "system": "string",
-    "language": "string",
-    "utterance_id": "string",
-    "text": "string",
-    "spoken": "string",
-    "speaker": "string",
-    "references": "string",
-    "reference_language": "string",
-    "enrolment": "string",
-    "repeat": "int64",
-    "seed": "int64",
-    "audio_path": "string",
-    "audio_sha256": "string",
-    "duration_s": "float64",
-    "synthesis_s": "float64",
-    "stop": "string",
-    "weights_random": "bool",
-    "untrained": "bool",
-    **details.COLUMNS,
-    "reference_text": "string",
-    "reference_text_source": "string",
-    "status": "string",
-    "error": "string",
-}
-SCORES: Mapping[str, str] = {
-    "trial_id": "string",
-    "arm": "string",
-    "language": "string",
-    "metric": "string",
-    "value": "float64",
-    "numerator": "float64",
-    "denominator": "float64",
-    "detail": "string",
-}
-EVIDENCE: Mapping[str, str] = {
-    "key": "string",
-    "instrument": "string",
-    "role": "string",
-    "trial_id": "string",
-    "clip": "string",
-    "audio_sha256": "string",
-    "output": "string",
-    "error": "string",
-}
-TIMINGS: Mapping[str, str] = {
-    "trial_id": "string",
-    "condition_ms": "float64",
-    "prefill_ms": "float64",
-    "first_audio_ms": "float64",
-    "total_ms": "float64",
-}
-LATENCY: Mapping[str, str] = {
-    "trial_id": "string",
-    "arm": "string",
-    "arrivals_ms": "string",
-    "durations_ms": "string",
-    "total_ms": "float64",
-    "sound_at_ms": "float64",
-    "prepare_ms": "float64",
-    "cold_first_audio_ms": "float64",
-    "difference": "float64",
-    "error": "string",
-}
-FAILURES: Mapping[str, str] = {
-    "trial_id": "string",
-    "arm": "string",
-    "language": "string",
-    "utterance_id": "string",
-    "stage": "string",
-    "error": "string",
-}
+from xtts_lab.runs.schema import Table
 
 
-def frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Return rows as a frame with exactly these columns and types."""
-    data = pd.DataFrame(list(rows), columns=list(columns))
-    return data.astype(dict(columns))
+def frame(rows: Sequence[Mapping[str, Any]], table: Table) -> pd.DataFrame:
+    """Return rows as a frame with exactly the columns and types of a table."""
+    data = pd.DataFrame(list(rows), columns=list(table.columns))
+    return data.astype(dict(table.columns))
 
 
 def trials_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     """Return one row per planned trial, in plan order."""
     rows = [_trial_row(t, plan.facts[t.arm.id], trials.get(t.id) or {}) for t in plan.trials]
-    return frame(rows, TRIALS)
+    return frame(rows, schema.TRIALS)
 
 
 def _trial_row(trial: Trial, facts: ArmFacts, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +70,7 @@ def timings_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     rows = [
         {"trial_id": t.id, **((trials.get(t.id) or {}).get("timings") or {})} for t in plan.trials
     ]
-    return frame(rows, TIMINGS)
+    return frame(rows, schema.TIMINGS)
 
 
 def latency_frame(plan: Plan, streams: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -153,7 +80,7 @@ def latency_frame(plan: Plan, streams: Mapping[str, Mapping[str, Any]]) -> pd.Da
     for trial_id, record in streams.items():
         lists = {n: json.dumps(record[n]) for n in ("arrivals_ms", "durations_ms") if n in record}
         rows.append({**record, **lists, "trial_id": trial_id, "arm": arm_of[trial_id]})
-    return frame(rows, LATENCY)
+    return frame(rows, schema.LATENCY)
 
 
 def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
@@ -179,7 +106,7 @@ def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
                 "error": record.get("error"),
             }
         )
-    return frame(rows, EVIDENCE)
+    return frame(rows, schema.EVIDENCE)
 
 
 def failures_frame(
@@ -194,7 +121,7 @@ def failures_frame(
     for trial in plan.trials:
         error = streams.get(trial.id, {}).get("error")
         failed += [] if error is None else [_failure(trial, "latency", error)]
-    return frame(failed, FAILURES)
+    return frame(failed, schema.FAILURES)
 
 
 def _failed_trials(plan: Plan, trials: Journal) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ import torch
 
 from xtts_lab.conditioners.references import StreamResampler, WeightedMean
 from xtts_lab.conditioners.silence import sound_s
+from xtts_lab.errors import UsageError
 from xtts_lab.inference.hearing import SILENT, ClonedVoice, source_of, too_short, unusable
 from xtts_lab.model import CloningDefaults, XttsModel
 from xtts_lab.types import Voice
@@ -29,15 +30,17 @@ def clone_as_coqui(
 
     Raises `UsageError` where nothing is long enough, or all is silent: the reference goes on then.
     """
-    intake = model.conditioner.intake
+    intake, encoder = model.conditioner.intake, model.speaker_encoder
+    if encoder is None:
+        raise UsageError("references: the reference implementation needs a speaker encoder")
     rate = intake.sample_rate
     sources = [source_of(p, rate, settings, settings.window_s) for p in references]
     clips = [source.whole() for source in sources]
     embedding = WeightedMean()
     for clip in clips:
-        resampler = StreamResampler(rate, model.speaker_encoder.config.sample_rate)
+        resampler = StreamResampler(rate, encoder.config.sample_rate)
         samples = torch.cat([resampler.push(clip), resampler.finish()])
-        embedding.add(model.speaker_encoder(samples.to(model.device).unsqueeze(0))[0], 1.0)
+        embedding.add(encoder(samples.to(model.device).unsqueeze(0))[0], 1.0)
     joined = torch.cat(clips)
     if settings.limit_s > 0:
         joined = joined[: int(settings.limit_s * rate)]

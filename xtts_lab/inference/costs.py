@@ -76,8 +76,8 @@ def vocoder_cost(model: XttsModel) -> tuple[int, int]:
     The DVAE's decoding counts where the vocoder reads its mel.
     """
     config, vocoder = model.config, model.vocoder
-    codes = 43  # two seconds, nearly
-    embedding = torch.zeros(1, config.speaker_encoder.embedding, device="meta")
+    codes = round(2 * config.sizes.codes_per_s)
+    embedding = torch.zeros(1, config.sizes.embedding, device="meta")
     with _counting(model) as count:
         if vocoder.reads == "states":
             inputs = torch.zeros(1, codes, config.gpt.width, device="meta")
@@ -86,7 +86,7 @@ def vocoder_cost(model: XttsModel) -> tuple[int, int]:
         if vocoder.reads == "mel" and model.dvae is not None:
             inputs = model.dvae.decode(inputs)
         vocoder(inputs, embedding)
-    seconds = codes * 1024 / 22050
+    seconds = codes / config.sizes.codes_per_s
     return _parameters(vocoder), round(count() / seconds)
 
 
@@ -107,7 +107,7 @@ def _chunks(conditioner: Conditioner, default_chunk_s: float) -> list[float]:
 def _inputs(model: XttsModel, seconds: float) -> Tensor:
     intake = model.conditioner.intake
     if intake.reads == "speaker":
-        return torch.zeros(1, model.config.speaker_encoder.embedding, device="meta")
+        return torch.zeros(1, model.config.sizes.embedding, device="meta")
     rate = 0 if intake.reads == "nothing" else intake.sample_rate
     return torch.zeros(1, int(seconds * rate), device="meta")
 

@@ -11,13 +11,14 @@ stop tokens that it had added).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.guidance import Guide
 from xtts_lab.inference.limits import check_count, checked_seed
 from xtts_lab.inference.sampling import TIGHT, Sampler, SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt
@@ -38,6 +39,8 @@ class Prompt:
     output, but do not count as said (no penalty), and are not part of the result. `max_codes` caps
     the new codes below the model's own limit. The result depends on nothing but this and the
     weights.
+
+    The first `prompted` tokens of `text` are what those codes say: `unconditioned` leaves them out.
     """
 
     prefix: Tensor
@@ -46,6 +49,7 @@ class Prompt:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     max_codes: int | None = None
     codes: Tensor | None = None
+    prompted: int = 0
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
@@ -56,6 +60,12 @@ class Prompt:
     def continued(self) -> int:
         """K, how many codes the output goes on after."""
         return 0 if self.codes is None else self.codes.shape[0]
+
+    def unconditioned(self) -> Prompt:
+        """The same thing to say, by nobody in particular."""
+        return replace(
+            self, prefix=self.prefix[:0], text=self.text[self.prompted :], codes=None, prompted=0
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,22 +117,24 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
     sampler = Sampler(
         [p.sampling for p in prompts], config.audio_tokens, config.start_audio, device
     )
-    embedded, lengths = embed_prompts(gpt, prompts)
+    guide = Guide(prompts, device)
+    rows = [*prompts, *guide.beside]
+    embedded, lengths = embed_prompts(gpt, rows)
     # The start token is at audio position 0, so the first new code is at K + 1.
-    first = torch.tensor([prompt.continued + 1 for prompt in prompts], device=device)
+    first = torch.tensor([prompt.continued + 1 for prompt in rows], device=device)
     width = embedded.shape[1]
-    cache = gpt.empty_cache(len(prompts), width + longest)
+    cache = gpt.empty_cache(len(rows), width + longest)
     hidden = gpt.prefill(embedded, lengths, cache)
     active = limits > 0
     for index in range(longest):
-        codes, margins = sampler(gpt.audio_head(hidden), noise[index])
-        yield Step(codes, hidden, margins, active)
+        codes, margins = sampler(guide.steer(gpt.audio_head(hidden)), noise[index])
+        yield Step(codes, hidden[: len(prompts)], margins, active)
         active = active & (codes.cpu() != config.stop_audio) & (limits > index + 1)
         if not bool(active.any()):
             return
-        x = gpt.embed_audio(codes[:, None], (first + index)[:, None])[:, 0]
+        x = gpt.embed_audio(guide.spread(codes)[:, None], (first + index)[:, None])[:, 0]
         used = cache.used(width + index + 1)
-        hidden = gpt.decode(x, lengths + index, used, masked=len(prompts) > 1)
+        hidden = gpt.decode(x, lengths + index, used, masked=len(rows) > 1)
 
 
 def check_finite(margins: Tensor) -> None:

@@ -155,8 +155,8 @@ def _problem(prefix: FileMean, embedding: FileMean, seconds: float) -> str | Non
     shortest_s = prefix.shortest_s
     if prefix.heard_s == 0.0 and seconds >= shortest_s:
         return SILENT
-    averaged = prefix.whole.module is not None
-    if embedding.mean.empty or (averaged and prefix.mean.empty) or prefix.heard_s < shortest_s:
+    means = [part.mean for part in (prefix, embedding) if part.whole.module is not None]
+    if any(mean.empty for mean in means) or prefix.heard_s < shortest_s:
         return too_short(shortest_s)
     return None
 

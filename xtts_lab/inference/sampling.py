@@ -26,7 +26,8 @@ class SamplingOptions:
 
     `temperature` 0 takes the most likely code. `top_k` 0 and `top_p` 1 switch those filters off, a
     `repetition_penalty` of 1 that penalty. `coqui_compat` penalises code 1 and the start token from
-    the first step on, as the reference does: it hands `generate` a prompt of ones.
+    the first step on, as the reference does: it hands `generate` a prompt of ones. `guidance`
+    over 1 moves away from what would be said without the voice, 1 is off (`inference.guidance`).
     """
 
     temperature: float = 0.75
@@ -34,6 +35,7 @@ class SamplingOptions:
     top_p: float = 0.85
     repetition_penalty: float = 5.0
     coqui_compat: bool = False
+    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         _require("temperature", self.temperature, self.temperature >= 0.0, "0 or more")
@@ -41,6 +43,7 @@ class SamplingOptions:
         _require("top_p", self.top_p, 0.0 < self.top_p <= 1.0, "over 0 and up to 1 (off)")
         penalty = self.repetition_penalty
         _require("repetition_penalty", penalty, penalty > 0.0, "over 0 (1 is off)")
+        _require("guidance", self.guidance, self.guidance >= 0.0, "0 or more (1 is off)")
 
     @property
     def greedy(self) -> bool:

@@ -54,7 +54,7 @@ def clone(
 
 def _voice_of_nobody(model: XttsModel) -> ClonedVoice:
     prefix = _condition(model, torch.zeros(1, 0, device=model.device))
-    nobody = torch.zeros(model.config.speaker_encoder.embedding)
+    nobody = torch.zeros(model.config.sizes.embedding)
     return ClonedVoice(Voice(prefix, nobody), 0.0, 0.0)
 
 
@@ -89,6 +89,10 @@ def blend(voices: Sequence[tuple[Voice, float]]) -> Voice:
     return Voice(prefix.value(), _scaled(embedding.value(), length.value()))
 
 
+def _unit(vector: Tensor) -> Tensor:
+    return _scaled(vector, torch.ones(()))
+
+
 def _scaled(vector: Tensor, length: Tensor) -> Tensor:
     """Return the vector of that direction and length."""
     scale: Tensor = length / torch.linalg.vector_norm(vector).clamp(min=1e-12)
@@ -99,10 +103,11 @@ def _clone(
     model: XttsModel, references: Sequence[Reference], settings: CloningDefaults
 ) -> ClonedVoice:
     intake = model.conditioner.intake
-    encoder = model.speaker_encoder
-    embedding = Mean(encoder, model.device, encoder.config.sample_rate, settings.window_s)
     averaged = intake.reads == "audio" and intake.pooling == "mean"
     rate = intake.sample_rate
+    encoder = model.speaker_encoder
+    heard_at = rate if encoder is None else encoder.config.sample_rate
+    embedding = Mean(encoder, model.device, heard_at, settings.window_s)
     chunk_s = settings.chunk_s if intake.chunk_s is None else intake.chunk_s
     if not chunk_s >= settings.min_chunk_s:
         raise UsageError(f"chunks of {chunk_s:g} s: must be at least {settings.min_chunk_s:g} s")
@@ -110,7 +115,7 @@ def _clone(
     kept, left_out = hear(model, references, prefix, embedding, settings)
     if not kept:
         raise unusable(left_out)
-    vector = _scaled(embedding.mean.value(), torch.ones(()))
+    vector = torch.zeros(0) if encoder is None else _unit(embedding.mean.value())
     if averaged:
         made = prefix.mean.value(), prefix.seconds
     elif intake.reads == "speaker":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIMBRE = 128
 PEAKEDNESS = 1.4
 STRETCH = 1.6
-WARP = 0.22
+WARP = 0.23
 """Drawn voices play faster or slower by up to this, as a natural logarithm."""
 
 

@@ -33,6 +33,7 @@ class MetricInfo:
     `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
     sums, and this turns the totals of its components into values. `least`: the scored trials of a
     language below which it has no value. `bounds`: the least and the most that it can be.
+    Shares and rates of errors have intervals of their own (`statistics.effective`).
     """
 
     unit: str
@@ -41,6 +42,16 @@ class MetricInfo:
     pool: Pool | None = None
     least: int = 0
     bounds: tuple[float, float] = (-inf, inf)
+
+    @property
+    def share(self) -> bool:
+        """Whether it is a share, of trials or of a trial."""
+        return self.bounds == (0.0, 1.0)
+
+    @property
+    def rate(self) -> bool:
+        """Whether it is a rate of errors: none is below 0, and there is no most."""
+        return self.unit == "ratio" and self.bounds == (0.0, inf)
 
 
 UNKNOWN = MetricInfo("", "none")

@@ -159,7 +159,10 @@ class Gpt(nn.Module):
         """The states that `forward`'s heads read, [B, N + S + M, D]."""
         positions = torch.arange(audio.shape[1], device=audio.device)
         x = torch.cat([prefix, self.embed_text(text), self.embed_audio(audio, positions)], dim=1)
-        mask = None if key_mask is None else causal_mask(key_mask)
+        return self.states(x, None if key_mask is None else causal_mask(key_mask))
+
+    def states(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Embeddings [B, L, D] -> states [B, L, D], causal; `mask` [B, 1, L, L] replaces that."""
         for block in self.blocks:
             x = block(x, mask)
         return self._normalise(x)

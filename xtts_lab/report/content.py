@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xtts_lab.report import tables
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import MOST_NAMED, count, listed, named
 from xtts_lab.report.sections.ablation import matrices
 from xtts_lab.report.sections.answer import Finding, digest, findings
@@ -17,6 +16,7 @@ from xtts_lab.report.sections.latency import percentiles, timeline
 from xtts_lab.report.sections.methods import Methods, methods
 from xtts_lab.report.sections.parts import parts, untrained_reasons
 from xtts_lab.report.tables import Table
+from xtts_lab.runs.reading import Run
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from xtts_lab.report.content import Content, gather
 from xtts_lab.report.formats import latex, markdown
 from xtts_lab.report.formats.look import DARK, LIGHT
 from xtts_lab.report.formats.plot import key_svg
-from xtts_lab.report.load import Run, load
 from xtts_lab.report.sections.players import items
+from xtts_lab.runs.reading import Run, read_run
 
 OPEN_FIGURES = 6
 """Metrics whose figures by language stand open; the others unfold."""
@@ -22,7 +22,7 @@ OPEN_FIGURES = 6
 
 def write(folder: Path) -> None:
     """Write the files of a report into its run folder; see `xtts_lab.report.build`."""
-    run = load(folder)
+    run = read_run(folder)
     content = gather(run)
     files.write_text(folder / "report.md", markdown.render(content))
     files.write_text(folder / "tables.tex", latex.render(content))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.report.languages import language_name
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, count, figure, probability, span, unit_of
+from xtts_lab.runs.reading import Run
 
-ALL = "all"
 MOST_COLUMNS, MOST_FAILURES = 6, 200
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
 

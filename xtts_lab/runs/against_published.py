@@ -15,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
 from xtts_lab.runs.published import Published, PublishedMetric
 from xtts_lab.runs.published import published as by_name
-from xtts_lab.runs.reading import RunTables
-from xtts_lab.statistics.summaries import ALL, untrained
+from xtts_lab.runs.reading import Run
 
 COLUMNS = [
     "arm", "published_metric", "metric", "condition", "language", "ours", "ci_low", "ci_high", "n",
@@ -44,7 +44,7 @@ class PublishedComparison:
     absent: list[str]
 
 
-def compare_published(run: RunTables, name: str, asked: Sequence[str] = ()) -> PublishedComparison:
+def compare_published(run: Run, name: str, asked: Sequence[str] = ()) -> PublishedComparison:
     """Put arms of a run (all but natural recordings, or those `asked` for) beside what was printed.
 
     Raises `UsageError` for an unknown publication or arm, or where the run has none of the metrics.
@@ -53,7 +53,7 @@ def compare_published(run: RunTables, name: str, asked: Sequence[str] = ()) -> P
     for arm in asked:
         if arm not in run.arms:
             raise UsageError(f"--arm: {unknown('arm', arm, run.arms)}")
-    arms = list(asked) or [arm for arm in run.arms if _system(run, arm).get("name") != "recordings"]
+    arms = list(asked) or [arm for arm in run.arms if run.system(arm).get("name") != "recordings"]
     rows: list[dict[str, object]] = []
     reasons: dict[tuple[str, str], list[str]] = {}
     absent = []
@@ -74,7 +74,7 @@ def compare_published(run: RunTables, name: str, asked: Sequence[str] = ()) -> P
     return PublishedComparison(published, pd.DataFrame(rows, columns=COLUMNS), reasons, absent)
 
 
-def _our_metric(run: RunTables, metric: PublishedMetric) -> str | None:
+def _our_metric(run: Run, metric: PublishedMetric) -> str | None:
     """Return the run's id of the quantity, by the published judge if there is one."""
     known = [str(m) for m in run.summary["metric"].drop_duplicates()]
     for name in metric.ids:
@@ -86,20 +86,14 @@ def _our_metric(run: RunTables, metric: PublishedMetric) -> str | None:
     return alike[0] if alike else None
 
 
-def _system(run: RunTables, arm: str) -> Mapping[str, Any]:
-    stored: Mapping[str, Any] = (run.environment.get("systems") or {}).get(arm) or {}
-    spec: Mapping[str, Any] = stored.get("spec") or {}
-    return spec or (run.experiment.get("systems") or {}).get(arm.partition("[")[0]) or {}
-
-
-def _protocol(run: RunTables, arm: str, protocol: Mapping[str, Any]) -> Iterator[str]:
+def _protocol(run: Run, arm: str, protocol: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is known to differ from the publication's protocol."""
     trials = run.trials[run.trials["arm"] == arm]
-    if trials["weights_random"].astype(bool).any():
+    if arm in run.random_arms:
         yield "random weights"
-    elif arm in untrained(trials):
+    elif arm in run.untrained_arms:
         yield "parts that were not trained together"
-    spec = _system(run, arm)
+    spec = run.system(arm)
     if spec.get("name") != protocol["system"]:
         yield f"another system ({spec.get('name')})"
     elif spec.get("checkpoint") != protocol["checkpoint"]:
@@ -126,7 +120,7 @@ def _range(values: pd.Series[Any], what: str) -> str:
     return f"{low} {several}" if low == high else f"{low} to {high} {several}"
 
 
-def _judge(run: RunTables, metric: PublishedMetric, ours: str) -> Iterator[str]:
+def _judge(run: Run, metric: PublishedMetric, ours: str) -> Iterator[str]:
     """Yield in what the run's judge differs from the publication's."""
     used = next(use for use in run.uses if ours in use.ids.values())
     key = used.metric.needs[0].partition(":")[0]
@@ -147,7 +141,7 @@ def _title(name: object, judge: Mapping[str, Any]) -> str:
 
 
 def _rows(
-    run: RunTables, arm: str, metric: PublishedMetric, ours: str, why: Sequence[str]
+    run: Run, arm: str, metric: PublishedMetric, ours: str, why: Sequence[str]
 ) -> Iterator[dict[str, object]]:
     own = run.summary[(run.summary["arm"] == arm) & (run.summary["metric"] == ours)]
     base = {"arm": arm, "published_metric": metric.key, "metric": ours, "why": "; ".join(why)}

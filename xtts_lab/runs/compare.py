@@ -15,14 +15,15 @@ from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.registry import unknown
 from xtts_lab.runs.metric_use import MetricUse, metric_info
-from xtts_lab.runs.reading import RunTables
-from xtts_lab.statistics.bootstrap import holm
-from xtts_lab.statistics.summaries import ALL, compare, untrained
+from xtts_lab.runs.reading import Run
+from xtts_lab.statistics.comparisons import judged
+from xtts_lab.statistics.summaries import COMPARISON_COLUMNS, compare, untrained
 
 COLUMNS = [
-    "arm_a", "arm_b", "condition", "language", "metric", "unit", "direction", "difference",
-    "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "speakers", "sentences",
-]  # fmt: skip
+    "arm_a",
+    "arm_b",
+    *(name for name in COMPARISON_COLUMNS if name not in ("baseline", "arm")),
+]
 _ITEM = ["language", "speaker", "text"]
 
 
@@ -36,7 +37,7 @@ class RunComparison:
     confidence: float
 
 
-def arm_pairs(a: RunTables, b: RunTables, asked: Sequence[str] = ()) -> list[tuple[str, str]]:
+def arm_pairs(a: Run, b: Run, asked: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Return the arms to compare: those `asked` for (`ARM`, or `ARM_A=ARM_B`), else of one name.
 
     Where no name is shared and each run has one arm, those two. Raises `UsageError` otherwise, or
@@ -70,7 +71,7 @@ def _pair(text: str, first: Sequence[str], second: Sequence[str]) -> tuple[str, 
     raise UsageError(f"--arm: {unknown('arm of the first run', text, first)}")
 
 
-def compare_runs(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -> RunComparison:
+def compare_runs(a: Run, b: Run, pairs: Sequence[tuple[str, str]]) -> RunComparison:
     """Test B minus A for each pair of arms, with the settings of A.
 
     Holm adjusts within a metric over the pairs at `all`, and over pairs and languages as a second
@@ -83,16 +84,12 @@ def compare_runs(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -
     if table.empty:
         why = f": {'; '.join(left_out)}" if left_out else "; they share no speaker and sentence"
         raise UsageError(f"{a.path} and {b.path}: nothing can be compared{why}")
-    confidence = _confidence(a)
-    table = _adjusted(table, 1.0 - confidence)
-    return RunComparison(table, left_out, list(_notes(a, b, pairs)), confidence)
+    confidence = a.confidence
+    table = _judged(table, 1.0 - confidence, a, b)
+    return RunComparison(table[COLUMNS], left_out, list(_notes(a, b, pairs)), confidence)
 
 
-def _confidence(run: RunTables) -> float:
-    return float((run.experiment.get("statistics") or {}).get("confidence", 0.95))
-
-
-def _comparable(a: RunTables, b: RunTables) -> tuple[list[MetricUse], list[str]]:
+def _comparable(a: Run, b: Run) -> tuple[list[MetricUse], list[str]]:
     """Return the metrics that both runs measured alike, and why others are left out."""
     others = {use.prefix: use for use in b.uses}
     uses, left_out = [], []
@@ -110,7 +107,7 @@ def _comparable(a: RunTables, b: RunTables) -> tuple[list[MetricUse], list[str]]
     return uses, left_out
 
 
-def _unlike(a: RunTables, b: RunTables, use: MetricUse, other: MetricUse) -> Iterator[str]:
+def _unlike(a: Run, b: Run, use: MetricUse, other: MetricUse) -> Iterator[str]:
     if dict(use.spec) != dict(other.spec):
         yield "other settings"
     for key in dict.fromkeys(need.partition(":")[0] for need in use.metric.needs):
@@ -128,10 +125,8 @@ def _short(value: object) -> str:
     return text if len(text) <= 20 else text[:12] + "…"
 
 
-def _one_pair(
-    a: RunTables, b: RunTables, pair: tuple[str, str], info: dict[str, MetricInfo]
-) -> pd.DataFrame:
-    labels = (f"A: {pair[0]}", f"B: {pair[1]}")
+def _one_pair(a: Run, b: Run, pair: tuple[str, str], info: dict[str, MetricInfo]) -> pd.DataFrame:
+    labels = _label("A", pair[0]), _label("B", pair[1])
     sides = list(zip((a, b), pair, labels, strict=True))
     trials = pd.concat([_relabelled(r.trials, arm, label) for r, arm, label in sides])
     scores = pd.concat([_relabelled(r.scores, arm, label) for r, arm, label in sides])
@@ -141,11 +136,11 @@ def _one_pair(
         trials.reset_index(drop=True),
         info,
         baseline=labels[0],
-        confidence=_confidence(a),
+        confidence=a.confidence,
         resamples=int(settings.get("resamples", 2000)),
         seed=int(a.experiment.get("seed", 0)),
     )
-    return table.assign(arm_a=pair[0], arm_b=pair[1])[COLUMNS]
+    return table.assign(arm_a=pair[0], arm_b=pair[1])
 
 
 def _relabelled(table: pd.DataFrame, arm: str, label: str) -> pd.DataFrame:
@@ -154,17 +149,18 @@ def _relabelled(table: pd.DataFrame, arm: str, label: str) -> pd.DataFrame:
     return own.assign(arm=label, trial_id=label + "/" + own["trial_id"].astype(str))
 
 
-def _adjusted(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+def _judged(table: pd.DataFrame, alpha: float, a: Run, b: Run) -> pd.DataFrame:
     """Adjust p-values over all pairs; a verdict that does not survive it is undecided."""
-    family = [table["metric"], table["language"] == ALL]
-    p_adjusted = table.groupby(family, sort=False)["p_value"].transform(
-        lambda p: holm(p.to_numpy("float64"))
-    )
-    verdict = table["verdict"].where(p_adjusted < alpha, "undecided")
-    return table.assign(p_adjusted=p_adjusted, verdict=verdict)
+    labelled = {_label("A", arm) for arm in untrained(a.trials)}
+    return judged(table, alpha, labelled | {_label("B", arm) for arm in untrained(b.trials)})
 
 
-def _notes(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _label(side: str, arm: str) -> str:
+    """Name an arm as no arm of the other run is named."""
+    return f"{side}: {arm}"
+
+
+def _notes(a: Run, b: Run, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
     for one, other in pairs:
         first, second = (_items(run, arm) for run, arm in ((a, one), (b, other)))
         both = first.merge(second, on=_ITEM, suffixes=("_a", "_b"))
@@ -185,7 +181,7 @@ def _notes(a: RunTables, b: RunTables, pairs: Sequence[tuple[str, str]]) -> Iter
             )
 
 
-def _items(run: RunTables, arm: str) -> pd.DataFrame:
+def _items(run: Run, arm: str) -> pd.DataFrame:
     own = run.trials[run.trials["arm"] == arm]
     extra = [c for c in ("references", "enrolment") if c in own]
     return own[[*_ITEM, *extra]].drop_duplicates(_ITEM)

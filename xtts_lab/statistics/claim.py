@@ -6,9 +6,8 @@ from typing import Literal
 
 import pydantic
 
+from xtts_lab.conditions import ALL
 from xtts_lab.statistics.claim_text import write_claim
-
-ALL = "all"
 
 
 class Claim(pydantic.BaseModel):

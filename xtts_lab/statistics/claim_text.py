@@ -14,9 +14,9 @@ import json
 import re
 from typing import Any
 
+from xtts_lab.conditions import IN_CLAIMS
 from xtts_lab.errors import UsageError
 
-CONDITIONS = ("same-language", "cross-lingual", "no-reference")
 USAGE = "write 'ARM > ARM on METRIC [by MARGIN] [in SCOPE]' or 'ARM: METRIC < NUMBER [in SCOPE]'"
 
 _KEY = re.compile(r"[A-Za-z0-9._-]+")
@@ -139,7 +139,7 @@ def _scope(text: str, written: str | None) -> dict[str, str]:
         raise UsageError(f"claim '{text}': '{written.strip()}' cannot be read; {USAGE}")
     scope: dict[str, str] = {}
     for part in re.split(r"\s*,\s*", match[1]):
-        key = "condition" if part in CONDITIONS else "language"
+        key = "condition" if part in IN_CLAIMS else "language"
         if key in scope or not part:
             raise UsageError(f"claim '{text}': 'in' takes one language and one condition")
         scope[key] = part

@@ -6,7 +6,8 @@ bootstrap") widens its percentiles accordingly; here the draws' distances from t
 stretched instead, which needs no extreme percentiles of few resamples. Where the statistic is
 smooth, they are stretched until their variance is that of `spread`: the draws lend the interval
 their shape. So neither unequal speakers nor languages of three sentences make it too narrow, and
-the noise that a crossed bootstrap counts three times does not make it too wide.
+the noise that a crossed bootstrap counts three times does not make it too wide. Where speakers (or
+sentences) are skewed, it reaches as far as a studentised bootstrap as well (see `skewness`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from xtts_lab.statistics.bootstrap import (
     resampled,
     totals,
 )
+from xtts_lab.statistics.skewness import stretches
 from xtts_lab.statistics.variance import Spread, influences, spread, units
 
 
@@ -86,7 +88,8 @@ def interval(
     draws = draws[np.isfinite(draws)]
     if draws.size * 2 <= resamples:  # mostly empty resamples: no basis for an interval
         return Interval(mean, nan, nan, nan, confidence, None)
-    found = spread(cells, layout, influences(cells, sums, statistic)) if smooth else None
+    influence = influences(cells, sums, statistic) if smooth else None
+    found = None if influence is None else spread(cells, layout, influence)
     n = units(layout)
     if n < 2:  # one unit tells nothing of how far another would lie
         return Interval(mean, nan, nan, nan, confidence, None)
@@ -98,8 +101,13 @@ def interval(
     stretch = wider * student(df, confidence) / -float(ndtri(tail))
     # The (B + 1) p-th of B draws: numpy's own rule lies further in, and few resamples would tell.
     ends = np.quantile(draws, [tail, 1.0 - tail], method="weibull")
-    low, high = mean + stretch * (ends - mean)
-    return Interval(mean, float(low), float(high), df, confidence, found)
+    low, high = (float(end) for end in mean + stretch * (ends - mean))
+    if found and influence is not None:
+        reach = student(df, confidence) * math.sqrt(found.variance)
+        down, up = stretches(cells, layout, influence, found, confidence, resamples, rng)
+        low = min(low, mean - down * reach) if down > 1.0 else low
+        high = max(high, mean + up * reach) if up > 1.0 else high
+    return Interval(mean, low, high, df, confidence, found)
 
 
 def student(df: float, confidence: float) -> float:

@@ -11,26 +11,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import UNKNOWN, MetricInfo, Pool
 from xtts_lab.registry import unknown
-from xtts_lab.statistics.bootstrap import generator, holm, sign_flip
-from xtts_lab.statistics.cells import CELL, GROUP, cell_table, placed, tally, with_enough
-from xtts_lab.statistics.estimates import Effect, Options, gap, level
-
-ALL = "all"
-ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
+from xtts_lab.statistics.cells import GROUP, cell_table, placed, with_enough
+from xtts_lab.statistics.comparisons import contests, judged, rows
+from xtts_lab.statistics.counts import failed_cells, tally
+from xtts_lab.statistics.estimates import Options, level
+from xtts_lab.statistics.failed import extremes
 
 SUMMARY_COLUMNS = [
     "arm", "condition", "language", "metric", "unit", "direction", "mean", "ci_low", "ci_high",
     "n", "failed", "skipped", "speakers", "sentences",
 ]  # fmt: skip
+_MEASURED = [name for name in SUMMARY_COLUMNS if name not in ("unit", "direction")]
 COMPARISON_COLUMNS = [
     "baseline", "arm", "condition", "language", "metric", "unit", "direction", "difference",
     "ci_low", "ci_high", "p_value", "p_adjusted", "verdict", "speakers", "sentences",
+    "failed", "failed_baseline", "influential_speaker", "difference_without", "p_without",
+    "verdict_without", "p_worst", "reason",
 ]  # fmt: skip
 
 
@@ -55,29 +57,15 @@ def summarise(
     """
     options = Options(confidence, resamples, seed)
     located = placed(trials)
-    grouped = [metric for metric, known in info.items() if known.grouped]
     cells = with_enough(cell_table(scores, located, _pools(info)), _least(info))
-    counts = tally(scores, located, _printed(scores, cells, info), grouped)
+    counts = tally(scores, located, _printed(scores, cells, info), _grouped(info))
     groups = dict(iter(cells.groupby(GROUP, sort=True, observed=True)))
     empty = cells.iloc[:0]
-    rows: list[dict[str, object]] = []
+    found: list[dict[str, object]] = []
     for key, counted in counts.groupby(GROUP, sort=True, observed=True):
-        pool = _pools(info).get(str(key[2]))
-        rows += _summary_rows(key, groups.get(key, empty), counted, options, pool)
-    table = _described(pd.DataFrame(rows), info, SUMMARY_COLUMNS)
-    ends = [
-        bounded((low, high), info.get(str(metric), UNKNOWN))
-        for low, high, metric in zip(
-            table["ci_low"], table["ci_high"], table["metric"], strict=True
-        )
-    ]
-    return table.assign(ci_low=[low for low, _ in ends], ci_high=[high for _, high in ends])
-
-
-def bounded(ends: tuple[float, float], known: MetricInfo) -> tuple[float, float]:
-    """Return the ends of an interval of a level, no further than the quantity can go."""
-    low, high = ends
-    return max(low, known.bounds[0]), min(high, known.bounds[1])
+        known = info.get(str(key[2]), UNKNOWN)
+        found += _summary_rows(key, groups.get(key, empty), counted, options, known)
+    return _described(pd.DataFrame(found, columns=_MEASURED), info)[SUMMARY_COLUMNS]
 
 
 def compare(
@@ -97,7 +85,10 @@ def compare(
     the interval, which knows of sentences as well; Holm adjusts within a metric over the arms at
     `all`, and over arms and languages as a second family. A verdict other than `undecided` takes an
     adjusted p-value below 1 - confidence and an interval without 0, 10 speakers, 20 sentences, a
-    direction, and trained weights on both sides. Raises `UsageError` for a baseline that is no arm.
+    direction, and trained weights on both sides. It must stand without the speaker that moves the
+    difference most (`influential_speaker`, `verdict_without`), and in the worst case for trials
+    that failed in one arm alone (`p_worst`; blank where none did). `reason` says why a clear
+    difference has no verdict. Raises `UsageError` for a baseline that is no arm.
     """
     if baseline is None:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
@@ -106,28 +97,14 @@ def compare(
         raise UsageError(f"statistics.baseline: {unknown('arm', baseline, arms)}")
     located = placed(trials)
     cells = cell_table(scores, located, _pools(info))
-    base = cells[cells["arm"] == baseline].drop(columns="arm")
-    others = cells[cells["arm"] != baseline]
-    pairs = others.merge(base, on=["condition", "metric", *CELL], suffixes=("", "_base"))
-    for count in ("n", "n_base"):
-        pairs = with_enough(pairs, _least(info), count)
+    failed = failed_cells(scores, located, sorted(set(cells["metric"])), _grouped(info))
     options = Options(confidence, resamples, seed)
-    rows: list[dict[str, object]] = []
-    for key, frame in pairs.groupby(GROUP, sort=True, observed=True):
-        pool = _pools(info).get(str(key[2]))
-        rows += _comparison_rows(baseline, key, frame.sort_values(CELL), options, pool)
-    if not rows:
+    matches = contests(cells, failed, baseline, extremes(scores, info), info, options)
+    found = [row for contest in matches for row in rows(contest)]
+    if not found:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    table = pd.DataFrame(rows)
-    table["p_adjusted"] = _adjusted(table)
-    table = _described(table.assign(verdict=""), info, COMPARISON_COLUMNS)
-    random = untrained(trials)
-    barred = table["arm"].isin(random) | (baseline in random)
-    table["verdict"] = [
-        "undecided" if stop else _verdict(row, 1.0 - confidence)
-        for stop, row in zip(barred, table.to_dict("records"), strict=True)
-    ]
-    return table
+    table = _described(pd.DataFrame(found), info)
+    return judged(table, 1.0 - confidence, untrained(trials))[COMPARISON_COLUMNS]
 
 
 def _metrics(scores: pd.DataFrame, info: Mapping[str, MetricInfo]) -> list[str]:
@@ -137,6 +114,10 @@ def _metrics(scores: pd.DataFrame, info: Mapping[str, MetricInfo]) -> list[str]:
 
 def _pools(info: Mapping[str, MetricInfo]) -> dict[str, Pool]:
     return {metric: known.pool for metric, known in info.items() if known.pool is not None}
+
+
+def _grouped(info: Mapping[str, MetricInfo]) -> list[str]:
+    return [metric for metric, known in info.items() if known.grouped]
 
 
 def _least(info: Mapping[str, MetricInfo]) -> dict[str, int]:
@@ -158,7 +139,7 @@ def _summary_rows(
     cells: pd.DataFrame,
     counted: pd.DataFrame,
     options: Options,
-    pool: Pool | None,
+    known: MetricInfo,
 ) -> list[dict[str, object]]:
     arm, condition, metric = key
     tallies = counted.set_index("language")[["n", "failed", "skipped"]]
@@ -168,7 +149,7 @@ def _summary_rows(
         part = cells if language == ALL else cells[cells["language"] == language]
         count = tallies.sum() if language == ALL else tallies.loc[language]
         if not (language == ALL and len(tallies) == 1):  # one language is all there is
-            figures = _measured(part, key, options, pool) | _sizes(part)
+            figures = _measured(part, key, options, known) | _sizes(part)
         rows.append(
             {"arm": arm, "condition": condition, "language": language, "metric": metric}
             | {name: int(count[name]) for name in ("n", "failed", "skipped")}
@@ -178,76 +159,17 @@ def _summary_rows(
 
 
 def _measured(
-    frame: pd.DataFrame, key: Sequence[Any], options: Options, pool: Pool | None
+    frame: pd.DataFrame, key: Sequence[Any], options: Options, known: MetricInfo
 ) -> dict[str, object]:
     if frame.empty:
         return dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
-    found = level(frame, pool, options, *key)
+    found = level(frame, known, options, *key)
     return {"mean": found.value, "ci_low": found.interval.low, "ci_high": found.interval.high}
-
-
-def _comparison_rows(
-    baseline: str,
-    key: Sequence[Any],
-    pairs: pd.DataFrame,
-    options: Options,
-    pool: Pool | None,
-) -> list[dict[str, object]]:
-    arm, condition, metric = key
-    languages = sorted(set(pairs["language"]))
-    rows = []
-    figures: dict[str, object] = {}
-    for language in [*languages, ALL]:
-        part = pairs if language == ALL else pairs[pairs["language"] == language]
-        if not (language == ALL and len(languages) == 1):
-            found = gap(part, pool, options, baseline, *key)
-            flips = generator(options.seed, "flip", baseline, *key, str(language))
-            figures = {
-                "difference": found.value,
-                "ci_low": found.interval.low,
-                "ci_high": found.interval.high,
-                "p_value": _p_value(found, flips),
-                **_sizes(part),
-            }
-        rows.append(
-            {"baseline": baseline, "arm": arm, "condition": condition, "language": language}
-            | {"metric": metric}
-            | figures
-        )
-    return rows
-
-
-def _p_value(found: Effect, rng: np.random.Generator) -> float:
-    """Return the larger p-value of the sign flips and of the interval.
-
-    Sign flips are exact with few speakers, and blind to the choice of sentences; the interval knows
-    both sides. Without one, as where only one sentence was said, the flips stand alone.
-    """
-    ours, theirs = found.short.sums
-    flipped = sign_flip(found.cells, ours, theirs, found.short.statistic, rng)
-    return float(np.fmax(flipped, found.interval.p_value()))
 
 
 def _sizes(frame: pd.DataFrame) -> dict[str, object]:
     sentences = frame[["language", "sentence"]].drop_duplicates()
     return {"speakers": int(frame["speaker"].nunique()), "sentences": len(sentences)}
-
-
-def _adjusted(table: pd.DataFrame) -> pd.Series[float]:
-    """Apply Holm within a metric: the rows of `all` are one family, those of languages another."""
-    family = [table["metric"], table["language"] == ALL]
-    adjusted: pd.Series[float] = table.groupby(family, sort=False)["p_value"].transform(
-        lambda p: holm(p.to_numpy(np.float64))
-    )
-    return adjusted
-
-
-def _verdict(row: Mapping[Any, Any], alpha: float) -> str:
-    few = row["speakers"] < ENOUGH_SPEAKERS or row["sentences"] < ENOUGH_SENTENCES
-    clear = (row["ci_low"] > 0 or row["ci_high"] < 0) and row["p_adjusted"] < alpha
-    if few or not clear or row["direction"] == "none":
-        return "undecided"
-    return "better" if (row["difference"] > 0) == (row["direction"] == "higher") else "worse"
 
 
 def untrained(trials: pd.DataFrame) -> set[str]:
@@ -257,12 +179,8 @@ def untrained(trials: pd.DataFrame) -> set[str]:
     return set(trials.loc[marked, "arm"])
 
 
-def _described(
-    table: pd.DataFrame, info: Mapping[str, MetricInfo], columns: list[str]
-) -> pd.DataFrame:
+def _described(table: pd.DataFrame, info: Mapping[str, MetricInfo]) -> pd.DataFrame:
     """Add unit and direction, and sort rows: metric as configured, arm and language as planned."""
-    if table.empty:
-        return pd.DataFrame(columns=columns)
     metrics = table["metric"].astype(str)
     table = table.assign(
         unit=[info.get(m, UNKNOWN).unit for m in metrics],
@@ -271,4 +189,4 @@ def _described(
     order = {m: i for i, m in enumerate(_metrics(table, info))}
     table = table.assign(_metric=metrics.map(order), _all=table["language"] != ALL)
     by = ["_metric", "arm", "condition", "_all", "language"]
-    return table.sort_values(by, kind="stable").reset_index(drop=True)[columns]
+    return table.sort_values(by, kind="stable").reset_index(drop=True)

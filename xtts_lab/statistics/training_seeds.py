@@ -20,8 +20,8 @@ from scipy.special import ndtri
 from xtts_lab.statistics.cells import CELL
 from xtts_lab.statistics.intervals import Interval, student
 from xtts_lab.statistics.power import MOST, POWER
+from xtts_lab.statistics.rules import ENOUGH_SEEDS
 
-ENOUGH_SEEDS = 5
 KEY = ["condition", "metric", *CELL]
 
 

@@ -9,26 +9,49 @@ import re
 import unicodedata
 
 _KEPT_SYMBOLS = frozenset("°№℃℉")
-_SILENT = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Me", "So", "Sk"))
-_TO_SPACE = dict.fromkeys(map(ord, "[]{}<>|\\^~*"), " ")
+_INVISIBLE = frozenset(("Cc", "Cf", "Cn", "Cs", "Me", "Sk"))
+_DROPPED = frozenset(("Co", "So"))
+_TO_SPACE = dict.fromkeys(map(ord, "[]{}|\\^"), " ")
 """Not in the vocabulary, and square brackets would let a text spell the vocabulary's own tags."""
 
 _QUOTES = str.maketrans({
     "‟": "", "❝": "", "❞": "", "‹": "", "›": "", "‚": "", "〝": "", "〞": "", "＂": "",
-    "‛": "'", "`": "'", "ʼ": "'", "＇": "'", "\u2011": "-", "\u2010": "-",
+    "‛": "'", "`": "'", "ʼ": "'", "＇": "'", "\u2011": "-", "\u2010": "-", "⁄": "/", "∕": "/",
+    "⩽": "≤", "⩾": "≥", "≦": "≤", "≧": "≥", "≅": "≈", "≃": "≈", "∶": ":", "∼": "~", "µ": "μ",
+    "﹣": "-", "﹩": "$", "﹪": "%", "﹟": "#", "﹫": "@", "﹢": "+", "﹦": "=", "∗": "*", "⋅": "·",
+    "∙": "·", "﹤": "<", "﹥": ">", "➖": "−", "➕": "+", "➗": "÷", "✖": "×", "✕": "×",
 })  # fmt: skip
-_QUARTERS = {"¼": "25", "½": "5", "¾": "75"}
-_MIXED = re.compile(rf"(?<!\d)(\d*)([{''.join(_QUARTERS)}])")
+_FULL_WIDTH_SIGNS = str.maketrans(
+    {sign: unicodedata.normalize("NFKC", sign) for sign in "％＋＝＠＃＄￡￥￦￠＆＊＜＞～＿＾｜"}
+)
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)([．：／－＼])(?=\d)")
+_BEFORE_DIGIT = re.compile(r"－(?=\d)")
+_GROUPED = re.compile("(?<![０-９.,，])[０-９]{1,3}(?:，[０-９]{3})+(?![０-９，])")
 _LETTER_ACUTE = re.compile(r"(?<=\w)´(?=\w)")
+_STRAY = (
+    (re.compile(r"(?<=\d)\s?\*\s?(?=\d)"), " × "),
+    (re.compile(r"[<>](?!\s?[-−.]?\d)|[~](?!\s?[$£€¥]?\d)|\*"), " "),
+)
 
 
 def clean(text: str) -> str:
     """Compose letters, drop what is invisible, and write every digit as 0 to 9."""
-    text = unicodedata.normalize("NFC", text).translate(_QUOTES)
-    text = _MIXED.sub(lambda match: f"{match[1] or 0}.{_QUARTERS[match[2]]}", text)
+    text = unicodedata.normalize("NFC", text).translate(_QUOTES).translate(_FULL_WIDTH_SIGNS)
+    text = _GROUPED.sub(lambda match: match[0].replace("，", ","), text)
+    text = re.sub(r"\^([23])(?!\d)", lambda match: "²³"[int(match[1]) - 2], text)
     text = "".join(map(_one, text)).translate(_TO_SPACE)
+    text = _BETWEEN_DIGITS.sub(lambda match: unicodedata.normalize("NFKC", match[1]), text)
+    text = _BEFORE_DIGIT.sub("-", text)
+    for pattern, kept in _STRAY:
+        text = pattern.sub(kept, text)
     # The lower case of "İ" is two characters but in Turkish, and one letter everywhere.
     return _LETTER_ACUTE.sub("'", text).replace("İ", "i")
+
+
+def dropped(text: str) -> str:
+    """Return the symbols, such as emoji, that `clean` leaves out; each once, in order."""
+    found = (c for c in text if unicodedata.category(c) in _DROPPED and not _one(c).strip())
+    return "".join(dict.fromkeys(found))
 
 
 def brackets_to_spaces(text: str) -> str:
@@ -42,10 +65,16 @@ def _one(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
+    if category == "Nl" and "\u2160" <= character <= "\u217f":  # Roman numerals
+        return f"{unicodedata.numeric(character):.0f}"
     if category == "No":  # superscripts, fractions, circled numbers
-        return " " + unicodedata.normalize("NFKC", character).replace("\u2044", "/")
+        known = character if character in "²³" else unicodedata.normalize("NFKC", character)
+        return known if known in "²³" else " " + known.replace("\u2044", "/")
     if "\uff21" <= character <= "\uff5a" and character.isalpha():  # full-width Latin
         return unicodedata.normalize("NFKC", character)
+    if "\ufb00" <= character <= "\ufb06" or "\U0001d400" <= character <= "\U0001d7ff":
+        return unicodedata.normalize("NFKC", character)  # ligatures, mathematical letters
     if "\ufe00" <= character <= "\ufe0f":  # variation selectors
         return ""
-    return "" if category in _SILENT and character not in _KEPT_SYMBOLS else character
+    hidden = category in _INVISIBLE or category in _DROPPED
+    return "" if hidden and character not in _KEPT_SYMBOLS else character

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 
-from xtts_lab.text import abbreviations, romanise, symbols
+from xtts_lab.text import abbreviations, romanise, symbols, turkish
 from xtts_lab.text.characters import brackets_to_spaces, clean
 from xtts_lab.text.chinese import reading as chinese
 from xtts_lab.text.coqui import front_end as coqui
 from xtts_lab.text.japanese import reading as japanese
 from xtts_lab.text.languages import base_language
+from xtts_lab.text.markup import plain
 from xtts_lab.text.numbers import reading as numbers
+
+_STRAY = re.compile("[<>~]")
+"""Marks that no rule read, and that no vocabulary holds."""
 
 
 def normalise(text: str, language: str, coqui_compat: bool = False) -> str:
@@ -26,7 +30,7 @@ def normalise(text: str, language: str, coqui_compat: bool = False) -> str:
     base = base_language(language)
     if coqui_compat:
         return text if base == "ja" else coqui.guarded(coqui.normalise, text, base)
-    text = clean(text)
+    text = clean(plain(text))
     return _spoken(text if base == "ja" else text.replace('"', ""), base)
 
 
@@ -35,21 +39,24 @@ def prepare(text: str, language: str, coqui_compat: bool = False) -> str:
     base = base_language(language)
     if coqui_compat:
         return coqui.guarded(coqui.prepare, text, base)
-    romanised = brackets_to_spaces(romanise.romanise(normalise(text, language), base))
-    # cutlet's own spaces stay as they are: in Japanese the reference does not collapse them.
-    return romanised.strip() if base == "ja" else _collapse(romanised)
+    if base == "ja":
+        read = japanese.read_numbers(clean(plain(text)), romanise.hiragana)
+        romanised = romanise.romanise(_collapse(_STRAY.sub(" ", read)), base)
+        # cutlet's own spaces stay as they are: the reference does not collapse them.
+        return brackets_to_spaces(romanised).strip()
+    return _collapse(brackets_to_spaces(romanise.romanise(normalise(text, language), base)))
 
 
 def _spoken(text: str, base: str) -> str:
     if base == "zh":
-        return _collapse(chinese.read_numbers(text.lower()))
+        return _collapse(_STRAY.sub(" ", chinese.read_numbers(text)).lower())
     if base == "ja":
-        return _collapse(japanese.read_numbers(text))
+        return _collapse(_STRAY.sub(" ", japanese.read_numbers(text)))
     text = abbreviations.expand(text, base)
     text = symbols.speak(numbers.read_numbers(text, base), base)
     if base == "tr":
-        text = text.replace("I", "ı")
-    return _collapse(text.lower())
+        text = turkish.lower(text)
+    return _collapse(_STRAY.sub(" ", text).lower())
 
 
 def _collapse(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ def romanise(text: str, base: str) -> str:
         return chinese(text)
     if base == "ko":
         return korean(text)
-    return japanese_or_less(text).lower() if base == "ja" else text
+    return _without_bars(japanese_or_less(text).lower()) if base == "ja" else text
 
 
 def chinese(text: str) -> str:
@@ -31,6 +32,19 @@ def chinese(text: str) -> str:
 def japanese(text: str) -> str:
     """Hepburn romaji in words, foreign words in their own spelling (cutlet with its defaults)."""
     return str(_cutlet().romaji(text))
+
+
+def hiragana(parts: list[str]) -> str:
+    """Hepburn romaji of words in hiragana, between bars that cutlet keeps apart from other words.
+
+    `romanise` takes the bars away again; no text has any, since `clean` removes them.
+    """
+    return f"|{' '.join(map(_cutlet().map_kana, parts))}|"
+
+
+def _without_bars(text: str) -> str:
+    text = re.sub(r"""(?<=["'(])\|\s?|\s?\|(?=["',.!?)…:;])""", "", text)
+    return re.sub(r"(?:\s*\|)+\s*", " ", text)
 
 
 def japanese_or_less(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 SIGNS = "&@%#$£°"
@@ -29,30 +30,80 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     }.items()
 }
 
-OUR_SIGNS = "+=×÷±€¥"
+OUR_SIGNS = "+=×÷±≥≤≈≠><§π√∞‰²³"
 """Symbols that the reference passes on, where the vocabulary mostly lacks them."""
 
 OUR_WORDS: Mapping[str, tuple[str, ...]] = {
     base: tuple(words.split("|"))
     for base, words in {
-        "en": "plus|equals|times|divided by|plus or minus|euro|yen",
-        "es": "más|igual a|por|entre|más o menos|euro|yen",
-        "fr": "plus|égale|fois|divisé par|plus ou moins|euro|yen",
-        "de": "plus|gleich|mal|geteilt durch|plus minus|euro|yen",
-        "pt": "mais|igual a|vezes|dividido por|mais ou menos|euro|iene",
-        "it": "più|uguale a|per|diviso|più o meno|euro|yen",
-        "pl": "plus|równa się|razy|podzielić przez|plus minus|euro|jen",
-        "ar": "زائد|يساوي|في|على|زائد أو ناقص|يورو|ين",
-        "zh": "加|等于|乘以|除以|正负|欧元|元",
-        "cs": "plus|rovná se|krát|děleno|plus minus|euro|jen",
-        "ru": "плюс|равно|умножить на|разделить на|плюс минус|евро|иена",
-        "nl": "plus|is|keer|gedeeld door|plus of min|euro|yen",
-        "tr": "artı|eşittir|çarpı|bölü|artı eksi|avro|yen",
-        "hu": "plusz|egyenlő|szorozva|osztva|plusz mínusz|euró|jen",
-        "ko": "더하기|는|곱하기|나누기|플러스 마이너스|유로|엔",
-        "ja": "プラス|イコール|かける|わる|プラスマイナス|ユーロ|円",
+        "en": "plus|equals|times|divided by|plus or minus|greater than or equal to"
+        "|less than or equal to|approximately|not equal to|greater than|less than|section|pi"
+        "|square root of|infinity|per mille|squared|cubed",
+        "es": "más|igual a|por|entre|más o menos|mayor o igual que|menor o igual que"
+        "|aproximadamente"
+        "|distinto de|mayor que|menor que|sección|pi|raíz cuadrada de|infinito|por mil|al cuadrado"
+        "|al cubo",
+        "fr": "plus|égale|fois|divisé par|plus ou moins|supérieur ou égal à|inférieur ou égal à"
+        "|environ|différent de|supérieur à|inférieur à|paragraphe|pi|racine carrée de|infini"
+        "|pour mille|au carré|au cube",
+        "de": "plus|gleich|mal|geteilt durch|plus minus|größer oder gleich|kleiner oder gleich"
+        "|ungefähr|ungleich|größer als|kleiner als|paragraf|pi|wurzel aus|unendlich|promille"
+        "|quadrat|hoch drei",
+        "pt": "mais|igual a|vezes|dividido por|mais ou menos|maior ou igual a|menor ou igual a"
+        "|aproximadamente|diferente de|maior que|menor que|parágrafo|pi|raiz quadrada de|infinito"
+        "|por mil|ao quadrado|ao cubo",
+        "it": "più|uguale a|per|diviso|più o meno|maggiore o uguale a|minore o uguale a|circa"
+        "|diverso da|maggiore di|minore di|paragrafo|pi greco|radice quadrata di|infinito|per mille"
+        "|al quadrato|al cubo",
+        "pl": "plus|równa się|razy|podzielić przez|plus minus|większe lub równe|mniejsze lub równe"
+        "|około|różne od|większe niż|mniejsze niż|paragraf|pi|pierwiastek z|nieskończoność|promil"
+        "|do kwadratu|do sześcianu",
+        "ar": "زائد|يساوي|في|على|زائد أو ناقص|أكبر من أو يساوي|أصغر من أو يساوي|حوالي|لا يساوي"
+        "|أكبر من|أصغر من|البند|باي|الجذر التربيعي ل|ما لا نهاية|في الألف|تربيع|تكعيب",
+        "zh": "加|等于|乘以|除以|正负|大于等于|小于等于|约|不等于|大于|小于|第|派|根号|无穷大"
+        "|千分之"
+        "|的平方|的立方",
+        "cs": "plus|rovná se|krát|děleno|plus minus|větší nebo rovno|menší nebo rovno|přibližně"
+        "|nerovná se|větší než|menší než|paragraf|pí|odmocnina z|nekonečno|promile|na druhou"
+        "|na třetí",
+        "ru": "плюс|равно|умножить на|разделить на|плюс минус|больше или равно|меньше или равно"
+        "|примерно|не равно|больше|меньше|параграф|пи|корень из|бесконечность|промилле"
+        "|в квадрате|в кубе",
+        "nl": "plus|is|keer|gedeeld door|plus of min|groter dan of gelijk aan"
+        "|kleiner dan of gelijk aan|ongeveer|niet gelijk aan|groter dan|kleiner dan|paragraaf|pi"
+        "|wortel van|oneindig|promille|kwadraat|tot de derde",
+        "tr": "artı|eşittir|çarpı|bölü|artı eksi|büyük eşittir|küçük eşittir|yaklaşık"
+        "|eşit değildir|büyüktür|küçüktür|paragraf|pi|karekök|sonsuz|binde|kare|küp",
+        "hu": "plusz|egyenlő|szorozva|osztva|plusz mínusz|nagyobb vagy egyenlő mint"
+        "|kisebb vagy egyenlő mint|körülbelül|nem egyenlő|nagyobb mint|kisebb mint|paragrafus|pi"
+        "|négyzetgyök|végtelen|ezrelék|a négyzeten|a köbön",
+        "ko": "더하기|는|곱하기|나누기|플러스 마이너스|크거나 같다|작거나 같다|약|같지 않다"
+        "|보다 크다"
+        "|보다 작다|제|파이|루트|무한대|퍼밀|제곱|세제곱",
+        "ja": "プラス|イコール|かける|わる|プラスマイナス|大なりイコール|小なりイコール|約"
+        "|ノットイコール|大なり|小なり|セクション|パイ|ルート|無限大|パーミル|の二乗|の三乗",
     }.items()
 }
+
+AREAS: Mapping[str, tuple[str, str, tuple[str, str, str]]] = {
+    "en": ("square {}", "cubic {}", ("metres", "kilometres", "centimetres")),
+    "es": ("{} cuadrados", "{} cúbicos", ("metros", "kilómetros", "centímetros")),
+    "fr": ("{} carrés", "{} cubes", ("mètres", "kilomètres", "centimètres")),
+    "de": ("quadrat{}", "kubik{}", ("meter", "kilometer", "zentimeter")),
+    "it": ("{} quadrati", "{} cubi", ("metri", "chilometri", "centimetri")),
+    "pt": ("{} quadrados", "{} cúbicos", ("metros", "quilômetros", "centímetros")),
+    "pl": ("{} kwadratowych", "{} sześciennych", ("metrów", "kilometrów", "centymetrów")),
+    "tr": ("{}kare", "{}küp", ("metre", "kilometre", "santimetre")),
+    "ru": ("квадратных {}", "кубических {}", ("метров", "километров", "сантиметров")),
+    "nl": ("vierkante {}", "kubieke {}", ("meter", "kilometer", "centimeter")),
+    "cs": ("{} čtverečních", "{} krychlových", ("metrů", "kilometrů", "centimetrů")),
+    "ar": ("{} مربع", "{} مكعب", ("متر", "كيلومتر", "سنتيمتر")),
+    "zh": ("平方{}", "立方{}", ("米", "公里", "厘米")),
+    "hu": ("négyzet{}", "köb{}", ("méter", "kilométer", "centiméter")),
+    "ko": ("제곱{}", "세제곱{}", ("미터", "킬로미터", "센티미터")),
+    "ja": ("平方{}", "立方{}", ("メートル", "キロメートル", "センチメートル")),
+}
+"""Square and cubic, of m, km and cm, as they stand after most numbers."""
 
 MINUS: Mapping[str, str] = {
     "en": "minus", "es": "menos", "fr": "moins", "de": "minus", "it": "meno", "pt": "menos",
@@ -103,9 +154,37 @@ def speak_reference(text: str, base: str) -> str:
 
 
 def speak(text: str, base: str) -> str:
-    """Replace every symbol that has a word in the language."""
-    signs = _translation(SIGNS, WORDS[base]) | _translation(OUR_SIGNS, OUR_WORDS[base])
-    return text.translate(signs)
+    """Replace every symbol that has a word in the language; no space before a closing mark."""
+    words = _translation(SIGNS, WORDS[base]) | _translation(OUR_SIGNS, OUR_WORDS[base])
+    return re.sub(
+        f"([{re.escape(SIGNS + OUR_SIGNS)}])(?:[ ]*(?=[,.;:!?…)»”]))?",
+        lambda match: _spoken(words[ord(match[1])], match),
+        text,
+    )
+
+
+def _spoken(word: str, match: re.Match[str]) -> str:
+    after = match.string[match.end() : match.end() + 1]
+    return word.rstrip() if after and after in ",.;:!?…)»”" else word
+
+
+def word_of(sign: str, base: str) -> str:
+    """Return how one of our signs is spoken."""
+    return OUR_WORDS[base][OUR_SIGNS.index(sign)]
+
+
+def areas(text: str, base: str) -> str:
+    """Replace "m²", "km³" and the like by words; units without an exponent stay letters."""
+    square, cubic, names = AREAS[base]
+
+    def read(match: re.Match[str]) -> str:
+        name = names["mkc".index(match[1].lower() or "m")]
+        tight = base in ("zh", "ja", "ko")
+        words = (square if match[2] == "²" else cubic).format(name)
+        after = match.string[match.end() : match.end() + 1]
+        return words if tight else f" {words}" + (" " if after.isalnum() else "")
+
+    return re.sub(r"\s?(?<![^\W\d_])([kKc]?)m([²³])", read, text)
 
 
 def _translation(signs: str, words: tuple[str, ...]) -> dict[int, str]:

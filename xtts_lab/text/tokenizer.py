@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
@@ -21,6 +23,10 @@ MAX_TOKENS = 401
 START, STOP, SPACE, UNKNOWN = "[START]", "[STOP]", "[SPACE]", "[UNK]"
 
 
+FrontEnd: TypeAlias = Callable[[str, str], str]
+"""From text and language to what a vocabulary spells."""
+
+
 class Piece(NamedTuple):
     """A part of a text that fits the model, and its token ids, the language's tag first."""
 
@@ -31,25 +37,39 @@ class Piece(NamedTuple):
 class XttsTokenizer:
     """A `vocab.json` of XTTS (a file of the `tokenizers` library) with its text front end.
 
-    `coqui_compat` restores the reference implementation's front end, mistakes included.
+    `front_end` makes of (text, language) what the vocabulary spells; None: normalised text, as
+    XTTS reads it, of which `coqui_compat` restores the reference implementation's way, mistakes
+    included. A text is split into pieces of `piece_tokens` at most, where that is less than fits.
     """
 
     def __init__(
-        self, bpe: Tokenizer, max_tokens: int = MAX_TOKENS, coqui_compat: bool = False
+        self,
+        bpe: Tokenizer,
+        max_tokens: int = MAX_TOKENS,
+        coqui_compat: bool = False,
+        front_end: FrontEnd | None = None,
+        piece_tokens: int | None = None,
     ) -> None:
         missing = [token for token in (START, STOP, SPACE) if bpe.token_to_id(token) is None]
         if missing:
             raise UsageError(f"the vocabulary lacks {', '.join(missing)}: not one of XTTS")
         self._bpe = bpe
         self.max_tokens = max_tokens
+        self.piece_tokens = max_tokens if piece_tokens is None else min(piece_tokens, max_tokens)
         self.coqui_compat = coqui_compat
+        self._front_end = front_end or partial(prepare, coqui_compat=coqui_compat)
         self.languages: frozenset[str] = frozenset(
             language for language in LANGUAGES if bpe.token_to_id(tag_of(language)) is not None
         )
 
     @classmethod
     def from_file(
-        cls, path: Path, max_tokens: int = MAX_TOKENS, coqui_compat: bool = False
+        cls,
+        path: Path,
+        max_tokens: int = MAX_TOKENS,
+        coqui_compat: bool = False,
+        front_end: FrontEnd | None = None,
+        piece_tokens: int | None = None,
     ) -> XttsTokenizer:
         """Read a published or trained `vocab.json`; `UsageError` for anything else."""
         from tokenizers import Tokenizer
@@ -60,7 +80,7 @@ class XttsTokenizer:
             bpe = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises nothing more specific
             raise UsageError(f"{path}: not a vocabulary of the tokenizers library") from error
-        return cls(bpe, max_tokens, coqui_compat)
+        return cls(bpe, max_tokens, coqui_compat, front_end, piece_tokens)
 
     @property
     def start_id(self) -> int:
@@ -102,7 +122,7 @@ class XttsTokenizer:
         front end once. Raises `UsageError` where not a single character fits.
         """
         self._tag(language)
-        limit = self.max_tokens - taken
+        limit = min(self.max_tokens - taken, self.piece_tokens)
         return self._pieces(text, language, char_limit(language), limit)
 
     def check_language(self, language: str) -> None:
@@ -133,7 +153,7 @@ class XttsTokenizer:
 
     def _ids(self, text: str, language: str) -> list[int]:
         tag = self._tag(language)
-        spoken = prepare(text, language, self.coqui_compat)
+        spoken = self._front_end(text, language)
         ids: list[int] = self._bpe.encode(tag + spoken.replace(" ", SPACE)).ids
         return ids
 

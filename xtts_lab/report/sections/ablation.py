@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xtts_lab.report.load import Run
+from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import BLANK, figure, span
-from xtts_lab.report.tables import ALL, Cell, Table, metric_head, records, upright, value_cell
+from xtts_lab.report.tables import Cell, Table, metric_head, records, upright, value_cell
+from xtts_lab.runs.reading import Run
 
 _BARE = re.compile(r"[A-Za-z0-9._-]+")
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from xtts_lab.conditions import ALL
 from xtts_lab.report.formats.shapes import Shown, interval_svg
 from xtts_lab.report.languages import language_name
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import MOST_NAMED, count, figure, listed, span
-from xtts_lab.report.tables import ALL, records
+from xtts_lab.report.tables import records
+from xtts_lab.runs.reading import Run
 
 _MEANING = {
     "holds": "the interval lies beyond the margin",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from xtts_lab.report.load import Run
+from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import count, listed, named
 from xtts_lab.report.sections.parts import untrained_reasons
-from xtts_lab.report.tables import ALL
-
-ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
+from xtts_lab.runs.reading import Run
+from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 
 def caveats(run: Run) -> list[str]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.report.formats.sheet import Sheet
 from xtts_lab.report.languages import language_name
 from xtts_lab.report.numbers import BLANK, count, figure, listed, probability, span, unit_of
-from xtts_lab.report.tables import ALL, Cell, Table, records
+from xtts_lab.report.tables import Cell, Table, records
 
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
 _COUNTED = ("better", "worse", "undecided")

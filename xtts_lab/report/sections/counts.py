@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, number
 from xtts_lab.report.tables import Cell, Table, arm_cell, arm_rows
+from xtts_lab.runs.reading import Run
 
 _FAULTS = {
     "silent": "Silent",

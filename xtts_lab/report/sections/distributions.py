@@ -15,12 +15,12 @@ from xtts_lab.report.formats.shapes import (
     distribution_svg,
     distributions_axis,
 )
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, number, unit_of
 from xtts_lab.report.sections.figures import Figure, anchor_of
 from xtts_lab.report.tables import Cell, Table, arm_cell, arm_rows
+from xtts_lab.runs.reading import Run
+from xtts_lab.statistics.rules import ENOUGH_FOR_ANCHORS
 
-_ENOUGH_SPEAKERS = 20
 _APART = ("consistency", "identification", "latency", "sanity")
 
 
@@ -94,8 +94,8 @@ def _similarity_remark(run: Run, others: pd.DataFrame, anchors: dict[str, float]
         whose = "natural speech" if run.natural_arms else "all arms"
         at = number(anchors["chance"], "cosine")
         said.append(f"Dotted: median against other speakers, {whose} ({at}).")
-    if others["speaker"].nunique() < _ENOUGH_SPEAKERS and len(others):
-        said.append(f"With fewer than {_ENOUGH_SPEAKERS} speakers the anchors are descriptive.")
+    if others["speaker"].nunique() < ENOUGH_FOR_ANCHORS and len(others):
+        said.append(f"With fewer than {ENOUGH_FOR_ANCHORS} speakers the anchors are descriptive.")
     return " ".join(said)
 
 

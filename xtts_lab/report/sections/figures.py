@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from xtts_lab.conditions import ALL
 from xtts_lab.report.formats.plot import Mark, axis_of, axis_svg, strip_svg, tick_labels
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import unit_of
-from xtts_lab.report.tables import ALL, Table, per_language
+from xtts_lab.report.tables import Table, per_language
+from xtts_lab.runs.reading import Run
 
 _WAYS = {"higher": "Higher is better.", "lower": "Lower is better.", "none": ""}
 

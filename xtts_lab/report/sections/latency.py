@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.report.formats.plot import axis_for, axis_svg, tick_labels
 from xtts_lab.report.formats.shapes import WIDE, Chunks, timeline_svg
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, number, span
 from xtts_lab.report.sections.figures import Figure
-from xtts_lab.report.tables import ALL, Cell, Table, arm_cell, arm_rows, records
+from xtts_lab.report.tables import Cell, Table, arm_cell, arm_rows, records
+from xtts_lab.runs.reading import Run
 
 PERCENTILES = ("p50", "p95", "p99")
 _LEAST = {"p50": 1, "p95": 200, "p99": 1000}

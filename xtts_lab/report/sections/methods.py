@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import count, listed, named
 from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
+from xtts_lab.runs.reading import Run
 
 _CITED = re.compile(r"\[@([a-z0-9]+)\]")
 _UNRECORDED = {

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import BLANK, scaled
 from xtts_lab.report.tables import Cell, Table, arm_cell, records
+from xtts_lab.runs.reading import Run
 
 Row = Mapping[str, Any]
 _TITLES = {"gpt": "GPT"}

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from xtts_lab.report.languages import language_name
-from xtts_lab.report.load import Run
 from xtts_lab.report.numbers import figure
+from xtts_lab.runs.reading import Run
 
 Row: TypeAlias = dict[Any, Any]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xtts_lab.text.characters import clean
+from xtts_lab.text.markup import plain
 
 
 @dataclass(frozen=True)
@@ -50,22 +51,30 @@ def touching(text: str, base: str) -> Iterator[Rule]:
     from xtts_lab.text.coqui.rules import RULES
 
     text = text.replace('"', "")  # dropped on both sides before anything is read
+    changed = {"characters": clean(text) != text, "markup": plain(text) != text}
     for rule in RULES:
-        if rule.touches(text, base) or (rule.name == "characters" and clean(text) != text):
+        if rule.touches(text, base) or changed.get(rule.name):
             yield rule
 
 
 def markdown_table() -> str:
-    """Return the table of docs/text.md."""
+    """Return the two tables of docs/text.md: the rules with their reasons, and the rows."""
     from xtts_lab.text.coqui.rules import RULES
     from xtts_lab.text.coqui.table import ROWS
 
-    reasons = {rule.name: rule.reason for rule in RULES}
-    lines = ["| rule | language | text | reference | ours | reason |", "| --- " * 6 + "|"]
-    for row in ROWS:
-        cells = (row.rule, row.language, row.text, row.reference, row.ours, reasons[row.rule])
+    lines = ["| rule | languages | reason |", "| --- " * 3 + "|"]
+    lines += [f"| {rule.name} | {_languages(rule)} | {_cell(rule.reason)} |" for rule in RULES]
+    lines += ["", "| rule | language | text | reference | ours |", "| --- " * 5 + "|"]
+    order = {rule.name: place for place, rule in enumerate(RULES)}
+    for row in sorted(ROWS, key=lambda row: order[row.rule]):
+        cells = (row.rule, row.language, row.text, row.reference, row.ours)
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _languages(rule: Rule) -> str:
+    named = sorted(base for base in rule.patterns if base != "*")
+    return ", ".join(named) if named and "*" not in rule.patterns else "all"
 
 
 def _cell(text: str) -> str:

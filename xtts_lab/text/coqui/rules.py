@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from xtts_lab.text.abbreviations import own_pattern
 from xtts_lab.text.coqui.differences import Rule
+from xtts_lab.text.numbers import currencies
+from xtts_lab.text.numbers.codes import CUE
 from xtts_lab.types import LANGUAGES
 
 _ABBREVIATIONS = {
     language: own_pattern(language) for language in LANGUAGES if own_pattern(language)
 }
+_LETTER = r"[^\W\d_]"
+_SIGNS = "".join(sign for sign in currencies.SIGNS if sign not in "$£")
+_SPACED = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "hu", "ko")
+
+
+def _money(base: str) -> str:
+    signs = currencies.pattern(base)
+    return rf"[{_SIGNS}$£]|(?-i:\d\s?(?:{signs})|(?:{signs})\s?\d)"
+
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -19,6 +30,7 @@ RULES: tuple[Rule, ...] = (
         "tags.",
         {"*": r"[\[\]{}<>|\\^~*`]"},
     ),
+    Rule("markup", "HTML entities, tags and Markdown are decoded or dropped."),
     Rule(
         "fails",
         "The reference raises an exception: Czech ordinals, Korean ones from a hundred "
@@ -31,6 +43,11 @@ RULES: tuple[Rule, ...] = (
         {"*": r"\d{16}"},
     ),
     Rule(
+        "codes",
+        "Telephone numbers and codes are digits; French pairs are numbers.",
+        {"*": rf"(?:\d[\s().\-/]*){{6}}\d|\+\d|(?:{CUE})\+?\(?\d"},
+    ),
+    Rule(
         "thousands",
         "The sign between thousands depends on the language and on the other signs; the "
         "reference takes a dot for any character, reads other groupings as decimals, "
@@ -40,8 +57,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "decimal",
         "A decimal is read as written: the reference goes through a float (3.10 is 3.1, "
-        "1.0 may be one), skips Turkish, and reads Arabic as money.",
-        {"*": r"\d[.,]\d"},
+        "1.0 may be one), skips Turkish, and reads Arabic as money; a point may come first.",
+        {"*": r"\d[.,]\d|(?<!\w)\.\d"},
     ),
     Rule(
         "parts",
@@ -49,24 +66,54 @@ RULES: tuple[Rule, ...] = (
         {"*": r"\d[.,]\s?\d+[.,]"},
     ),
     Rule(
+        "dates",
+        "Dates in figures have months with names, and days and years that are ordinals.",
+        {"*": r"\d[./-]\s?\d{1,2}[./-]\s?\d"},
+    ),
+    Rule(
         "capitals",
         'German and its num2words: "Komma", "Euro", "Million" keep capitals that the '
         "vocabulary lacks.",
-        {"de": r"[\d$£€¥]"},
+        {"de": r"\d[.,]\d|\d{7}|[$£€¥]"},
     ),
     Rule(
         "money",
-        "Signs with a space, on either side, of every currency, with millions; "
-        "num2words knows no Turkish, Korean or Czech dollars, reads Arabic in riyals "
-        "and Hungarian in English, and the reference cuts Portuguese amounts at their "
-        'last "e". One amount that fails stops all others.',
+        "Signs and codes with a space, on either side, of every currency that has a name, "
+        "with millions; num2words knows no Turkish, Korean or Czech dollars, reads Arabic "
+        "in riyals and Hungarian in English, and the reference cuts Portuguese amounts at "
+        'their last "e". One amount that fails stops all others.',
+        {base: _money(base) for base in _SPACED},
+    ),
+    Rule(
+        "scales",
+        "Short forms of thousands and millions after a number are words.",
         {
-            "*": r"[$£€¥￥]",
-            "pl": r"[$£€¥￥]|zł",
-            "cs": r"[$£€¥￥]|Kč",
-            "hu": r"[$£€¥￥]|Ft",
-            "tr": r"[$£€¥￥₺]|TL",
-            "ru": r"[$£€¥￥₽]|руб",
+            "de": r"\d\s?(?:tsd|mio|mill|mrd|mia)\b",
+            "fr": r"\d\s?(?:mio|mds?|mrd)\b",
+            "es": r"\d\s?(?:mill|mm|mln|mmd)\b",
+            "it": r"\d\s?(?:mln|mio|mld|mrd)\b",
+            "nl": r"\d\s?(?:mln|mio|mld)\b",
+            "pl": r"\d\s?(?:tys|mln|mld)\b",
+            "ru": r"\d\s?(?:тыс|млн|млрд)\b",
+            "tr": r"\d\s?(?:mn|mr)\b",
+            "hu": r"\d\s?(?:mio|mrd|md)\b",
+        },
+    ),
+    Rule(
+        "agreement",
+        "One, two and the hundreds have the gender of what they count; German ein, "
+        "Hungarian két, Arabic threes to tens, two hundred and two thousand likewise.",
+        {
+            "de": rf"(?<!\d)1\s{_LETTER}",
+            "es": rf"(?:[12]|[2-9]\d\d)\s{_LETTER}|\d1[.,\s]?\d{{3}}",
+            "pt": rf"(?:[12]|[2-9]\d\d)\s{_LETTER}",
+            "it": rf"(?<!\d)1\s{_LETTER}",
+            "fr": rf"1\s{_LETTER}",
+            "ru": rf"[12]\s{_LETTER}",
+            "pl": rf"[12]\s{_LETTER}",
+            "cs": rf"(?<!\d)[12]\s{_LETTER}",
+            "hu": rf"2\s?{_LETTER}|\d\d2(?!\d)",
+            "ar": rf"\d\s?{_LETTER}|2(?:00|0{{3}}|0{{6}}|0{{9}})(?!\d)",
         },
     ),
     Rule(
@@ -74,6 +121,11 @@ RULES: tuple[Rule, ...] = (
         "An ending makes an ordinal only if the word ends there, and shows its gender "
         'and case; the reference knows one form, and takes "5euros" for a fifth.',
         {"*": r"\d['’]?[-–]?[^\W\d_]|\d\.?[º°ª]", "ko": r"\d\s?(?:번|차|째)"},
+    ),
+    Rule(
+        "endings",
+        "Endings on figures and percent signs join their words: 50%-os, 5%ige, 10-летний, %50'si.",
+        {"*": rf"[\d%°C]\s?[-'’‘]+\s?{_LETTER}|%{_LETTER}|\d\s?[x×]|\d0\."},
     ),
     Rule(
         "dotted",
@@ -90,7 +142,17 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "minus",
         "A minus sign before a number is said.",
-        {"*": r"[-−][$£€¥￥]?\d"},
+        {"*": r"[-−–][$£€¥￥₩₽₹₺₴]?\s?[.,]?\d"},
+    ),
+    Rule(
+        "between",
+        "Ranges, scores and ratios have a word between their numbers.",
+        {"*": rf"\d[%°CF{_SIGNS}$£]{{0,3}}\s?[-‐‑–—~〜～∼:]\s?[$£€{_SIGNS}]?\d"},
+    ),
+    Rule(
+        "fractions",
+        "Simple fractions are halves and quarters.",
+        {"*": r"\d/\d"},
     ),
     Rule(
         "units",
@@ -104,8 +166,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "symbols",
-        "Signs without a word in the reference, which the vocabulary mostly lacks.",
-        {"*": r"[+=×÷±€¥]|\d\s?[x×]\s?\d"},
+        "Signs without a word in the reference, which the vocabulary mostly lacks; no space "
+        "between a sign's word and a comma.",
+        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”]"},
+    ),
+    Rule(
+        "roman",
+        "Roman numerals are numbers, ordinals after a name or before a century.",
+        {"*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?![^\W_])|(?<!\w)[IVX]\.\s)"},
     ),
     Rule(
         "abbreviations",
@@ -119,8 +187,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "plural",
-        "English decades and plurals.",
-        {"en": r"\d['’]?s\b"},
+        "English decades and plurals; the apostrophe before a decade is silent.",
+        {"en": r"\d['’]?s\b|['’‘]\d\d", "*": r"['’‘]\d\d"},
     ),
     Rule(
         "zeros",
@@ -129,25 +197,23 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "time",
-        "Hours that are written in ways of the language; days and years that are ordinals.",
+        "Clock times are read as people say them; days and years may be ordinals.",
         {
-            "fr": r"\d\s?h",
-            "pt": r"\d\s?h",
-            "nl": r"\d\s?uur",
-            "de": r"\d\s?uhr",
-            "ru": r"\d\s\w",
-            "pl": r"\d\s\w",
+            "en": r"\d:\d\d|\d\s?[ap]\.?m\b",
+            "fr": r"\d\s?h|\d:\d\d",
+            "pt": r"\d\s?h|\d:\d\d",
+            "nl": r"\d\s?uur|\d:\d\d",
+            "de": r"\d\s?uhr|\d:\d\d",
+            "ru": r"\d:\d\d|\d\s(?:янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|год)",
+            "pl": r"\d:\d\d|\d\s(?:sty|lut|mar|kwi|maj|cze|lip|sie|wrz|paź|lis|gru|rok)",
+            "tr": r"\d[:.]\d\d",
+            "*": r"\d:\d\d",
         },
     ),
     Rule(
         "turkish i",
-        "The lower case of I is ı in Turkish.",
+        "The lower case of I is ı in Turkish words; in others, as in the training texts, it is i.",
         {"tr": r"(?-i:I)"},
-    ),
-    Rule(
-        "arabic dual",
-        "num2words ends 200 and 2000 in the form that wants a noun after it.",
-        {"ar": r"\d"},
     ),
     Rule(
         "korean counters",
@@ -156,13 +222,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "chinese",
-        "Amounts, clock times, minus signs, thousands, round numbers and two before a "
-        "counter; the reference turns the signs into commas before it could read them.",
-        {"zh": r"\d|[&@#%+=×÷±$£€¥￥℃]"},
+        "Amounts, clock times, dates, ranges, minus signs, thousands, round numbers, codes and "
+        "two before a counter; the reference turns the signs into commas before it could read "
+        "them, and replaces the first number that looks alike.",
+        {
+            "zh": r"\d\D+\d|\d{4}|(?<!\d)0\d|2[^\d年月日号]|\d\s?[-.:：/%‰℃℉°~～]"
+            r"|[-−–~～#§+]\s?\d|[&@#%+=×÷±≥≤≈≠§π√∞‰²³]|\d\s*[A-Za-z]|[A-Za-z]\s?\d"
+            rf"|[{_SIGNS}$£]|[IVX]{{2}}|第\d|\d[^\d年月日号]"
+        },
     ),
     Rule(
         "japanese",
         "The reference reads no number and no symbol in Japanese; vocabularies lack most digits.",
-        {"ja": r"\d|[&@#%+=×÷±$£€¥￥°℃]"},
+        {"ja": rf"\d|[&@＠#%+=×÷±≥≤≈≠§π√∞‰²³°℃{_SIGNS}$£]|(?-i:[IVX]{{2}})"},
     ),
 )

@@ -1,6 +1,7 @@
-"""Japanese numbers and symbols as kanji and kana, before romanisation.
+"""Japanese numbers and symbols as they are said, before romanisation.
 
-The reference passes digits on; a vocabulary without 0 and 6 to 9 loses them.
+The reference passes digits on; a vocabulary without 0 and 6 to 9 loses them. Numbers become
+hiragana, with the sound changes of their counters, since a dictionary reads 六本 as a name.
 """
 
 from __future__ import annotations
@@ -10,55 +11,138 @@ import unicodedata
 from collections.abc import Callable
 
 from xtts_lab.text import symbols
-from xtts_lab.text.numbers import money, numerals
+from xtts_lab.text.japanese import counters, numerals
+from xtts_lab.text.numbers import currencies, money, roman
 from xtts_lab.text.numbers.written import join_groups
 
-_NUMBER = r"(?<!\d)\d+(?:\.\d+)?"
-_SIGNS = "".join(money.SIGNS)
-_AMOUNT = rf"(?P<number>{_NUMBER})(?P<scale>[万億兆])?"
+_NUMBER = r"(?<!\d)(?<!\d\.)\d+(?:\.\d+)?"
+_COUNTER = "|".join(map(re.escape, counters.COUNTERS))
+_COUNTED = re.compile(rf"(?<!\d)(?<!\d\.)(?P<month>月)?(?P<number>\d+)\s?(?P<counter>{_COUNTER})")
+_UNITS = r"(?:度|℃|°|%|パーセント|ポイント|点|円|分|秒|つ|個|人|倍)"
+
+Write = Callable[[list[str]], str]
 _Read = Callable[[re.Match[str]], str]
 
 
-def read_numbers(text: str) -> str:
-    """Replace digits by kanji numerals and symbols by katakana; the result has no digit."""
-    text = join_groups(unicodedata.normalize("NFKC", text), "ja").replace("¥", "￥")
+def read_numbers(text: str, write: Write = "".join) -> str:
+    """Replace digits by hiragana and symbols by katakana; the result has no digit.
+
+    `write` gets the parts of each number, and returns how they stand in the text.
+    """
+    text = join_groups(unicodedata.normalize("NFKC", _keep_symbols(text)), "ja")
     text = re.sub(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)", lambda m: m[0].replace(",", ""), text)
-    for pattern, read in _RULES:
+    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
+    text = _codes(text, write)
+    for pattern, read in _WRITTEN:
         text = re.sub(pattern, read, text)
-    return symbols.speak(text.replace("￥", "¥"), "ja")
+    text = symbols.areas(money.read_signs(_money(text), "ja"), "ja")
+    text = _COUNTED.sub(lambda match: _counted(match, write), text)
+    text = re.sub(_NUMBER, lambda match: write(_number(match[0])), text)
+    text = re.sub(r"\d+", lambda match: write(numerals.spell(match[0])), text)
+    return symbols.speak(text, "ja")
 
 
-def _number(digits: str) -> str:
+def _keep_symbols(text: str) -> str:
+    """Read what NFKC would make digits or other signs of."""
+    return text.replace("²", "\ue002").replace("³", "\ue003").replace("½", "1/2")
+
+
+def _number(digits: str) -> list[str]:
     whole, dot, fraction = digits.partition(".")
     if dot:
-        return numerals.decimal(whole, fraction, "ja")
+        return numerals.decimal(whole, fraction)
     if whole.startswith("0") and len(whole) > 1:
-        return numerals.spell(whole, "ja")
-    return numerals.cardinal(whole, "ja")
+        return numerals.spell(whole)
+    return numerals.cardinal(whole)
+
+
+def _counted(match: re.Match[str], write: Write) -> str:
+    digits = match["number"]
+    before = match.string[: match.start()]
+    if digits.startswith("0") and len(digits) > 2:
+        return write(numerals.spell(digits)) + match["counter"]
+    is_date = before.endswith("月") or bool(match["month"])
+    return write(counters.counted(digits, match["counter"], is_date))
+
+
+def _codes(text: str, write: Write) -> str:
+    """Telephone numbers and postal codes, digit by digit with の between their groups."""
+
+    def read(match: re.Match[str]) -> str:
+        groups = re.findall(r"\d+", match[0])
+        plus = "プラス" if match[0].startswith("+") else ""
+        return plus + write(
+            [part for group in groups for part in (*numerals.spell(group), "の")][:-1]
+        )
+
+    pattern = (
+        r"(?<![\d.-])(?:\+\d{1,3}[- ]\(?\d{1,4}\)?(?:[- ]\d{2,4}){1,3}|\(?0\d{1,4}\)?[-"
+        r" ]?\d{1,4}[- ]\d{3,4}"
+        r"|\d{3}-\d{4}|\d{4}(?:[- ]\d{4}){2,3}|0\d{9,10})(?![\d-])"
+    )
+    return re.sub(pattern, read, text)
+
+
+def _money(text: str) -> str:
+    number, scale = rf"(?P<number>{_NUMBER})", rf"(?P<scale>{money.CJK_SCALES['ja']})?"
+    letter = r"(?P<letter>[kKmMbB]n?(?![A-Za-z]))?"
+    signs = currencies.pattern("ja")
+    for pattern in (
+        rf"(?P<sign>{signs})\s?{number}{scale}{letter}",
+        rf"{number}{scale}{letter}\s?(?P<sign>{signs})(?!\d)",
+    ):
+        text = re.sub(pattern, _amount, text)
+    return text
+
+
+def _amount(match: re.Match[str]) -> str:
+    whole, _, fraction = match["number"].partition(".")
+    code = currencies.signs("ja")[match["sign"]]
+    return money.amount(whole, fraction, code, "ja", match["scale"] or "", match["letter"] or "")
 
 
 def _clock(match: re.Match[str]) -> str:
-    minute = "" if match[2] == "00" else f"{_number(str(int(match[2])))}分"
-    return f"{_number(str(int(match[1])))}時{minute}"
+    minute = "" if match[2] == "00" else f"{int(match[2])}分"
+    seconds = f"{int(match[3])}秒" if match[3] else ""
+    return f"{int(match[1])}時{minute}{seconds}"
 
 
-def _money(match: re.Match[str]) -> str:
-    whole, _, fraction = match["number"].partition(".")
-    code = money.SIGNS[match["sign"]]
-    return money.amount(whole, fraction, code, "ja", match["scale"] or "")
+def _range(match: re.Match[str]) -> str:
+    low, high = float(match[1]), float(match[4])
+    if match[3] in "-–—" and low >= high:
+        return f"{match[1]}{match[2] or ''}対{match[4]}"
+    return f"{match[1]}{match[2] or ''}から{match[4]}"
 
 
-def _days(match: re.Match[str]) -> str:
-    return f"{_number(str(int(match[1])))}月{_number(str(int(match[2])))}日"
+def _slash(match: re.Match[str]) -> str:
+    """A fraction below one with a denominator to ten, or a month and a day."""
+    over, under = int(match[2]), int(match[3])
+    whole = f"{match[1].strip()}と" if match[1] else ""
+    if whole or (over < under <= 10):
+        return f"{whole}{under}ぶんの{over}"
+    if 1 <= over <= 12 and 1 <= under <= 31 and not match[2].startswith("00"):
+        return f"{over}月{under}日"
+    return f"{match[2]}スラッシュ{match[3]}"
 
 
-_RULES: tuple[tuple[str, _Read], ...] = (
-    (r"(?<![^\s(、。])[-−](?=\d)", lambda _: symbols.MINUS["ja"]),
-    (rf"(?P<sign>[{_SIGNS}])\s?{_AMOUNT}", _money),
-    (rf"{_AMOUNT}\s?(?P<sign>[{_SIGNS}])", _money),
-    (r"(\d{1,2})月(\d{1,2})日", _days),
-    (r"(?<!\d)([01]?\d|2[0-4]):([0-5]\d)(?!\d)", _clock),
-    (rf"({_NUMBER})\s?%", lambda m: f"{_number(m[1])}パーセント"),
-    (rf"({_NUMBER})\s?°[CF]", lambda m: f"{_number(m[1])}度"),
-    (rf"({_NUMBER})", lambda m: _number(m[1])),
-)
+_WRITTEN: tuple[tuple[str, _Read], ...] = (
+    (r"(?<![\d/.-])((?:19|20)\d{2})([/.-])(\d{1,2})\2(\d{1,2})(?![\d/-])",
+     lambda m: f"{m[1]}年{int(m[3])}月{int(m[4])}日"),
+    (r"(?<![\d/])((?:19|20)\d{2})/(0?[1-9]|1[0-2])(?![\d/])", lambda m: f"{m[1]}年{int(m[2])}月"),
+    (r"(?<![\d.:])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])", _clock),
+    (r"(?<![\d:])(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)(?![\d:])", lambda m: f"{m[1]}対{m[2]}"),
+    (rf"(?<![A-Za-z0-9.-])({_NUMBER})({_UNITS}|年|月|日|時)?\s?([-–—~〜～∼])\s?(\d+(?:\.\d+)?)"
+     r"(?![\d-])", _range),
+    (r"−(?=[.\d])|(?<![\w)）])[-–](?=[.\d])|(?<=[ぁ-ん])[-–](?=\d)"
+     rf"|(?<=\w)[-–](?=\d+(?:\.\d+)?{_UNITS})", lambda _: symbols.MINUS["ja"]),
+    (r"(?<!\w)[~〜～∼](?=\d)", lambda _: "約"),
+    (r"(?<![\d/.])(\d+\s)?(\d{1,4})/(\d{1,4})(?![\d/])", _slash),
+    (r"(\d+)分の(?=\d)", lambda m: f"{m[1]}ぶんの"),
+    (r"(?<=\d)\s?%", lambda _: "パーセント"),
+    (r"(?<=\d)\s?(?:°[CF]|[℃℉])", lambda _: "度"),
+    (r"(?<=\d)\s?[x×]\s?(?=\d)", lambda _: "×"),
+    (r"(?<![A-Za-z])(?=[IVX]{2})(X{0,3}(?:IX|IV|V?I{0,3}))(?![A-Za-z])",
+     lambda m: str(roman.value(m[1]))),
+    ("\ue002", lambda _: "²"),
+    ("\ue003", lambda _: "³"),
+)  # fmt: skip

@@ -1,92 +1,195 @@
-"""Times and dates that are written in ways of their own language."""
+"""Clock times: "12:05", and what is written for them in single languages (6h45, 7.50 uur)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
-from xtts_lab.text.numbers.numerals import cardinal
-from xtts_lab.text.numbers.ordinals import czech, ordinal
+from xtts_lab.text.numbers import arabic
+from xtts_lab.text.numbers.endings import hungarian, turkish
+from xtts_lab.text.numbers.gender import agree
+from xtts_lab.text.numbers.korean import native
+from xtts_lab.text.numbers.numerals import cardinal, plural
+from xtts_lab.text.numbers.ordinals import ordinal
 
-_HOURS = {"fr": ("heure", "heures"), "pt": ("hora", "horas")}
-_FEMININE = {"fr": ((r"\bun$", "une"),), "pt": ((r"\bum$", "uma"), (r"\bdois$", "duas"))}
-_H_TIME = re.compile(r"(?<![\d.,])([01]?\d|2[0-4])\s?[hH](?:\s?([0-5]\d))?(?![^\W_])")
-_HOUR_AFTER = re.compile(r"(?<![\d.,])([01]?\d|2[0-4])[.:]([0-5]\d)\s?(uur|Uhr)\b")
-_DATE = re.compile(r"(?<![\w.,])(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4}|\d{2})(?![\d.])")
-_MONTHS = {
-    "ru": "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря",
-    "pl": "stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października"
-    "|listopada|grudnia",
+_HOUR, _MINUTE = r"(?P<hour>[01]?\d|2[0-4])", r"(?P<minute>[0-5]\d)"
+_START = r"(?<![\d.,:/])"
+_END = r"(?![\d:]|[.,]\d)"
+_AFTER_HOURS = r"(?P<said>\s?(?:Uhr|uur|heures?|óra\b|hodin\w*|часов|horas?|ore)\b)?"
+_COLON = rf"{_START}{_HOUR}:{_MINUTE}{_AFTER_HOURS}{_END}"
+_SECONDS = re.compile(rf"{_START}{_HOUR}:([0-5]\d):([0-5]\d){_END}")
+_DOTTED: Mapping[str, str] = {
+    "de": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?Uhr)\b",
+    "nl": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?uur)\b",
+    "tr": rf"(?:\b(?P<cue>saat(?:in|ler)?\s)|{_START}(?=\d+\.\d\d['’‘]))"
+    rf"{_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "it": rf"\b(?P<cue>(?:alle|ore|dalle|le)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "es": rf"\b(?P<cue>(?:a|de|desde|hasta|sobre)\slas?\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "pt": rf"\b(?P<cue>(?:às|das|até às|pelas)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "pl": rf"\b(?P<cue>(?:o godzinie|godzina|godz\.)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "cs": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?hod(?:in\w*|\.|\b))",
+    "hu": rf"{_START}{_HOUR}\.{_MINUTE}(?=-kor\b)(?P<said>$^)?",
+    "ru": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?час(?:а|ов)?\b)",
 }
-_YEAR = {"ru": "года", "pl": "roku"}
-GERMAN_DATIVE = frozenset(("am", "vom", "zum", "beim", "im", "dem", "den", "ab", "seit", "bis"))
+"""Where a full stop stands between hours and minutes, which only the words beside it tell."""
+
+_H_TIME = rf"{_START}{_HOUR}\s?[hH](?:\s?{_MINUTE})?(?P<said>$^)?(?![^\W_])"
+_MERIDIEM = re.compile(
+    rf"{_START}([01]?\d)(?:[:.]([0-5]\d))?\s?([ap])\.?m\b(\.(?=\s+[a-z,]))?", re.I
+)
+_Read = Callable[[int, int], str]
 
 
 def read_times(text: str, base: str) -> str:
-    """French and Portuguese "6h45"; Dutch "7.50 uur" and German "7:50 Uhr", where the hour's word
-    is said between."""
-    if base in _HOURS:
-        text = _H_TIME.sub(lambda match: _hours(match, base), text)
-    return _HOUR_AFTER.sub(_hour_between, text) if base in ("nl", "de") else text
+    """Replace every clock time by words, in the case that the word before asks for."""
+    if base == "en":
+        text = _MERIDIEM.sub(_meridiem, text)
+    text = _SECONDS.sub(lambda match: _with_seconds(match, base), text)
+    patterns = [_COLON, _DOTTED.get(base), _H_TIME if base in ("fr", "pt") else None]
+    for pattern in filter(None, patterns):
+        pattern += {"tr": rf"(?:{turkish.SUFFIX})?", "hu": rf"(?:{hungarian.SUFFIX})?"}.get(
+            base, ""
+        )
+        text = re.sub(pattern, lambda match: _one(match, base), text, flags=re.IGNORECASE)
+    return text
 
 
-def read_dates(text: str, base: str) -> str:
-    """German and Czech "21. 9. 1936", Russian and Polish "17 мая 1962 года", "14 marca 1998 roku":
-    days, months and years are ordinals, in the case that is usual."""
-    if base in _MONTHS:
-        return _slavic_dates(text, base)
-    if base not in ("de", "cs"):
-        return text
-    return _DATE.sub(_german_date if base == "de" else _czech_date, text)
+def clock(hour: int, minute: int, base: str, before: str = "") -> str:
+    """Read a time of the day; `before` is the text up to it, which Polish looks at."""
+    if base == "pl":
+        return _polish(hour, minute, before)
+    return _READERS[base](hour, minute)
 
 
-def german_ending(match: re.Match[str]) -> str:
-    """Return the "n" that an ordinal gets after "am", "zum" and the like."""
-    before = match.string[: match.start()].rsplit(None, 1)
-    return "n" if before and before[-1].lower() in GERMAN_DATIVE else ""
+def _one(match: re.Match[str], base: str) -> str:
+    groups = match.groupdict()
+    suffix = groups.get("suffix") or ""
+    before = match.string[: match.start()] + (groups.get("cue") or "")
+    words = clock(int(groups["hour"]), int(groups["minute"] or 0), base, before)
+    if groups.get("said") and base not in _SAYS_HOURS and groups["minute"] == "00":
+        words = f"{cardinal(str(int(groups['hour'])), base)} {groups['said'].strip()}"
+    elif groups.get("said") and base not in _SAYS_HOURS:
+        words += " " + groups["said"].strip()
+    if suffix:
+        words = (turkish if base == "tr" else hungarian).attach(words, suffix)
+    tail = match.string[match.end() : match.end() + 1]
+    return (groups.get("cue") or "") + words + (" " if tail.isalpha() and base != "ko" else "")
 
 
-def _hour_between(match: re.Match[str]) -> str:
-    hour = "een" if match[3] == "uur" and match[1] == "1" else f"{int(match[1])}"
-    hour = "ein" if match[3] == "Uhr" and match[1] == "1" else hour
-    return f"{hour} {match[3]}" + (f" {int(match[2])}" if match[2] != "00" else "")
+def _with_seconds(match: re.Match[str], base: str) -> str:
+    numbers = [str(int(part)) for part in match.groups()]
+    return " ".join(cardinal(number, base) for number in numbers)
 
 
-def _slavic_dates(text: str, base: str) -> str:
-    text = re.sub(
-        rf"(?<![\d.,:/-])(\d{{1,2}})(?=\s(?:{_MONTHS[base]})\b)",
-        lambda match: _genitive(match[1], base),
-        text,
-    )
-    return re.sub(
-        rf"(?<![\d.,:/-])(\d{{4}})(?=\s{_YEAR[base]}\b)",
-        lambda match: _genitive(match[1], base),
-        text,
-    )
+def _meridiem(match: re.Match[str]) -> str:
+    hour, minute = int(match[1]), int(match[2] or 0)
+    words = cardinal(str(hour), "en")
+    if minute:
+        words += f" oh {cardinal(str(minute), 'en')}" if minute < 10 else " " + _n(minute, "en")
+    end = "." if match.end() == len(match.string) and match[0].endswith(".") else ""
+    return f"{words} {match[3].lower()} m{end}"
 
 
-def _genitive(digits: str, base: str) -> str:
-    if base == "ru":
-        return ordinal(digits, "ru", "-го")
-    # Polish ordinals end in -y or -i: drugi, drugiego; ósmy, ósmego.
-    return re.sub(r"i\b", "iego", re.sub(r"y\b", "ego", ordinal(digits, "pl")))
+def _n(number: int, base: str, gender: str = "") -> str:
+    words = cardinal(str(number), base)
+    return agree(words, gender, base) if gender else words
 
 
-def _hours(match: re.Match[str], base: str) -> str:
-    words = cardinal(match[1], base)
-    for pattern, feminine in _FEMININE[base]:
-        words = re.sub(pattern, feminine, words)
-    words += " " + _HOURS[base][int(match[1]) > 1]
-    if not match[2] or match[2] == "00":
+def _english(hour: int, minute: int) -> str:
+    if minute:
+        return f"{_n(hour, 'en')} " + ("oh " if minute < 10 else "") + _n(minute, "en")
+    if hour in (0, 24):
+        return "midnight"
+    return f"{_n(hour, 'en')} " + ("o'clock" if hour <= 12 else "hundred")
+
+
+def _spanish(hour: int, minute: int) -> str:
+    words = _n(hour, "es", "f")
+    if hour == 0:
+        words = "cero horas"
+    if not minute:
         return words
-    return words + (" e " if base == "pt" else " ") + cardinal(str(int(match[2])), base)
+    return words + (" y " if minute < 10 and hour else " ") + _n(minute, "es")
 
 
-def _german_date(match: re.Match[str]) -> str:
-    ending = german_ending(match) or "r"
-    day, month = (ordinal(digits, "de") + ending for digits in (match[1], match[2]))
-    return f"{day} {month} {cardinal(match[3], 'de')}"
+def _italian(hour: int, minute: int) -> str:
+    words = "una" if hour == 1 else _n(hour, "it")
+    return (
+        words
+        if not minute and hour
+        else f"{words} e {_n(minute, 'it')}"
+        if hour or minute
+        else "zero zero"
+    )
 
 
-def _czech_date(match: re.Match[str]) -> str:
-    day = re.sub(r"ý\b", "ého", re.sub(r"í\b", "ího", czech(int(match[1]))))
-    return f"{day} {czech(int(match[2]))} {cardinal(match[3], 'cs')}"
+def _portuguese(hour: int, minute: int) -> str:
+    words = _n(hour, "pt", "f")
+    if minute and hour:
+        return f"{words} e {_n(minute, 'pt')}"
+    words += " hora" if hour < 2 else " horas"
+    return f"{words} e {_n(minute, 'pt')}" if minute else words
+
+
+def _with_word(base: str, forms: tuple[str, ...], gender: str, between: str = " ") -> _Read:
+    """Hours, the word for them, minutes: "zwölf uhr fünf"."""
+
+    def read(hour: int, minute: int) -> str:
+        words = f"{_n(hour, base, gender)} {plural(hour, forms, base)}"
+        return words + (between + _n(minute, base) if minute else "")
+
+    return read
+
+
+def _bare(base: str, forms: tuple[str, ...], gender: str) -> _Read:
+    """Two numbers, the second with its zero; the word for hours where there are no minutes."""
+
+    def read(hour: int, minute: int) -> str:
+        if not minute:
+            return f"{_n(hour, base, gender)} {plural(hour, forms, base)}"
+        zero = f"{_n(0, base)} " if minute < 10 else ""
+        return f"{_n(hour, base)} {zero}{_n(minute, base)}"
+
+    return read
+
+
+def _turkish(hour: int, minute: int) -> str:
+    zero = "sıfır " if minute < 10 else ""
+    if not minute:
+        return "sıfır sıfır" if hour == 0 else _n(hour, "tr")
+    return f"{_n(hour, 'tr')} {zero}{_n(minute, 'tr')}"
+
+
+def _korean(hour: int, minute: int) -> str:
+    words = native(hour) if 1 <= hour <= 12 else "영" if hour == 0 else _n(hour, "ko")
+    return f"{words} 시" + (f" {_n(minute, 'ko')} 분" if minute else "")
+
+
+_LOCATIVE = frozenset(
+    ("o", "od", "do", "po", "około", "koło", "godzinie", "godziny", "w", "między")
+)
+_ACCUSATIVE = frozenset(("na", "przed", "godzinę", "a"))
+
+
+def _polish(hour: int, minute: int, before: str) -> str:
+    """The hour is a feminine ordinal: siódma, o siódmej, na siódmą."""
+    word = (before.split() or [""])[-1].lower()
+    ending = "ej" if word in _LOCATIVE else "ą" if word in _ACCUSATIVE else "a"
+    masculine = "zerowy" if hour in (0, 24) else ordinal(str(hour), "pl")
+    words = re.sub(r"(?<=[kg])i\b", lambda _: "i" * (ending == "ej") + ending, masculine)
+    words = re.sub(r"ci\b", "ci" + ending, re.sub(r"y\b", ending, words))
+    zero = "zero " if minute < 10 else ""
+    return f"{words} {zero}{_n(minute, 'pl')}" if minute else words
+
+
+_READERS: Mapping[str, _Read] = {
+    "en": _english, "es": _spanish, "it": _italian, "pt": _portuguese, "tr": _turkish,
+    "ko": _korean, "ar": arabic.clock,
+    "fr": _with_word("fr", ("heure", "heures"), "f"),
+    "de": _with_word("de", ("uhr",), "m"),
+    "nl": _with_word("nl", ("uur",), ""),
+    "hu": _with_word("hu", ("óra",), "m"),
+    "ru": _bare("ru", ("час", "часа", "часов"), "m"),
+    "cs": _bare("cs", ("hodina", "hodiny", "hodin"), "f"),
+}  # fmt: skip
+_SAYS_HOURS = frozenset({"fr", "de", "nl", "hu"})

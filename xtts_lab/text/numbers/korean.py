@@ -26,11 +26,17 @@ def read_counted(text: str) -> str:
     """Replace the digits in "3개", "2명", "3시" (세 개, 두 명, 세 시), and in June and October."""
     text = re.sub(r"(?<!\d)(6|10)월", lambda match: {"6": "유월", "10": "시월"}[match[1]], text)
     for limit, counters in _COUNTERS:
+        number = r"(?<![\d.,:/-])([1-9]\d?)"
         text = re.sub(
-            rf"(?<![\d.,:/-])([1-9]\d?)\s?(?={counters})",
-            lambda match, limit=limit: (  # type: ignore[misc]
-                f"{native(int(match[1]))} " if int(match[1]) <= limit else match[0]
-            ),
+            rf"{number}(?:에서 ([1-9]\d?))?\s?(?={counters})(?!\d)",
+            lambda match, limit=limit: _native_or_not(match, limit),  # type: ignore[misc]
             text,
         )
     return text
+
+
+def _native_or_not(match: re.Match[str], limit: int) -> str:
+    numbers = [int(digits) for digits in match.groups() if digits]
+    if max(numbers) > limit:
+        return match[0]
+    return "에서 ".join(map(native, numbers)) + " "

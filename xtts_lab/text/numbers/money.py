@@ -1,200 +1,208 @@
-"""Amounts of money as words.
+"""Amounts of money: "€20.50" becomes "20 euros, 50 cents", whose numbers are read like others.
 
-num2words knows these in some languages and some currencies; the others stand here.
+Signs and codes stand before or after the amount, with or without a space; "k", "m" and "bn", and
+the words for thousands and millions, stand between.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Callable, Mapping
 
-from xtts_lab.text.numbers.numerals import cardinal, decimal, plural
+from xtts_lab.text.numbers import currencies
+from xtts_lab.text.numbers.endings import hungarian, turkish
+from xtts_lab.text.numbers.numerals import decimal, plural
+from xtts_lab.text.numbers.written import NUMBER, Parts, parse
 
-SIGNS = {"$": "USD", "£": "GBP", "€": "EUR", "¥": "JPY", "￥": "JPY"}
-_LOCAL_SIGNS = {
-    "pt": {"R$": "BRL"}, "pl": {"zł": "PLN"}, "cs": {"Kč": "CZK"}, "hu": {"Ft": "HUF"},
-    "tr": {"TL": "TRY", "₺": "TRY"}, "ru": {"₽": "RUB", "руб.": "RUB"},
-}  # fmt: skip
-
-_KNOWN = {
-    "en": "USD GBP EUR", "es": "USD GBP EUR", "fr": "USD GBP EUR", "de": "USD GBP EUR",
-    "it": "USD GBP EUR", "pt": "USD EUR", "nl": "USD GBP EUR", "pl": "USD EUR", "ru": "USD EUR",
-    "cs": "EUR",
-}  # fmt: skip
-"""What num2words reads rightly. Its Arabic knows riyals only, its Hungarian names are English, its
-Korean says zero cents, its Turkish has none."""
-
-_SEPARATOR = {"es": " con ", "fr": " et ", "de": " und ", "pt": " e ", "it": " e "}
-
-# Singular and plural, or the Slavic one, few, many: of the unit, then of its hundredth.
-_Names = tuple[str, str]
-_NAMES: dict[str, dict[str, _Names]] = {
-    "en": {"JPY": ("yen", "")},
-    "es": {"JPY": ("yen|yenes", "")},
-    "fr": {"JPY": ("yen|yens", "")},
-    "de": {"JPY": ("yen", "")},
-    "it": {"JPY": ("yen", "")},
-    "pt": {"JPY": ("iene|ienes", ""), "GBP": ("libra|libras", "péni|pence"),
-           "BRL": ("real|reais", "centavo|centavos")},
-    "nl": {"JPY": ("yen", "")},
-    "pl": {"GBP": ("funt|funty|funtów", "pens|pensy|pensów"), "JPY": ("jen|jeny|jenów", ""),
-           "PLN": ("złoty|złote|złotych", "grosz|grosze|groszy")},
-    "ru": {"GBP": ("фунт|фунта|фунтов", "пенс|пенса|пенсов"), "JPY": ("иена|иены|иен", ""),
-           "RUB": ("рубль|рубля|рублей", "копейка|копейки|копеек")},
-    "cs": {
-        "USD": ("dolar|dolary|dolarů", "cent|centy|centů"),
-        "GBP": ("libra|libry|liber", "penny|pence|pencí"),
-        "JPY": ("jen|jeny|jenů", ""), "CZK": ("koruna|koruny|korun", "haléř|haléře|haléřů"),
-    },
-    "tr": {
-        "USD": ("dolar", "sent"), "EUR": ("avro", "sent"), "GBP": ("sterlin", "peni"),
-        "JPY": ("yen", ""), "TRY": ("lira", "kuruş"),
-    },
-    "hu": {
-        "USD": ("dollár", "cent"), "EUR": ("euró", "cent"), "GBP": ("font", "penny"),
-        "JPY": ("jen", ""), "HUF": ("forint", "fillér"),
-    },
-    "ko": {
-        "USD": ("달러", "센트"), "EUR": ("유로", "센트"), "GBP": ("파운드", "펜스"),
-        "JPY": ("엔", ""),
-    },
-    "ja": {
-        "USD": ("ドル", "セント"), "EUR": ("ユーロ", "セント"), "GBP": ("ポンド", "ペンス"),
-        "JPY": ("円", ""),
-    },
-    "zh": {"USD": ("美元", ""), "EUR": ("欧元", ""), "GBP": ("英镑", ""), "JPY": ("元", "")},
-    # Singular, dual, plural (3 to 10), accusative singular (11 to 99).
-    "ar": {
-        "USD": ("دولار|دولاران|دولارات|دولاراً", "سنت|سنتان|سنتات|سنتاً"),
-        "EUR": ("يورو", "سنت|سنتان|سنتات|سنتاً"),
-        "GBP": ("جنيه|جنيهان|جنيهات|جنيهاً", "بنس|بنسان|بنسات|بنساً"),
-        "JPY": ("ين", ""),
-    },
-}  # fmt: skip
-_FEMININE = {("cs", "GBP"), ("cs", "CZK"), ("ru", "JPY"), ("pt", "GBP")}
+_BETWEEN = {"es": " con ", "fr": " et ", "de": " und ", "pt": " e ", "it": " e ", "ko": " ",
+            "ja": "", "zh": "", "ar": " و "}  # fmt: skip
 _OF = {"es": "de", "fr": "de", "it": "di", "pt": "de"}
 """What stands between "millions" and the currency."""
-
-SCALES = {
-    "en": "thousand|million|billion|trillion|bn|m",
-    "es": "mil|millón|millones|mil millones|billones",
-    "fr": "mille|millions?|milliards?",
-    "de": "tausend|millionen|million|milliarden|milliarde|mio\\.?|mrd\\.?",
-    "it": "mila|milioni|milione|miliardi|miliardo",
-    "pt": "mil|milhões|milhão|bilhões|bilhão|mil milhões",
-    "pl": "tysięcy|tysiące|tys\\.|milion\\w*|mln|miliard\\w*|mld",
-    "tr": "bin|milyon|milyar",
-    "ru": "тысяч\\w*|тыс\\.|миллион\\w*|млн|миллиард\\w*|млрд",
-    "nl": "duizend|miljoen|miljard",
-    "cs": "tisíce?|milion\\w*|mil\\.|miliard\\w*",
-    "ar": "ألف|آلاف|مليون|ملايين|مليار",
-    "hu": "ezer|millió|milliárd",
-    "ko": "만|억|조",
-    "ja": "万|億|兆",
-    "zh": "万|亿|千万|百万",
-}
-_SHORT_SCALES = {
-    "en": {"bn": "billion", "m": "million"},
-    "de": {"mio": "millionen", "mrd": "milliarden"},
-    "pl": {"tys": "tysięcy", "mln": "milionów", "mld": "miliardów"},
-    "ru": {"тыс": "тысяч", "млн": "миллионов", "млрд": "миллиардов"},
-    "cs": {"mil": "milionů"},
-}
-_NO_OF = frozenset({"mil", "mille", "mila"})
 _TIGHT = frozenset({"ko", "ja", "zh"})
 
+# Thousand, million, milliard: one and many, or the Slavic one, few, many; then after a decimal.
+_SCALE_NAMES: Mapping[str, tuple[str, str, str]] = {
+    "en": ("thousand", "million", "billion"),
+    "es": ("mil", "millón|millones", "mil millones"),
+    "fr": ("mille", "million|millions", "milliard|milliards"),
+    "de": ("tausend", "million|millionen", "milliarde|milliarden"),
+    "it": ("mila", "milione|milioni", "miliardo|miliardi"),
+    "pt": ("mil", "milhão|milhões", "bilhão|bilhões"),
+    "pl": ("tysiąc|tysiące|tysięcy:tysiąca", "milion|miliony|milionów:miliona",
+           "miliard|miliardy|miliardów:miliarda"),
+    "tr": ("bin", "milyon", "milyar"),
+    "ru": ("тысяча|тысячи|тысяч:тысячи", "миллион|миллиона|миллионов:миллиона",
+           "миллиард|миллиарда|миллиардов:миллиарда"),
+    "nl": ("duizend", "miljoen", "miljard"),
+    "cs": ("tisíc|tisíce|tisíc:tisíce", "milion|miliony|milionů:milionu",
+           "miliarda|miliardy|miliard:miliardy"),
+    "ar": ("ألف", "مليون", "مليار"),
+    "hu": ("ezer", "millió", "milliárd"),
+}  # fmt: skip
+_SHORT: Mapping[str, tuple[str, str, str]] = {
+    "en": ("thousand|thsd", "million|mln|mio|mn", "billion|bln|bn"),
+    "es": ("mil", "millón|millones|mill|mm|mln", "mil millones|mmd"),
+    "fr": ("mille", "millions?|mio|md(?!s)", "milliards?|mds?|mrd"),
+    "de": ("tausend|tsd", "million(?:en)?|mio|mill", "milliarden?|mrd|mia"),
+    "it": ("mila", "milion[ei]|mln|mio", "miliard[oi]|mld|mrd"),
+    "pt": ("mil", "milhão|milhões|mi|mio", "bilhão|bilhões|mil milhões|bi"),
+    "pl": ("tysiąc|tysięcy|tysiące|tys", r"milion\w*|mln", r"miliard\w*|mld"),
+    "tr": ("bin", "milyon|mn", "milyar|mr"),
+    "ru": (r"тысяч\w*|тыс", r"миллион\w*|млн", r"миллиард\w*|млрд"),
+    "nl": ("duizend", "miljoen|mln|mio", "miljard|mld"),
+    "cs": ("tisíce?|tis", r"milion\w*|mil|mio", r"miliard\w*|mld|mrd"),
+    "ar": ("ألف|آلاف", "مليون|ملايين", "مليار|مليارات"),
+    "hu": ("ezer|e", "millió|m|mio", "milliárd|mrd|md"),
+}
+_LETTERS = {"k": 0, "K": 0, "m": 1, "M": 1, "mn": 1, "mm": 1, "MM": 1, "bn": 2, "b": 2, "B": 2}
+_NO_OF = frozenset({"mil", "mille", "mila"})
+CJK_SCALES = {"ko": "천만|백만|만|억|조|천", "ja": "百万|千万|万|億|兆|千", "zh": "千?百?[万亿]|千"}
 
-def signs_pattern(base: str) -> str:
-    """Return a pattern for the currency signs of a language, the longest first."""
-    signs = sorted((*_LOCAL_SIGNS.get(base, {}), *SIGNS), key=len, reverse=True)
-    return "|".join(map(re.escape, signs))
+
+def read_money(text: str, base: str) -> str:
+    """Replace every amount with a currency by the number and the currency's name."""
+    for pattern in _patterns(base):
+        text = re.sub(pattern, lambda match: _amount(match, base), text)
+    return text
 
 
-def code_of(sign: str, base: str) -> str:
-    """Return the currency of a sign."""
-    return _LOCAL_SIGNS.get(base, {}).get(sign) or SIGNS[sign]
+def read_signs(text: str, base: str) -> str:
+    """Replace the currency signs that stand without an amount by the currency's name.
+
+    The dollar's and the pound's are left to `symbols`, which has the reference's words for them.
+    """
+    bare = "".join(sign for sign in currencies.SIGNS if sign not in "$£")
+
+    def name(match: re.Match[str]) -> str:
+        words = currencies.name(currencies.signs(base)[match[0]], 1, base)
+        return words if base in _TIGHT else f" {words} "
+
+    return re.sub(f"[{re.escape(bare)}]", name, text)
 
 
-def amount(whole: str, fraction: str, code: str, base: str, scale: str = "") -> str:
-    """Read an amount: ("20", "5", "USD", "en") is twenty dollars, fifty cents."""
-    if scale:
-        return _scaled(whole, fraction, code, base, scale)
-    if len(fraction) > 2 or (fraction.strip("0") and not _hundredths(code, base)):
-        number, name = decimal(whole, fraction, base), name_of(code, base)
-        return number + name if base in _TIGHT else f"{number} {name}"
-    cents = int(fraction.ljust(2, "0")) if fraction else 0
-    if code in _KNOWN.get(base, "").split() and len(whole) <= 12:
-        return _from_num2words(int(whole), cents, code, base)
-    return _from_names(whole, cents, code, base)
-
-
-@cache
-def name_of(code: str, base: str) -> str:
-    """Return a currency's name as it stands after a large number."""
-    if code not in _KNOWN.get(base, "").split():
-        forms = _forms(code, base)[0]
-        return forms[0] if base == "ar" else plural(5, forms, base)
-    return _from_num2words(5, 0, code, base).split(" ", 1)[1]
-
-
-def _scaled(whole: str, fraction: str, code: str, base: str, scale: str) -> str:
-    number = decimal(whole, fraction, base) if fraction else cardinal(whole, base)
-    scale = scale.lower()
-    scale = _SHORT_SCALES.get(base, {}).get(scale.rstrip("."), scale)
+def read_scales(text: str, base: str) -> str:
+    """Write out the short forms of thousands and millions after a number: 5 Mio., 3 mln, 2 тыс."""
     if base in _TIGHT:
-        return f"{number}{scale}{name_of(code, base)}"
-    of = "" if scale in _NO_OF else _OF.get(base, "")
-    return " ".join(part for part in (number, scale, of, name_of(code, base)) if part)
+        return text
+    thousand, million, milliard = (
+        "|".join(word for word in words.split("|") if 1 < len(word) <= 4 and word.isalpha())
+        for words in _SHORT[base]
+    )
+    for index, words in enumerate((thousand, million, milliard)):
+        keep = _SCALE_NAMES[base][index]
+        short = "|".join(word for word in words.split("|") if word and word not in keep.split("|"))
+        if short and base in _EXPANDED:
+            text = re.sub(
+                rf"({NUMBER})(\s?)(?:{short})\b\.?(?!\w)",
+                lambda match, index=index: f"{match[1]} {_scale(match[1], index, base)}",  # type: ignore[misc]
+                text,
+                flags=re.IGNORECASE,
+            )
+    return text
 
 
-def _from_num2words(whole: int, cents: int, code: str, base: str) -> str:
-    from num2words import num2words
-
-    value = whole + cents / 100
-    words = str(num2words(float(value), lang=base, to="currency", currency=code)).lower()
-    if cents == 0:
-        zero = _SEPARATOR.get(base, ", ") + cardinal("0", base) + " "
-        words = words.rsplit(zero, 1)[0]
-    # num2words makes French pounds masculine, which are books.
-    return words.replace("un livre", "une livre") if (base, code) == ("fr", "GBP") else words
+_EXPANDED = frozenset({"de", "pl", "ru", "cs", "it", "nl", "fr", "es", "hu", "tr"})
 
 
-def _from_names(whole: str, cents: int, code: str, base: str) -> str:
-    units, parts = _forms(code, base)
-    gender = "f" if (base, code) in _FEMININE else "m" if base == "cs" else ""
-    words = _counted(whole, units, base, gender)
+def _patterns(base: str) -> list[str]:
+    number = rf"(?P<number>{NUMBER})(?:,[-–—]+)?"
+    if base in _TIGHT:
+        scale = rf"(?P<scale>{CJK_SCALES[base]})?(?P<letter>[kKmMbB]n?(?![A-Za-z]))?"
+    else:
+        words = "|".join(_SHORT[base])
+        letter = r"(?:[kKmMbB]|[mb]n|mm|MM)(?![^\W_])|\s[kM](?=[$£€¥])"
+        scale = rf"(?:\s?(?P<scale>(?i:{words}))(?:\.|(?![^\W_])))?(?P<letter>{letter})?"
+    signs = currencies.pattern(base)
+    suffix = {"tr": turkish.SUFFIX, "hu": hungarian.SUFFIX}.get(base, r"(?P<suffix>$^)")
+    of = r"(?:\s(?:de|di)(?=\s))?" if base in _OF else ""
+    before = rf"(?<!\d)(?P<sign>{signs})\s?(?P<minus>[-−–])?{number}{scale}"
+    after = rf"{number}{scale}{of}\s?(?P<sign>{signs})(?:{suffix}|(?!\d))"
+    return [before, after] if base in ("en", "zh", "ja", "ko") else [after, before]
+
+
+def _amount(match: re.Match[str], base: str) -> str:
+    groups = match.groupdict()
+    code = currencies.signs(base)[match["sign"]]
+    number = parse(match["number"], base)
+    if isinstance(number, Parts):
+        return f"{match['number']} {currencies.name(code, 5, base)}"
+    words = amount(
+        number.whole,
+        number.fraction,
+        code,
+        base,
+        groups["scale"] or "",
+        (groups["letter"] or "").strip(),
+    )
+    if groups.get("suffix"):
+        attach = turkish.harmonised if base == "tr" else hungarian.attach
+        words = attach(words, groups["suffix"])
+    left = text_before(match)
+    minus = "-" if groups.get("minus") else ""
+    space = " " if left.isalnum() and base not in ("ja", "zh", "ko") else ""
+    following = match.string[match.end() : match.end() + 1]
+    right = " " if following.isalnum() and base not in ("ja", "zh", "ko") else ""
+    return space + minus + words + right
+
+
+def text_before(match: re.Match[str]) -> str:
+    """Return the character before a match, empty at the start."""
+    return match.string[match.start() - 1 : match.start()] if match.start() else ""
+
+
+def amount(
+    whole: str, fraction: str, code: str, base: str, scale: str = "", letter: str = ""
+) -> str:
+    """Return an amount with its numbers in figures: ("20", "5", "USD", "en") is "20 dollars, 50
+    cents"; a decimal is already in words."""
+    if letter and (_LETTERS.get(letter, 0) == 0 or base in _TIGHT):
+        power = (3, 6, 9)[_LETTERS.get(letter, 0)]
+        whole, fraction = _shifted(whole, fraction, power)
+        letter = ""
+    if letter or scale:
+        return _scaled(whole, fraction, code, base, scale, letter)
+    gap = "" if base in _TIGHT else " "
+    value = int(whole[-15:])
+    cents = int(fraction.ljust(2, "0")) if fraction else 0
+    if len(fraction) > 2 or (cents and not currencies.hundredth(code, cents, base)):
+        return f"{decimal(whole, fraction, base)}{gap}{currencies.name(code, 5, base)}"
+    words = f"{whole}{gap}{currencies.name(code, value, base)}"
+    if base == "ar" and value in (1, 2) and len(currencies.unit_forms(code, base)) == 4:
+        words = currencies.name(code, value, base) + (" واحد" if value == 1 else "")
     if not cents:
         return words
-    joined = {"ko": " ", "ja": "", "ar": " و "}.get(base, _SEPARATOR.get(base, ", "))
-    gender = "f" if code == "RUB" else "m" if base == "cs" else ""
-    return words + joined + _counted(str(cents), parts, base, gender)
+    part = f"{cents}{gap}{currencies.hundredth(code, cents, base)}"
+    return part if int(whole) == 0 else words + _BETWEEN.get(base, ", ") + part
 
 
-def _counted(digits: str, forms: tuple[str, ...], base: str, gender: str) -> str:
-    number = int(digits)
-    if base == "ar":
-        return _arabic(number, forms)
-    words = cardinal(digits, base, gender)
-    if (base, gender) == ("pt", "f"):
-        words = re.sub(r"\bum$", "uma", re.sub(r"\bdois$", "duas", words))
-    name = plural(number, forms, base)
-    return words + name if base in _TIGHT else f"{words} {name}"
+def _shifted(whole: str, fraction: str, power: int) -> tuple[str, str]:
+    digits = whole + fraction.ljust(power, "0")
+    return (digits[: len(whole) + power].lstrip("0") or "0"), digits[len(whole) + power :]
 
 
-def _arabic(number: int, forms: tuple[str, ...]) -> str:
-    if len(forms) == 1:
-        return f"{cardinal(str(number), 'ar')} {forms[0]}"
-    if number in (1, 2):
-        return f"{forms[0]} واحد" if number == 1 else forms[1]
-    rest = number % 100
-    form = forms[2] if 3 <= rest <= 10 else forms[3] if rest >= 11 else forms[0]
-    return f"{cardinal(str(number), 'ar')} {form}"
+def _scaled(whole: str, fraction: str, code: str, base: str, scale: str, letter: str) -> str:
+    number = decimal(whole, fraction, base) if fraction else whole
+    if base in _TIGHT:
+        return f"{number}{scale}{currencies.name(code, 5, base)}"
+    index = _LETTERS[letter] if letter else _scale_index(scale, base)
+    named = _scale(f"{whole}.{fraction}" if fraction else whole, index, base)
+    of = "" if named in _NO_OF else _OF.get(base, "")
+    parts = (number, named, of, currencies.name(code, 5, base))
+    return " ".join(part for part in parts if part)
 
 
-def _forms(code: str, base: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    unit, part = _NAMES[base][code]
-    return tuple(unit.split("|")), tuple(part.split("|")) if part else ()
+def _scale_index(scale: str, base: str) -> int:
+    matches: list[Callable[[str], object]] = [
+        re.compile(rf"(?:{words})\.?$", re.IGNORECASE).match for words in _SHORT[base]
+    ]
+    return next(index for index in (2, 1, 0) if matches[index](scale))
 
 
-def _hundredths(code: str, base: str) -> bool:
-    return code in _KNOWN.get(base, "").split() or bool(_NAMES[base][code][1])
+def _scale(number: str, index: int, base: str) -> str:
+    forms, _, after_decimal = _SCALE_NAMES[base][index].partition(":")
+    value = parse(number, base)
+    fraction = isinstance(value, Parts) or bool(value.fraction)
+    if fraction and after_decimal:
+        return after_decimal
+    count = 2 if isinstance(value, Parts) or fraction else int(value.whole[-15:])
+    return plural(count, tuple(forms.split("|")), base)

@@ -6,6 +6,7 @@ Everything is lower case. A number too long to be named is read digit by digit.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -28,22 +29,28 @@ DOT = {
 
 _FRACTION_AS_NUMBER = frozenset({"pl", "cs", "ru", "hu"})
 _HUNGARIAN_PARTS = ("", "tized", "század", "ezred", "tízezred", "százezred", "milliomod")
-_CONSTRUCT_DUAL = re.compile(r"(مئتا|ألفا|مليونا|مليارا)$")
+_MENDED: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]] = {
+    base: tuple((re.compile(pattern), right) for pattern, right in rules)
+    for base, rules in {
+        # The form without a noun is the long one; num2words has it only below a hundred.
+        "hu": ((r"két$", "kettő"),),
+        "es": ((r"\bveintiuno(?= mil)", "veintiún"), (r"\buno(?= mil)", "un")),
+        # num2words ends 200 and 2000 in the construct state, which wants a noun after it.
+        "ar": ((r"(مئتا|ألفا|مليونا|مليارا)$", r"\1ن"),),
+    }.items()
+}  # fmt: skip
 
 
-def cardinal(digits: str, base: str, gender: str = "") -> str:
-    """Read a whole number; `gender` "f" gives the feminine form where Russian or Czech has one."""
+def cardinal(digits: str, base: str) -> str:
+    """Read a whole number as people count, without a noun: eins, uno, kettő, مئتان."""
     if len(digits.lstrip("0")) > MAX_NAMED_DIGITS:
         return spell(digits, base)
     if base == "zh":
         return chinese.cardinal(digits) or chinese.spell_digits(digits)
-    if base == "ru" and gender == "f":
-        return _named(int(digits), base, gender="f")
     words = _named(int(digits), base)
-    if base == "ar":
-        # num2words ends 200 and 2000 in the construct state, which wants a noun after it.
-        words = _CONSTRUCT_DUAL.sub(r"\1ن", words)
-    return _czech_gender(words, gender) if base == "cs" and gender else words
+    for pattern, right in _MENDED.get(base, ()):
+        words = pattern.sub(right, words)
+    return words
 
 
 def spell(digits: str, base: str) -> str:
@@ -102,10 +109,3 @@ def _named_decimal(text: str) -> str:
 
 def _japanese_digits(digits: str) -> str:
     return digits.translate(str.maketrans("0123456789", "零一二三四五六七八九"))
-
-
-def _czech_gender(words: str, gender: str) -> str:
-    # num2words counts 1 in the feminine and 2 in the masculine.
-    swap = {"f": (r"\bdva$", "dvě"), "m": (r"\bjedna$", "jeden"), "n": (r"\bjedna$", "jedno")}
-    words = re.sub(*swap[gender], words)
-    return re.sub(r"\bdva$", "dvě", words) if gender == "n" else words

@@ -9,7 +9,7 @@ from xtts_lab.text.numbers.numerals import cardinal
 
 SUFFIXES: Mapping[str, str] = {
     "en": "st nd rd th",
-    "es": "º ª ° er ero era o a os as",
+    "es": "º ª ° er ero era ro ra do da to ta mo ma vo va no na o a os as",
     "fr": "º ª er ers re res ère e es ème eme nd nde",
     "pt": "º ª ° o a os as",
     "it": "º ª o a i e",
@@ -93,7 +93,7 @@ def _inflect(words: str, number: int, base: str, suffix: str) -> str:
         return _french(words, number, suffix)
     if base == "es" and suffix == "er":
         return re.sub(r"(primer|tercer)o$", r"\1", words)
-    if base in ("es", "pt") and suffix.lower() in ("ª", "a", "as", "era"):
+    if base in ("es", "pt") and re.fullmatch("ª|[erdtmvn]*as?", suffix.lower()):
         words = re.sub(r"o\b", "a", words)
     if base in ("es", "pt") and suffix in ("os", "as"):
         return re.sub(r"([oa])\b", r"\1s", words)
@@ -103,6 +103,7 @@ def _inflect(words: str, number: int, base: str, suffix: str) -> str:
 
 
 def _french(words: str, number: int, suffix: str) -> str:
+    words = words.replace("quatre-vingtsième", "quatre-vingtième").replace("centsième", "centième")
     if suffix in ("re", "res", "ère", "ª") and number == 1:
         words = "première"
     if suffix in ("nd", "nde") and number == 2:

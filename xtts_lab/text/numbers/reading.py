@@ -1,6 +1,8 @@
 """Numbers, ordinals, amounts and counted symbols in a text, read as words.
 
-For the languages with words between spaces, and Korean; Chinese and Japanese have their own files.
+For the languages with words between spaces, and Korean; Chinese and Japanese have their own rooms.
+Each step replaces what it knows by words, or by figures that a later step reads; the order is
+theirs: what a dash or a dot means is decided before the figures beside it are read.
 """
 
 from __future__ import annotations
@@ -9,35 +11,50 @@ import re
 from collections.abc import Callable
 
 from xtts_lab.text import symbols
-from xtts_lab.text.numbers import clock, korean, money, numerals
+from xtts_lab.text.numbers import (
+    arabic,
+    clock,
+    codes,
+    dates,
+    dotted,
+    fractions,
+    gender,
+    korean,
+    money,
+    numerals,
+    ranges,
+    roman,
+)
+from xtts_lab.text.numbers.endings import reading as endings
 from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
 from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, join_groups, parse
 
-_DOTTED_ORDINALS = frozenset({"de", "cs", "pl", "tr", "hu"})
-_NOUNS_MAY_BE_CAPITAL = frozenset({"de", "tr", "hu"})
-_MINUS = re.compile(rf"(?<![^\s(])[-−](?=[{''.join(money.SIGNS)}]?\d)")
 _TIMES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
+_LEADING_POINT = re.compile(r"(?<![\w.,'’])\.(\d+)(?![\d]*[.,]\d)")
 
 _Read = Callable[[re.Match[str]], str]
 
 
 def read_numbers(text: str, base: str) -> str:
     """Replace everything written with digits by words; no ASCII digit is left."""
-    text = join_groups(text, base)
-    text = _MINUS.sub(f"{symbols.MINUS[base]} ", text)
-    text = _TIMES.sub(" × ", text)
-    text = clock.read_dates(clock.read_times(text, base), base)
-    text = _money(text, base)
-    text = _counted_symbols(text, base)
+    text = codes.read_codes(re.sub(r"(?<!\w)['’‘](?=\d\d(?!\d))", "", text), base)
+    text = clock.read_times(dates.read_dates(text, base), base)
+    text = _point_first(join_groups(text, base), base)
+    text = re.sub(r"(?<![\w/.,])24/7(?![\w/])", "24 7", text)
+    text = _TIMES.sub(" × ", ranges.read_ranges(text, base))
+    text = ranges.read_minus(text, base)
+    text = fractions.read_fractions(roman.read_roman(text, base), base)
+    text = money.read_money(money.read_scales(text, base), base)
+    text = money.read_signs(text, base)
+    text = endings.read_endings(text, base)
+    text = _counted_symbols(symbols.areas(text, base), base)
     text = _number_signs(text, base)
     if base == "ko":
         text = korean.read_counted(text)
     text = _ordinals(text, base)
     if base == "en":
-        text = _replace(
-            r"(?<!\d)(\d+)['’]?s\b", lambda match: _english_plural(match[1]), text, base
-        )
-    return _replace(NUMBER, lambda match: read(match[0], base), text, base)
+        text = _replace(r"(?<!\d)(\d+)['’]?s\b", lambda match: _english_plural(match[1]), text)
+    return _last(text, base)
 
 
 def read(written: str, base: str) -> str:
@@ -52,6 +69,29 @@ def read(written: str, base: str) -> str:
     return numerals.cardinal(number.whole, base)
 
 
+def _last(text: str, base: str) -> str:
+    """Read the figures that are left, each in the form that the word after it asks for."""
+    if base == "ar":
+        text = arabic.read_ones(text)
+    text = _replace(NUMBER, lambda match: _counting(match, base), text, base != "ar")
+    return re.sub(r"\b(un') (?=\w)", r"\1", text) if base == "it" else text
+
+
+def _counting(match: re.Match[str], base: str) -> str:
+    words = read(match[0], base)
+    number = parse(match[0], base)
+    if base not in gender.AGREE and base != "ar":
+        return words
+    if isinstance(number, Parts) or number.fraction:
+        return words
+    if base == "ar":
+        noun = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
+        return arabic.counted(words, noun[1] if noun else "")
+    before, after = match.string[: match.start()], match.string[match.end() : match.end() + 80]
+    form = gender.form_of(int(number.whole[-15:]), before[-60:], after, base)
+    return gender.agree(words, form, base)
+
+
 def _parts(number: Parts, base: str) -> str:
     lengths = tuple(map(len, number.digits))
     is_date = base != "en" and max(lengths[:2]) <= 2 and len(lengths) == 3 and lengths[2] in (2, 4)
@@ -62,25 +102,15 @@ def _parts(number: Parts, base: str) -> str:
     return words
 
 
-def _money(text: str, base: str) -> str:
-    scale = rf"(?:\s?(?P<scale>(?i:{money.SCALES[base]}))(?![^\W_]))?"
-    if base == "ko":
-        scale = rf"(?P<scale>{money.SCALES[base]})?"
-    number = rf"(?P<number>{NUMBER})"
-    signs = money.signs_pattern(base)
-    before = rf"(?:US)?(?P<sign>{signs})\s?{number}(?:,[-–])?{scale}"
-    after = rf"{number}(?:,[-–])?{scale}\s?(?P<sign>{signs})(?!['’]?\w)"
-    for pattern in (after, before) if base != "en" else (before, after):
-        text = _replace(pattern, lambda match: _amount(match, base), text, base)
-    return text
+def _point_first(text: str, base: str) -> str:
+    """Read ".5": people say the point alone in English, and a zero before it elsewhere."""
 
+    def read_match(match: re.Match[str]) -> str:
+        if base == "en":
+            return f"{numerals.DOT['en']} {numerals.spell(match[1], 'en')}"
+        return numerals.decimal("0", match[1], base)
 
-def _amount(match: re.Match[str], base: str) -> str:
-    number = parse(match["number"], base)
-    code = money.code_of(match["sign"], base)
-    if isinstance(number, Parts):
-        return f"{_parts(number, base)} {money.name_of(code, base)}"
-    return money.amount(number.whole, number.fraction, code, base, match["scale"] or "")
+    return _LEADING_POINT.sub(read_match, text)
 
 
 def _counted_symbols(text: str, base: str) -> str:
@@ -94,11 +124,15 @@ def _counted_symbols(text: str, base: str) -> str:
         return f"{match[1]} {symbols.SCALE_ORDER.get(base, '{0} {1}').format(degree, scale)}"
 
     text = re.sub(rf"({NUMBER})\s?°\s?([CF])(?![A-Za-z])", degrees, text)
+    if base == "ko":  # a particle stays with the word: 50%의
+        text = re.sub(r"(?<=\d)\s?%(?=[가-힣])", " 퍼센트", text)
     for sign, words in forms.items():
         if (base, sign) != ("it", "°"):  # "1°" is an Italian ordinal
             text = re.sub(
-                rf"({NUMBER})\s?{sign}",
-                lambda match, words=words: f"{match[1]} {_form(match[1], words, base)} ",  # type: ignore[misc]
+                rf"({NUMBER})\s?{sign}(?=(\w?))",
+                lambda match, words=words: (  # type: ignore[misc]
+                    f"{match[1]} {_form(match[1], words, base)}" + " " * bool(match[2])
+                ),
                 text,
             )
     return text
@@ -121,44 +155,24 @@ def _number_signs(text: str, base: str) -> str:
 
 def _ordinals(text: str, base: str) -> str:
     if base in SUFFIXES:
-        text = _replace(_suffixed(base), lambda match: _suffix_ordinal(match, base), text, base)
+        text = _replace(_suffixed(base), lambda match: _suffix_ordinal(match, base), text)
     if base == "hu":
-        text = _replace(r"(\d{1,2})-(j?én|án|j?e)\b", _hungarian_day, text, base)
+        text = _replace(r"(\d{1,2})-(j?én|án|j?e)\b", dotted.hungarian_day, text)
     if base == "it":
-        text = _replace(r"(?<![\d.,])(\d+)°", lambda match: ordinal(match[1], base), text, base)
-    if base in _DOTTED_ORDINALS:
-        text = re.sub(
-            r"(?<![\w.,])(\d{1,4})\.(?=\s+(\S))", lambda match: _dotted(match, base), text
-        )
-    return text
+        text = _replace(r"(?<![\d.,])(\d+)°", lambda match: ordinal(match[1], base), text)
+    return dotted.read_dotted(text, base)
 
 
 def _suffixed(base: str) -> str:
     suffixes = "|".join(sorted(SUFFIXES[base].split(), key=len, reverse=True))
     apostrophe = {"tr": "['’]?", "ko": " ?", "es": r"(?:\.(?=[ºª]))?"}.get(base, "")
+    apostrophe = r"\.?(?=[ºª])|" if base in ("pt", "it") else apostrophe
     ahead = "" if base == "ko" else r"(?![^\W_])"
-    return rf"(?<![\d.,])(\d{{1,3}}(?:,\d{{3}})+|\d+){apostrophe}((?i:{suffixes})){ahead}"
+    return rf"(?<![\d.,])(\d{{1,3}}(?:,\d{{3}})+|\d+)(?:{apostrophe})((?i:{suffixes})){ahead}"
 
 
 def _suffix_ordinal(match: re.Match[str], base: str) -> str:
     return ordinal(match[1].replace(",", ""), base, match[2])
-
-
-def _dotted(match: re.Match[str], base: str) -> str:
-    """An ordinal such as "3. Mai", unless the dot ends the sentence, as in "1999. Das"."""
-    number, following = int(match[1]), match[2]
-    if not following.isalpha():
-        return match[0]
-    if base == "hu" and number >= 1000:
-        return numerals.cardinal(match[1], base)  # the year of a date
-    if following.islower() or (base in _NOUNS_MAY_BE_CAPITAL and number < 1000):
-        return ordinal(match[1], base) + (clock.german_ending(match) if base == "de" else "")
-    return match[0]
-
-
-def _hungarian_day(match: re.Match[str]) -> str:
-    number, suffix = match[1], match[2].removeprefix("j")
-    return "elsej" + suffix if number == "1" else ordinal(number, "hu") + suffix
 
 
 def _english_plural(digits: str) -> str:
@@ -170,14 +184,14 @@ def _english_plural(digits: str) -> str:
     return words + ("es" if words.endswith(("x", "s")) else "s")
 
 
-def _replace(pattern: str, read_match: _Read, text: str, base: str) -> str:
+def _replace(pattern: str, read_match: _Read, text: str, left: bool = True) -> str:
     """Replace matches by words, with a space where they would touch a letter."""
 
     def spaced(match: re.Match[str]) -> str:
-        before = text[match.start() - 1 : match.start()]
+        before = text[match.start() - 1 : match.start()] if match.start() else ""
         after = text[match.end() : match.end() + 1]
-        left = " " if _needs_space(before) and base != "ar" else ""
-        return left + read_match(match) + (" " if _needs_space(after) else "")
+        space = " " if left and _needs_space(before) else ""
+        return space + read_match(match) + (" " if _needs_space(after) else "")
 
     return re.sub(pattern, spaced, text)
 

@@ -16,8 +16,12 @@ NUMBER = r"(?<!\d)(?<!\d[.,])\d+(?:[.,]\d+)*"
 _COMMA_GROUPS = frozenset({"en", "zh", "ja", "ko"})
 _EITHER_GROUPS = frozenset({"ar"})
 _NO_GROUPS = frozenset({"ru"})  # thousands are apart by spaces; a comma is always decimal
-_SPACED_GROUPS = frozenset({"fr", "pl", "cs", "hu", "ru"})
+_SPACED_GROUPS = frozenset(
+    {"fr", "pl", "cs", "hu", "ru", "de", "es", "it", "pt", "nl", "tr", "en", "ar"}
+)
 _SPACES = "\u00a0\u2009\u202f"
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_NOT_A_GROUP = re.compile(rf"\b(?:{_MONTHS}|No\.|page|room|chapter)\s$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ def join_groups(text: str, base: str) -> str:
     the language writes so."""
     spaces = _SPACES + ("  " if base in _SPACED_GROUPS else "")
     text = re.sub(
-        rf"(?<![\d.,])\d{{1,3}}(?:[{spaces}]\d{{3}})+(?![\d])",
-        lambda match: re.sub(rf"[{spaces}]", "", match[0]),
+        rf"(?<![\d.,/:])(?<!\d[{spaces}])[1-9]\d{{0,2}}(?:[{spaces}]\d{{3}})+(?!\d|[{spaces}]\d)",
+        lambda match: _joined(match, spaces, base),
         text,
     )
     if base == "ar":
@@ -50,6 +54,12 @@ def join_groups(text: str, base: str) -> str:
     return re.sub(
         r"(?<![\d.,])\d{1,3}(?:['’]\d{3})+(?!\d)", lambda match: re.sub("['’]", "", match[0]), text
     )
+
+
+def _joined(match: re.Match[str], spaces: str, base: str) -> str:
+    if base == "en" and _NOT_A_GROUP.search(match.string[: match.start()][-12:]):
+        return match[0]
+    return re.sub(f"[{spaces}]", "", match[0])
 
 
 def parse(written: str, base: str) -> Decimal | Parts:

@@ -71,8 +71,12 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a parquet file atomically."""
-    files.write_with(path, lambda partial: table.to_parquet(partial, index=False))
+    """Write a parquet file atomically, without pandas' notes: any version of it reads it."""
+    import pyarrow
+    from pyarrow import parquet
+
+    plain = pyarrow.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    files.write_with(path, lambda partial: parquet.write_table(plain, partial, compression="zstd"))
 
 
 def write_shard(folder: Path, shard: int, clips: Sequence[NDArray[np.int16]]) -> None:

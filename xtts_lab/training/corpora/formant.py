@@ -40,7 +40,7 @@ class Formant16:
     def ready(self) -> None:
         """Nothing to make: espeak-ng is a wheel."""
 
-    def renderer(self, device: str) -> FormantRenderer:  # noqa: ARG002  espeak-ng needs no device
+    def renderer(self, _device: str, _recipe: Mapping[str, Any]) -> FormantRenderer:
         return FormantRenderer(self._engine)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from xtts_lab.kokoro import styles
 from xtts_lab.kokoro.front_end import LANGUAGES
-from xtts_lab.kokoro.styles import drawn, from_json
 from xtts_lab.kokoro.symbols import to_symbols
+from xtts_lab.training.corpora import colour
 from xtts_lab.training.corpora.nuisance import resampled
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ FEWEST_SYMBOLS, MOST_SYMBOLS = 22, 115
 
 
 class Neural16:
-    """Speakers are `kokoro.styles.drawn`; see there for what tells them apart."""
+    """Speakers are mixtures of Kokoro's voices (`kokoro.styles`) in a `colour` of their own."""
 
     name = "neural16"
     version = 1
@@ -37,7 +38,7 @@ class Neural16:
         self._engine: Engine | None = None
 
     def speaker(self, source: random.Random) -> dict[str, Any]:
-        return asdict(drawn(source))
+        return {"voice": asdict(styles.drawn(source)), "colour": asdict(colour.drawn(source))}
 
     def prepare(self, texts: Sequence[str], language: str) -> list[dict[str, str] | None]:
         from xtts_lab.espeak.engine import Engine
@@ -51,7 +52,7 @@ class Neural16:
 
         float_graph()
 
-    def renderer(self, device: str) -> NeuralRenderer:
+    def renderer(self, device: str, _recipe: Mapping[str, Any]) -> NeuralRenderer:
         return NeuralRenderer(device)
 
 
@@ -68,6 +69,6 @@ class NeuralRenderer:
         self._kokoro = Kokoro(device)
 
     def render(self, item: Mapping[str, Any], speaker: Mapping[str, Any]) -> NDArray[np.float32]:
-        voice = from_json(speaker)
+        voice = styles.from_json(speaker["voice"])
         speech = self._kokoro.speak(item["symbols"], voice, float(item["rate"]) / voice.warp)
-        return resampled(speech, voice.warp)
+        return resampled(colour.coloured(speech, colour.Colour(**speaker["colour"])), voice.warp)

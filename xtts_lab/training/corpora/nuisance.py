@@ -1,7 +1,7 @@
 """What differs from one recording of a speaker to the next, and says nothing of the speaker.
 
 Drawn for each utterance apart: rate, pitch, level, noise, room, band limit. All of it is mild, and
-four in ten utterances have neither noise nor room nor band limit.
+half of the utterances have neither noise nor room nor band limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CLEAN = 0.4
+CLEAN = 0.5
 PEAK = 0.97
 
 
@@ -49,7 +49,7 @@ def draw(source: random.Random) -> Nuisance:
 
     clean = source.random() < CLEAN
     noisy, roomy, narrow = (source.random() < share for share in (0.6, 0.45, 0.3))
-    snr_db, room_s, band_hz = between(28, 50), between(0.08, 0.3), between(4500, 10000)
+    snr_db, room_s, band_hz = between(34, 55), between(0.06, 0.25), between(6000, 11000)
     return Nuisance(
         rate=between(0.88, 1.12),
         pitch=between(0.98, 1.02),
@@ -78,7 +78,14 @@ def apply(samples: NDArray[np.float32], nuisance: Nuisance, name: str) -> NDArra
         noise = _pink(len(speech), source)
         speech = speech + noise * (rms * 10 ** (-nuisance.snr_db / 20))
     gain = min(10 ** (nuisance.level_db / 20) / rms, PEAK / max(1e-5, float(np.abs(speech).max())))
-    pcm: NDArray[np.int16] = np.round(speech * (gain * 32767)).astype(np.int16)
+    return pcm16(speech * np.float32(gain))
+
+
+def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return float32 samples within -1 and 1 as int16."""
+    import numpy as np
+
+    pcm: NDArray[np.int16] = np.round(samples * np.float32(32767)).astype(np.int16)
     return pcm
 
 
@@ -110,13 +117,13 @@ def resampled(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32
 def _in_room(
     speech: NDArray[np.float32], seconds: float, source: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Add reverberation: noise that decays by 60 dB in `seconds`, 12 dB below the direct sound."""
+    """Add reverberation: noise that decays by 60 dB in `seconds`, 15 dB below the direct sound."""
     import numpy as np
     import scipy.signal
 
     count = int(seconds * SAMPLE_RATE)
     tail = source.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
-    tail *= 10 ** (-12 / 20) / np.sqrt(np.sum(tail**2))
+    tail *= 10 ** (-15 / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
     wet: NDArray[np.float32] = scipy.signal.oaconvolve(speech, tail.astype(np.float32))
     return wet[: len(speech)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xtts_lab import files
 from xtts_lab.training.corpora import folder as layout
 from xtts_lab.training.corpora import nuisance
-from xtts_lab.training.corpora.worlds import Renderer, Track, silent, world
+from xtts_lab.training.corpora.worlds import Renderer, Track, silent, source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ def render(
     shards = sorted(set(plan["shard"].tolist()))
     missing = [shard for shard in shards if layout.shard_lengths(folder, shard) is None]
     if missing:
-        world(layout.read_card(folder)["name"]).ready()
+        source(layout.read_card(folder)["name"]).ready()
     deadline = time.time() + 60 * minutes if minutes else float("inf")
     indexed = time.monotonic()
     work = _rendered(folder, missing, devices, workers, deadline)
@@ -73,19 +73,21 @@ def index(folder: Path, plan: pd.DataFrame) -> None:
         finished.append(rows.assign(start=starts, samples=lengths))
     if not finished:
         return
-    items = pd.concat(finished, ignore_index=True)[list(layout.COLUMNS)]
+    spoken = pd.concat(finished, ignore_index=True)[list(layout.COLUMNS)]
+    items = spoken[spoken["samples"] > 0].reset_index(drop=True)
     layout.write_table(layout.items_path(folder), items)
     card = layout.read_card(folder)
     hours = items.groupby("split")["samples"].sum() / (3600 * layout.SAMPLE_RATE)
     card["hours"] = {str(split): round(float(value), 4) for split, value in hours.items()}
     card["rendered_items"] = len(items)
-    card["content_sha256"] = _content(folder, items) if len(items) == len(plan) else None
+    card["refused"] = len(spoken) - len(items)
+    card["content_sha256"] = _content(folder, plan) if len(spoken) == len(plan) else None
     files.write_json(layout.card_path(folder), card)
 
 
-def _content(folder: Path, items: pd.DataFrame) -> str:
+def _content(folder: Path, plan: pd.DataFrame) -> str:
     digest = hashlib.sha256()
-    for shard in sorted(set(items["shard"].tolist())):
+    for shard in sorted(set(plan["shard"].tolist())):
         digest.update(layout.shard_path(folder, shard).read_bytes())
     return digest.hexdigest()
 
@@ -134,7 +136,8 @@ def _work(folder: Path, device: str, shards: Sequence[int], deadline: float) -> 
     plan = pd.read_parquet(layout.plan_path(folder))
     parts = dict(iter(plan.groupby("shard", sort=False)))
     speakers = json.loads(layout.speakers_path(folder).read_text(encoding="utf-8"))
-    renderer = world(layout.read_card(folder)["name"]).renderer(device)
+    card = layout.read_card(folder)
+    renderer = source(card["name"]).renderer(device, card["recipe"])
     for done, shard in enumerate(shards, 1):
         if time.time() > deadline:
             return
@@ -147,5 +150,7 @@ def _clip(
     renderer: Renderer, row: Mapping[str, Any], speakers: Mapping[str, Any]
 ) -> NDArray[np.int16]:
     speech = renderer.render(row, speakers[row["speaker"]])
+    if nuisance.COLUMNS[0] not in row:  # recorded speech has circumstances enough
+        return nuisance.pcm16(speech)
     circumstances = nuisance.Nuisance(**{name: row[name] for name in nuisance.COLUMNS})
     return nuisance.apply(speech, circumstances, row["id"])

@@ -27,6 +27,8 @@ WORLDS: dict[str, str] = {
     "formant16": "xtts_lab.training.corpora.formant:Formant16",
     "neural16": "xtts_lab.training.corpora.neural:Neural16",
 }
+RECORDINGS = "recordings"
+"""The corpus that is read from disk; it renders as the worlds do, and is planned otherwise."""
 
 
 class Renderer(Protocol):
@@ -37,8 +39,20 @@ class Renderer(Protocol):
         ...
 
 
-class World(Protocol):
-    """A source of speech. `languages` in our order; `seconds` an utterance lasts on average."""
+class Source(Protocol):
+    """What a corpus is rendered from."""
+
+    def ready(self) -> None:
+        """Make what all renderers read, once, before their processes start."""
+        ...
+
+    def renderer(self, device: str, recipe: Mapping[str, Any]) -> Renderer:
+        """Return what speaks; `recipe` is the card's."""
+        ...
+
+
+class World(Source, Protocol):
+    """A source of endless speech, in `languages`; an utterance lasts `seconds` on average."""
 
     name: str
     version: int
@@ -56,12 +70,6 @@ class World(Protocol):
         """
         ...
 
-    def ready(self) -> None:
-        """Make what all renderers read, once, before their processes start."""
-        ...
-
-    def renderer(self, device: str) -> Renderer: ...
-
 
 def world(name: str) -> World:
     """Return a world by name; raises `UsageError` for one that there is not."""
@@ -70,3 +78,12 @@ def world(name: str) -> World:
     module, _, attribute = WORLDS[name].partition(":")
     made: World = getattr(importlib.import_module(module), attribute)()
     return made
+
+
+def source(name: str) -> Source:
+    """Return what the corpus of a card's name is rendered from."""
+    if name != RECORDINGS:
+        return world(name)
+    from xtts_lab.training.corpora.recordings import Recordings
+
+    return Recordings()

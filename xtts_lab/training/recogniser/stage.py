@@ -114,7 +114,7 @@ class CtcStage:
 
     def export(self, folder: Path) -> None:
         """Write `recogniser.safetensors`, with what it knows and its floor."""
-        hashes = {str(c.card["name"]): str(c.card.get("hash", "")) for c in self._corpora}
+        hashes = {str(c.card["name"]): _hash(c) for c in self._corpora}
         knowledge = Knowledge(
             self.config, self.alphabet.symbols, self.alphabet.languages, self._floor(), hashes
         )
@@ -169,3 +169,8 @@ class CtcStage:
         for path, count, symbols, length, language in rows:
             name = self.alphabet.languages[language]
             rates.add(name, symbols[:length], greedy(path, count))
+
+
+def _hash(corpus: Corpus) -> str:
+    """The hash of a corpus's content, or of its plan where it was not whole."""
+    return str(corpus.card.get("content_sha256") or corpus.card.get("plan_sha256", ""))

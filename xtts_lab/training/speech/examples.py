@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab import files
+from xtts_lab.training.corpora.test_set import write_wav
 
 
 def write_pair(folder: Path, name: str, natural: Tensor, made: Tensor, sample_rate: int) -> None:
@@ -18,13 +18,5 @@ def write_pair(folder: Path, name: str, natural: Tensor, made: Tensor, sample_ra
     for kind, samples in {"natural": natural, "made": made}.items():
         pcm = (samples.detach().float().clamp(-1, 1) * 32767).round().to(torch.int16).cpu()
         path = folder / f"{name}-{kind}.wav"
-        files.write_with(path, partial(_write, pcm.numpy().tobytes(), sample_rate))
-
-
-def _write(content: bytes, sample_rate: int, path: Path) -> None:
-    # The standard library's writer: training machines need not have libsndfile.
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(content)
+        write = partial(write_wav, samples=pcm.numpy(), sample_rate=sample_rate)
+        files.write_with(path, write)

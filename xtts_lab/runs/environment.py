@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import xtts_lab
 from xtts_lab.device import resolve_device
-from xtts_lab.experiment.contents import environment_record
-from xtts_lab.experiment.method_notes import method_notes
-from xtts_lab.experiment.plan import Plan
+from xtts_lab.runs.keys import PartContent
 
 PACKAGES = (
     "xtts_lab", "torch", "torchaudio", "numpy", "scipy", "pandas", "pyarrow", "soundfile", "jiwer",
@@ -20,11 +19,11 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def environment(plan: Plan) -> dict[str, Any]:
-    """Return the environment as JSON-like data, without times: a resumed run gives the same."""
+def environment(device: str | None) -> dict[str, Any]:
+    """Return versions, device and source as JSON-like data, without times: the same on resuming."""
     import torch
 
-    device = resolve_device(plan.device or "auto")
+    device = resolve_device(device or "auto")
     cuda = device.startswith("cuda")
     return {
         "python": platform.python_version(),
@@ -34,19 +33,14 @@ def environment(plan: Plan) -> dict[str, Any]:
         "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
         "revision": _revision(),
-        "systems": {
-            a.id: environment_record(a.spec, plan.systems[a.id]) for a in plan.experiment.arms
-        },
-        "instruments": {
-            name: environment_record(plan.experiment.spec.instruments[name], part)
-            for name, part in plan.instruments.items()
-        },
-        "metrics": {
-            use.prefix: {"spec": dict(use.spec), **dict(use.metric.identity)}
-            for use in plan.metrics
-        },
-        "statistics": method_notes(plan.experiment.spec),
     }
+
+
+def part_record(settings: Mapping[str, Any], part: PartContent) -> dict[str, Any]:
+    """Return what is recorded of a system or an instrument: all its settings, and what it is."""
+    own = {key: value for key, value in settings.items() if key != "device"}
+    known = {"spec": own, "identity": dict(part.identity), "dtype": part.dtype}
+    return known if part.device is None else {**known, "device": part.device}
 
 
 def _version(package: str) -> str | None:

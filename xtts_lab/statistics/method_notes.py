@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xtts_lab.experiment.spec import ExperimentSpec
 from xtts_lab.statistics.bootstrap import EXACT_SPEAKERS, FLIPS
-from xtts_lab.statistics.summaries import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
+from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 SUMMARY = (
     "Repeats are averaged within a cell of arm, speaker and sentence (rates sum their edits and "
@@ -41,12 +40,12 @@ VERDICT = (
 )
 
 
-def method_notes(spec: ExperimentSpec) -> dict[str, Any]:
+def method_notes(*, confidence: float, resamples: int, seed: int) -> dict[str, Any]:
     """Return the settings and the sentences that `environment.json` keeps of the statistics."""
     return {
-        "confidence": spec.statistics.confidence,
-        "resamples": spec.statistics.resamples,
-        "seed": spec.seed,
+        "confidence": confidence,
+        "resamples": resamples,
+        "seed": seed,
         "summary": SUMMARY,
         "interval": INTERVAL,
         "test": TEST,

@@ -1,0 +1,261 @@
+"""The stage `gpt` and what it needs: codes, batches, every conditioner, checkpoints that speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import tone_corpus
+from xtts_lab import XTTS, config
+from xtts_lab.audio import save
+from xtts_lab.cli import run_app
+from xtts_lab.errors import UsageError
+from xtts_lab.text.tokenizer import XttsTokenizer
+from xtts_lab.training.gpt.batches import Batches
+from xtts_lab.training.gpt.codes import Codes
+from xtts_lab.training.gpt.stage import GptStage
+from xtts_lab.training.gpt.vocabulary import Spelling, phoneme_vocabulary, write_vocabulary
+from xtts_lab.training.stage import Batch, Context, Shard
+from xtts_lab.types import Audio, Reference
+from xtts_lab.yaml_file import Document, Where
+
+SMALL = {"encoder_blocks": 1, "encoder_heads": 2, "encoder_width": 16}
+CONDITIONERS: dict[str, dict[str, Any]] = {
+    "perceiver": {"latents": 4, "depth": 1, "heads": 2, "head_width": 8, **SMALL},
+    "tortoise": SMALL,
+    "encoder_sequence": SMALL,
+    "learned_vector": {"channels": 16, "vector": 8, "blocks": 1},
+    "no_reference": {},
+    "code_prompt": {"max_s": 1.0},
+    "valle": {"max_s": 1.0},
+}
+DVAE = {
+    "name": "dvae", "corpora": ["tones"], "levels": [5, 4, 4], "autoencoder_steps": 8,
+    "validation_batches": 1, "lr": 4e-3, "width": 24, "layers": 1, "residual_blocks": 1,
+    "seconds": 8.0, "ctc_width": 24,
+}  # fmt: skip
+LOOP = {"warmup": 2, "log_every": 1, "validate_every": 1000, "workers": 1, "average": 0.9}
+
+
+def stage_of(conditioner: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": "gpt", "corpora": ["tones"], "codes": "codes", "layers": 2, "width": 32, "heads": 2,
+        "positions": 500, "reference_s": [0.6, 1.0], "lr": 5e-3, "validation_batches": 1,
+        "conditioner": {"name": conditioner, **CONDITIONERS[conditioner]}, **changes,
+    }  # fmt: skip
+
+
+def train(out: Path, name: str, stage: Mapping[str, Any], steps: int, *flags: str) -> int:
+    file = out / f"{name}.yaml"
+    content = {"name": name, "stage": dict(stage), "training": {**LOOP, "steps": steps}}
+    file.write_text(yaml.safe_dump(content))
+    return run_app(["train", str(file), "--out", str(out), "--devices", "cpu", *flags])
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of tones, a codec of sorts, and the corpus in its codes."""
+    folder = tmp_path_factory.mktemp("runs")
+    tone_corpus.write(folder / "tones")
+    assert train(folder, "dvae", DVAE, 16) == 0
+    codes = {"name": "tokenise", "corpora": ["tones"], "dvae": "dvae"}
+    assert train(folder, "codes", codes, 1) == 0
+    return folder
+
+
+def built(out: Path, stage: Mapping[str, Any], shard: Shard | None = None) -> GptStage:
+    context = Context(out, out / "gpt", 3, shard or Shard())
+    torch.manual_seed(0)
+    made: GptStage = config.build("stages", stage, Where(Document("stage")), context)
+    return made
+
+
+@pytest.mark.parametrize("name", CONDITIONERS)
+def test_every_conditioner_trains_and_its_run_speaks(out: Path, name: str) -> None:
+    assert train(out, f"run-{name}", stage_of(name), 3) == 0
+    model = XTTS.from_pretrained(out / f"run-{name}", device="cpu")
+    assert model.languages == {"en", "es"}
+    assert model.checkpoint.config.sizes.code_stride == 512
+    tones = tone_corpus.tones("aeiou", 1.0, np.random.default_rng(0)) / 2**15
+    save(out / "said.wav", Audio(torch.from_numpy(tones).float(), 24000))
+    voice = model.clone_voice([Reference(out / "said.wav", "aeiou", "es")])
+    spoken = model.synthesise("Hola.", language="es", voice=voice, max_codes=20)
+    assert torch.isfinite(spoken.samples).all()
+    assert spoken.duration_s <= 20 * 512 / 22050 + 1e-6
+
+
+def test_it_learns(out: Path) -> None:
+    assert train(out, "learns", stage_of("perceiver"), 60) == 0
+    losses = pd.read_csv(out / "learns" / "losses.csv")
+    assert losses["audio"].tail(10).mean() < losses["audio"].head(3).mean() - 0.5
+    assert losses["text"].tail(10).mean() < losses["text"].head(3).mean() - 0.5
+
+
+@pytest.mark.parametrize("name", ["tortoise", "valle"])
+def test_slices_give_the_curve_of_one_run(out: Path, name: str) -> None:
+    assert train(out, f"whole-{name}", stage_of(name), 4) == 0
+    for _ in range(4):
+        assert train(out, f"sliced-{name}", stage_of(name), 4, "--minutes", "1e-9") == 0
+    one, two = (
+        pd.read_csv(out / f"{kind}-{name}" / "losses.csv").drop(columns="minutes")
+        for kind in ("whole", "sliced")
+    )
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+@pytest.mark.parametrize("name", ["perceiver", "valle", "code_prompt", "no_reference"])
+def test_two_shards_have_the_gradients_of_the_whole_batch(out: Path, name: str) -> None:
+    def gradients(shard: Shard) -> list[torch.Tensor]:
+        stage = built(out, stage_of(name), shard)
+        found: list[torch.Tensor] = []
+
+        def update(_name: str, loss: torch.Tensor) -> None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            weights = stage.modules.parameters()
+            found.extend(torch.zeros_like(p) if p.grad is None else p.grad for p in weights)
+
+        stage.step(stage.batch("train", 1, shard), 0, update)
+        return found
+
+    whole = gradients(Shard())
+    halves = [gradients(Shard(index, 2)) for index in range(2)]
+    for one, first, second in zip(whole, *halves, strict=True):
+        torch.testing.assert_close((first + second) / 2, one, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["perceiver", "valle"])
+def test_packed_rows_are_what_the_gpt_computes_row_by_row(out: Path, name: str) -> None:
+    stage = built(out, stage_of(name, drop_condition=0.0, spoil_codes=0.0))
+    batch = stage.batch("train", 2, Shard())
+    stage.modules.eval()
+    with torch.no_grad():
+        losses = stage._losses(batch)
+        prefix = stage._prefix(batch)
+        total = 0.0
+        for row, index in enumerate(batch["index"]):
+            text, audio = row_of(batch, index)
+            heard = torch.zeros(1, 0, 32) if prefix is None else prefix[row : row + 1]
+            logits = stage.gpt(heard, text[None], audio[None]).audio[0].log_softmax(-1)
+            width = batch["index"].shape[1]
+            at = batch["audio_target_at"] - row * width - len(text)
+            mine = (at >= 0) & (at < len(audio))
+            mine &= (batch["audio_target_at"] // width) == row
+            total -= float(logits[at[mine], batch["audio_targets"][mine]].sum())
+    assert total / float(batch["totals"][1]) == pytest.approx(float(losses["audio"]), rel=1e-4)
+
+
+def row_of(batch: Batch, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A row's text and audio tokens, without the padding, which repeats index 0."""
+    count = len(batch["text"])
+    text = index[index < count]
+    text = text[: int((batch["text_at"][text].diff() == 1).sum()) + 1]
+    return batch["text"][text], batch["audio"][index[index >= count] - count]
+
+
+def test_references_are_other_utterances_of_the_speaker(out: Path) -> None:
+    """Every conditioner is given the same seconds; nobody hears the target."""
+    made: dict[str, Batches] = {}
+    for name in ("perceiver", "tortoise", "valle", "code_prompt"):
+        made[name] = built(out, stage_of(name, drop_condition=0.0))._batches["train"]
+    heard = {name: batches.batch(5, 0, 7, Shard()) for name, batches in made.items()}
+    assert torch.equal(heard["perceiver"]["samples"], heard["tortoise"]["samples"])
+    seconds = heard["perceiver"]["samples"].shape[1] / 24000
+    assert 0.6 <= seconds <= 1.0
+    utterances = made["valle"].utterances
+    for place in range(len(utterances.all)):
+        others = utterances.others(place, np.random.default_rng(place))
+        assert place not in others
+        speakers = {utterances.all[other].speaker for other in others}
+        assert speakers == {utterances.all[place].speaker}
+    targets = len(heard["perceiver"]["audio_targets"])
+    assert len(heard["valle"]["audio_targets"]) == targets  # the prompt does not count
+    assert len(heard["valle"]["audio"]) > len(heard["perceiver"]["audio"])
+    assert len(heard["valle"]["text"]) > len(heard["perceiver"]["text"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(index=st.integers(0, 500), seed=st.integers(0, 5))
+def test_a_batch_depends_on_seed_and_index_alone(index: int, seed: int, out: Path) -> None:
+    batches = built(out, stage_of("valle"))._batches["train"]
+    first, again = (batches.batch(seed, 0, index, Shard()) for _ in range(2))
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    rows, width = first["index"].shape
+    assert rows * width < 2 * 500 + 600
+    assert int(first["text_at"].max()) < 258
+    assert int(first["audio_at"].max()) <= 605
+
+
+def test_the_condition_is_dropped_and_codes_are_spoilt_in_training_alone(out: Path) -> None:
+    batches = built(out, stage_of("perceiver", drop_condition=0.5, spoil_codes=0.3))._batches
+    train_ = [batches["train"].batch(0, 0, index, Shard()) for index in range(60)]
+    dropped = sum("samples" not in batch for batch in train_)
+    assert 15 < dropped < 45
+    for batch in train_[:10]:
+        starts = (batch["audio_at"] == 0).nonzero().flatten()
+        clean = torch.cat([t for t in batch["audio_targets"].split(1) if int(t) < 81])
+        inputs = batch["audio"][batch["audio_at"] > 0]
+        share = float((inputs != clean).float().mean())
+        assert 0.1 < share < 0.5
+        assert set(batch["audio"][starts].tolist()) == {80}
+    held_out = [batches["validation"].batch(0, 1, index, Shard()) for index in range(10)]
+    assert all("samples" in batch for batch in held_out)
+
+
+def test_the_published_recipe_masks_the_slice_that_is_heard(out: Path) -> None:
+    stage = built(out, stage_of("perceiver", self_masked=True, drop_condition=0.0))
+    batch = stage.batch("train", 0, Shard())
+    total = float(batch["totals"][1])
+    codes = len(batch["audio"])  # with a start for each row, as many as predictions
+    assert total == len(batch["audio_targets"])
+    seconds = batch["samples"].shape[1] / 24000
+    hidden = batch["index"].shape[0] * seconds * 22050 / 512
+    assert codes - total == pytest.approx(hidden, abs=batch["index"].shape[0] + 1)
+    with pytest.raises(UsageError, match="self_masked: 'valle' hears no audio"):
+        built(out, stage_of("valle", self_masked=True))
+
+
+def test_a_speaker_vector_cannot_be_trained_so(out: Path) -> None:
+    stage = {**stage_of("perceiver"), "conditioner": {"name": "speaker_embedding"}}
+    with pytest.raises(UsageError, match="'learned_vector' learns one of its own"):
+        built(out, stage)
+
+
+def test_parts_of_codes_are_the_codes_of_one(out: Path) -> None:
+    whole = Codes.read(out / "codes")
+    for part in (1, 0):
+        stage = {
+            "name": "tokenise", "corpora": ["tones"], "dvae": "dvae", "part": part, "parts": 2,
+            "into": "halves",
+        }  # fmt: skip
+        if part == 0:
+            with pytest.raises(UsageError, match="holds 1 of 2 parts"):
+                Codes.read(out / "halves")
+        assert train(out, f"half-{part}", stage, 1) == 0
+    halves = Codes.read(out / "halves")
+    assert len(whole.items) == len(halves.items) == 48
+    for codes in (whole, halves):
+        codes.items.set_index("number", inplace=True)
+    for number in whole.items.index:
+        one, two = whole.items.loc[number], halves.items.loc[number]
+        expected = whole.of(one["start"], one["count"])
+        assert np.array_equal(halves.of(two["start"], two["count"]), expected)
+
+
+@given(ipa=st.text("aeiouəɹˈˌːʃ̃ .,!?—…x", max_size=40), language=st.sampled_from(["en", "zh-cn"]))
+def test_spelling_is_the_tokenizers(ipa: str, language: str, tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / "vocab.json"
+    if not path.is_file():
+        write_vocabulary(path, phoneme_vocabulary("aeiouəɹˈˌːʃ̃.,!?—…", ["en", "zh-cn"]))
+    line = " ".join(ipa.split())  # what `to_ipa` gives
+    tokenizer = XttsTokenizer.from_file(path, front_end=lambda text, _language: text)
+    assert Spelling.read(path).encode(line, language) == tokenizer.encode(line, language)

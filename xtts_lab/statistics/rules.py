@@ -1,0 +1,12 @@
+"""How much it takes for a word: thresholds that tables, verdicts and reports share."""
+
+from __future__ import annotations
+
+ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
+"""With fewer, figures describe the material at hand and carry no verdict."""
+
+ENOUGH_SEEDS = 5
+"""Training seeds a side from which on a verdict speaks of a method, not of these checkpoints."""
+
+ENOUGH_FOR_ANCHORS = 20
+"""Speakers below which the anchors of a similarity are called descriptive."""

@@ -1,0 +1,175 @@
+"""Arabic numbers beside what they count, and clock times."""
+
+from __future__ import annotations
+
+import re
+
+from xtts_lab.text.numbers.numerals import cardinal
+
+_FEMININE_PLURALS = frozenset(
+    [
+        "دقائق",
+        "ثوان",
+        "ثواني",
+        "ثوانٍ",
+        "سنين",
+        "ليال",
+        "ليالي",
+        "ليالٍ",
+        "بنات",
+        "نساء",
+        "مدن",
+        "غرف",
+        "قصص",
+        "شقق",
+        "جمل",
+        "صور",
+        "فرق",
+        "طرق",
+        "أمهات",
+    ]
+)
+_MASCULINE = re.compile(r"^ال?(?:$)|^(?:كيلو|سنتي|ملي|مليغ|كيلوغ)?(?:متر|غرام|جرام|لتر)ات$")
+_MASCULINE_PLURALS = frozenset(
+    [
+        "دولارات",
+        "يوروات",
+        "جنيهات",
+        "حيوانات",
+        "مليارات",
+        "مطارات",
+        "قطارات",
+        "اختبارات",
+        "اجتماعات",
+        "امتحانات",
+        "باصات",
+        "سنتات",
+        "بنسات",
+        "مؤتمرات",
+        "قرارات",
+        "مستشفيات",
+        "كيلوات",
+        "طلبات",
+        "مباحثات",
+    ]
+)
+_ONES = {
+    "ثلاثة": "ثلاث", "أربعة": "أربع", "خمسة": "خمس", "ستة": "ست", "سبعة": "سبع",
+    "ثمانية": "ثماني", "تسعة": "تسع", "عشرة": "عشر", "واحد": "إحدى", "اثنان": "اثنتان",
+}  # fmt: skip
+_FEMININE_ONES = re.compile(
+    "(" + "|".join(_ONES) + r")(?= و (?:عشرون|ثلاثون|أربعون|خمسون|ستون|سبعون|ثمانون|تسعون)$|$)"
+)
+_TEEN = re.compile(r"(\S+) عشر$")
+_NO_NOUNS = frozenset(
+    [
+        "و",
+        "من",
+        "في",
+        "على",
+        "إلى",
+        "عن",
+        "مع",
+        "أو",
+        "ثم",
+        "هو",
+        "هي",
+        "كان",
+        "كانت",
+        "أن",
+        "إن",
+        "لا",
+        "ما",
+        "هذا",
+        "هذه",
+        "فاصلة",
+        "نقطة",
+        "ناقص",
+        "زائد",
+        "يناير",
+        "فبراير",
+        "مارس",
+        "أبريل",
+        "مايو",
+        "يونيو",
+        "يوليو",
+        "أغسطس",
+        "سبتمبر",
+        "أكتوبر",
+        "نوفمبر",
+        "ديسمبر",
+        "يساوي",
+        "مقابل",
+    ]
+)
+_ARABIC_LETTERS = "ابتثجحخدذرزسشصضطظعغفقكلمنهويأإآ"
+_HOURS = (
+    "", "الواحدة", "الثانية", "الثالثة", "الرابعة", "الخامسة", "السادسة", "السابعة", "الثامنة",
+    "التاسعة", "العاشرة", "الحادية عشرة", "الثانية عشرة",
+)  # fmt: skip
+
+
+def counted(words: str, noun: str) -> str:
+    """Return a cardinal before a noun, which may be empty: مئتان before كتاب is مئتا."""
+    if not noun or noun in _NO_NOUNS:
+        return words
+    if is_feminine(noun):
+        words = feminine(words)
+    # Two hundreds and two thousands lose their ending before a noun.
+    return re.sub(r"(مئتا|ألفا|مليونا|مليارا)ن$", r"\1", words)
+
+
+def read_ones(text: str) -> str:
+    """Read "1" before a noun, which it follows in speech: 1 كتاب is كتاب واحد."""
+
+    def swapped(match: re.Match[str]) -> str:
+        if match[1] in _NO_NOUNS or not match[1].startswith(tuple(_ARABIC_LETTERS)):
+            return match[0]
+        return f"{match[1]} {'واحدة' if is_feminine(match[1]) else 'واحد'}"
+
+    return re.sub(r"(?<![\d.,/:\w] )(?<![\w.,/:-])1 ([^\W\d_]+)", swapped, text)
+
+
+def feminine(words: str) -> str:
+    """Return a cardinal as it counts feminine nouns: خمسة is خمس, ثلاثة عشر is ثلاث عشرة."""
+    teen = _TEEN.search(words)
+    if teen:
+        first = {"أحد": "إحدى", "اثنا": "اثنتا"}.get(teen[1]) or _ONES.get(teen[1], teen[1])
+        return f"{words[: teen.start()]}{first} عشرة"
+    if words in ("واحد", "اثنان"):
+        return {"واحد": "واحدة", "اثنان": "اثنتان"}[words]
+    return _FEMININE_ONES.sub(lambda match: _ONES[match[1]], words)
+
+
+def is_feminine(noun: str) -> bool:
+    """Return whether a noun, singular or plural, is feminine by its ending or by the list."""
+    noun = re.sub("[\u064b-\u0652]", "", noun)
+    if noun in _MASCULINE_PLURALS or _MASCULINE.search(noun):
+        return False
+    return noun.endswith(("ة", "ات")) or noun in _FEMININE_PLURALS
+
+
+def clock(hour: int, minute: int) -> str:
+    """Read a time: 12:05 is الثانية عشرة و خمس دقائق."""
+    return _hour(hour) + _minutes(minute) if hour % 24 or minute else "منتصف الليل"
+
+
+def _hour(hour: int) -> str:
+    if hour in (0, 24):
+        return "الصفر"
+    if hour <= 12:
+        return _HOURS[hour]
+    if hour < 20:
+        return f"{_HOURS[hour - 10]} عشرة"
+    return "العشرون" if hour == 20 else f"{'الحادية' if hour == 21 else _HOURS[hour - 20]} والعشرون"
+
+
+def _minutes(minute: int) -> str:
+    if not minute:
+        return ""
+    if minute in (15, 30):
+        return " والربع" if minute == 15 else " والنصف"
+    if minute in (1, 2):
+        return " ودقيقة" if minute == 1 else " ودقيقتان"
+    words = feminine(cardinal(str(minute), "ar"))
+    return f" و{words} {'دقائق' if minute <= 10 else 'دقيقة'}"

@@ -1,0 +1,162 @@
+"""Dates in figures, and the days and years of Slavic dates, whose case is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from xtts_lab.text.numbers.numerals import cardinal
+from xtts_lab.text.numbers.ordinals import czech, ordinal
+
+_DAY_FIRST = re.compile(
+    r"(?<![\w.,/:-])(0?[1-9]|[12]\d|3[01])(?P<sign>\.\s?|/|-)(0?[1-9]|1[0-2])(?P=sign)"
+    r"(\d{4}|\d{2})(?P<dot>\.(?=\s?$|\s[A-Z]))?(?![\d/-]|[.,:]\d)"
+)
+_YEAR_FIRST = re.compile(
+    r"(?<![\w.,/:-])([12]\d{3})(?P<sign>\.\s?|/|-)(0?[1-9]|1[0-2])(?P=sign)(0?[1-9]|[12]\d|3[01])"
+    r"(?P<dot>\.)?(?![\d/]|[.,:]\d|-\d)"
+)
+_MONTH_FIRST = re.compile(
+    r"(?<![\w.,/:-])(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])/(\d{4}|\d{2})(?![\d/])"
+)
+_MONTHS: Mapping[str, str] = {
+    "en": "January February March April May June July August September October November December",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre"
+    " diciembre",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre"
+    " dicembre",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro"
+    " dezembro",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "tr": "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
+    "hu": "január február március április május június július augusztus szeptember október november"
+    " december",
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października"
+    " listopada grudnia",
+    "cs": "ledna února března dubna května června července srpna září října listopadu prosince",
+    "ar": "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+    "de": "januar februar märz april mai juni juli august september oktober november dezember",
+}
+_YEAR = {"ru": "года", "pl": "roku"}
+GERMAN_DATIVE = frozenset(("am", "vom", "zum", "beim", "im", "dem", "den", "ab", "seit", "bis"))
+
+
+def read_dates(text: str, base: str) -> str:
+    """Read "21. 9. 1936", "23/08/1974", "2024-10-01", and the days and years of Russian and Polish
+    dates ("17 мая 1962 года", "14 marca 1998 roku") as ordinals in the case that is usual.
+
+    English figures with slashes are a month and a day; everywhere else the day comes first.
+    """
+    if base == "ko":
+        return _YEAR_FIRST.sub(_korean, text)
+    text = _YEAR_FIRST.sub(lambda match: _date(match, match[4], match[3], match[1], base), text)
+    if base == "en":
+        text = _MONTH_FIRST.sub(
+            lambda match: _date(match, match[2], match[1], match[3], base), text
+        )
+    text = _DAY_FIRST.sub(lambda match: _day_first(match, base), text)
+    return _slavic(text, base) if base in _YEAR else text
+
+
+def german_ending(match: re.Match[str]) -> str:
+    """Return the "n" that an ordinal gets after "am", "zum" and the like."""
+    before = match.string[: match.start()].rsplit(None, 1)
+    return "n" if before and before[-1].lower() in GERMAN_DATIVE else ""
+
+
+def _day_first(match: re.Match[str], base: str) -> str:
+    if base == "en" and match["sign"].startswith("."):
+        return match[0]
+    return _date(match, match[1], match[3], match[4], base)
+
+
+def _date(match: re.Match[str], day: str, month: str, year: str, base: str) -> str:
+    groups = match.groupdict()
+    dot = groups.get("dot") or ""
+    if base == "hu" and dot and match.string[match.end() :].strip():
+        dot = ""
+    return _READERS[base](int(day), _MONTHS[base].split()[int(month) - 1], year, match) + dot
+
+
+def _year(digits: str, base: str) -> str:
+    return cardinal(digits, base)
+
+
+def _of(base: str, between: str, first: str = "") -> Callable[..., str]:
+    def read(day: int, month: str, year: str, _match: re.Match[str]) -> str:
+        number = first if first and day == 1 else cardinal(str(day), base)
+        return (
+            f"{number}{between}{month}{between if base in ('es', 'pt') else ' '}{_year(year, base)}"
+        )
+
+    return read
+
+
+def _english(day: int, month: str, year: str, _match: re.Match[str]) -> str:
+    words = cardinal(year, "en")
+    if len(year) == 4 and year[1:3] != "00" and year[2:] != "00":
+        tens = f"oh {cardinal(year[3], 'en')}" if year[2] == "0" else cardinal(year[2:], "en")
+        words = f"{cardinal(year[:2], 'en')} {tens}"
+    return f"{month} {ordinal(str(day), 'en')}, {words}"
+
+
+def _german(day: int, month: str, year: str, match: re.Match[str]) -> str:
+    ending = german_ending(match) or "r"
+    number = str(_MONTHS["de"].split().index(month) + 1)
+    words = (ordinal(digits, "de") + ending for digits in (str(day), number))
+    return f"{' '.join(words)} {cardinal(year, 'de')}"
+
+
+def _czech(day: int, month: str, year: str, _match: re.Match[str]) -> str:
+    genitive = re.sub(r"ý\b", "ého", re.sub(r"í\b", "ího", czech(day)))
+    return f"{genitive} {month} {cardinal(year, 'cs')}"
+
+
+def _hungarian(day: int, month: str, year: str, match: re.Match[str]) -> str:
+    number = "elseje" if day == 1 else ordinal(str(day), "hu")
+    if day != 1 and not re.match(r"-", match.string[match.end() :]):
+        number += "a" if re.search("[aáoóuú][^aáoóuúeéiíöőüű]*dik$", number) else "e"
+    return f"{cardinal(year, 'hu')} {month} {number}"
+
+
+def _slavic_date(base: str) -> Callable[..., str]:
+    def read(day: int, month: str, year: str, match: re.Match[str]) -> str:
+        long = len(year) == 4
+        said = re.match(r"\s(?:года|г\.|roku|r\.)", match.string[match.end() :])
+        words = _genitive(year, base) if long else cardinal(year, base)
+        return f"{_genitive(str(day), base)} {month} {words}" + (
+            f" {_YEAR[base]}" if long and not said else ""
+        )
+
+    return read
+
+
+_READERS: Mapping[str, Callable[..., str]] = {
+    "en": _english, "de": _german, "cs": _czech, "hu": _hungarian,
+    "es": _of("es", " de "), "pt": _of("pt", " de "), "fr": _of("fr", " ", "premier"),
+    "it": _of("it", " ", "primo"), "nl": _of("nl", " "), "tr": _of("tr", " "), "ar": _of("ar", " "),
+    "ru": _slavic_date("ru"), "pl": _slavic_date("pl"),
+}  # fmt: skip
+
+
+def _korean(match: re.Match[str]) -> str:
+    return f"{match[1]}년 {int(match[3])}월 {int(match[4])}일"
+
+
+def _slavic(text: str, base: str) -> str:
+    months = "|".join(_MONTHS[base].split())
+    for pattern in (
+        rf"(?<![\d.,:/-])(\d{{1,2}})(?=\s(?:{months})\b)",
+        rf"(?<![\d.,:/-])(\d{{4}})(?=\s{_YEAR[base]}\b)",
+    ):
+        text = re.sub(pattern, lambda match: _genitive(match[1], base), text)
+    return text
+
+
+def _genitive(digits: str, base: str) -> str:
+    if base == "ru":
+        return ordinal(digits, "ru", "-го")
+    # Polish ordinals end in -y or -i: drugi, drugiego; ósmy, ósmego.
+    return re.sub(r"i\b", "iego", re.sub(r"y\b", "ego", ordinal(digits, "pl")))

@@ -1,0 +1,1 @@
+"""Endings that are written on figures and percent signs, one file a language."""

@@ -1,0 +1,19 @@
+"""Dutch and English endings on figures: 5-jarig, 20er, 3x."""
+
+from __future__ import annotations
+
+from xtts_lab.text.numbers.endings.common import LETTER, START, Rules
+from xtts_lab.text.numbers.numerals import cardinal
+
+DUTCH: Rules = (
+    (rf"{START}(\d{{1,4}})-?(jarig\w*|daags\w*|voudig\w*|maal|procents|persoons\w*|delig\w*|urig\w*)\b",
+     lambda m: cardinal(m[1], "nl").replace("é", "e") + m[2]),
+    (rf"{START}(\d0)(?:['’]?er|['’]er)(s?)\b", lambda m: cardinal(m[1], "nl") + "er" + m[2]),
+    (rf"{START}(\d{{1,3}})\s?[x×]\s(?={LETTER})", lambda m: f"{cardinal(m[1], 'nl')} keer "),
+)  # fmt: skip
+ENGLISH: Rules = (
+    (
+        rf"{START}(\d{{1,3}})\s?[x×](?=\s{LETTER}|[.,;!?]|$)",
+        lambda m: f"{cardinal(m[1], 'en')} times",
+    ),
+)

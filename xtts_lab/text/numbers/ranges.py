@@ -1,0 +1,106 @@
+"""What stands between two numbers: a range (10-15), a score or a ratio (20-3, 3:1), a minus.
+
+A hyphen between numbers is a range upwards and a score otherwise; the words differ in some
+languages. Before a number alone, after a space or an opening mark, it is a minus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from xtts_lab.text.numbers import slavic
+from xtts_lab.text.numbers.endings import turkish
+from xtts_lab.text.numbers.numerals import cardinal
+from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, parse
+from xtts_lab.text.symbols import MINUS
+
+_RANGE_WORD: Mapping[str, str] = {
+    "en": "to", "es": "a", "fr": "à", "de": "bis", "it": "a", "pt": "a", "pl": "do", "tr": "ila",
+    "ru": "до", "nl": "tot", "cs": "až", "ar": "إلى", "hu": "-", "ko": "에서", "ja": "から",
+    "zh": "到",
+}  # fmt: skip
+_SCORE_WORD: Mapping[str, str] = {
+    "en": "to", "es": "a", "fr": "à", "de": "zu", "it": "a", "pt": "a", "pl": "do", "tr": "-",
+    "ru": "к", "nl": "-", "cs": "ku", "ar": "مقابل", "hu": "-", "ko": "대", "ja": "対", "zh": "比",
+}  # fmt: skip
+_SIGN = r"[$£€¥₩₽₹₺₴]"
+_LEFT = (
+    rf"(?<![\w.,:/+\-–−])(?P<sign>{_SIGN})?(?P<low>{NUMBER})(?P<unit>\s?(?:[%‰]|°[CF]?|{_SIGN}))?"
+)
+_DASH = r"\s?(?P<dash>[-‐‑–—~〜～∼])\s?"
+_RIGHT = rf"(?P<second>{_SIGN})?(?P<high>\d+(?:[.,]\d+)*)(?![\d]|[-–]\d|[.,:/]\d)"
+_RANGE = re.compile(_LEFT + _DASH + _RIGHT)
+_RATIO = re.compile(r"(?<![\w.,:/+\-])(\d{1,4}):(\d{1,4})(?![\w]|[.,:/]\d)")
+_ABOUT = re.compile(r"(?<![\w~〜～∼])[~〜～∼](?=\s?\d)")
+
+
+def read_ranges(text: str, base: str) -> str:
+    """Replace the dash or tilde between two numbers by words, and the colon of a ratio."""
+    text = _RANGE.sub(lambda match: _range(match, base), text)
+    return _RATIO.sub(lambda match: between(match[1], match[2], base, score=True), text)
+
+
+def read_minus(text: str, base: str) -> str:
+    """Replace the minus signs before numbers, and the "about" of a tilde."""
+    word = MINUS[base]
+    signs = r"[$£€¥₩₽₹]?"
+    text = re.sub(rf"−\s?(?={signs}[.,]?\d)", f" {word} ", text)
+    after = "가-힣" if base == "ko" else ""
+    units = r"(?=\d+(?:[.,]\d+)?\s?(?:도|℃|°|%|퍼센트|점|포인트))" if after else ""
+    if after:
+        text = re.sub(rf"(?<=[{after}])[-–]{units}", f" {word} ", text)
+    text = re.sub(rf"(?<![^\s(\[\"“«‹'„‚=<>≤≥≈,;:/¿¡])[-–](?={signs}[.,]?\d)", f"{word} ", text)
+    return _ABOUT.sub(f" {about(base)} ", text)
+
+
+def about(base: str) -> str:
+    """Return the word for "about", as in "~50"."""
+    from xtts_lab.text.symbols import word_of
+
+    return word_of("≈", base)
+
+
+def between(low: str, high: str, base: str, score: bool) -> str:
+    """Return two written numbers with what is said between them, in figures where that will do."""
+    word = (_SCORE_WORD if score else _RANGE_WORD)[base]
+    first, second = _whole(low, base), _whole(high, base)
+    if base in ("pl", "ru") and first and second:
+        return slavic.between(first, second, base, score)
+    if base == "cs" and score and second:
+        return f"{low} ku {slavic.czech_dative(cardinal(second, 'cs'))}"
+    if base == "tr" and score and first:
+        return f"{turkish.dative(cardinal(first, 'tr'))} {high}"
+    if base == "ko":
+        return f"{low} {word} {high}" if score else f"{low}{word} {high}"
+    return f"{low}{word}{high}" if word == "-" and base == "hu" else f"{low} {word} {high}"
+
+
+def _whole(written: str, base: str) -> str:
+    """Return the digits of a whole number, empty for any other."""
+    value = parse(written, base)
+    return "" if isinstance(value, Parts) or value.fraction else value.whole
+
+
+def _range(match: re.Match[str], base: str) -> str:
+    low, high, dash = match["low"], match["high"], match["dash"]
+    sign, unit, second = match["sign"] or "", match["unit"] or "", match["second"] or ""
+    after = match.string[match.end() :]
+    upwards = _value(low, base) < _value(high, base) or (len(low) == 4 and len(high) == 2)
+    spaced_out = re.search(r"\s-\s", match[0]) is not None and not upwards
+    if dash in "-–—" and (re.match(r"\s?=", after) or spaced_out):
+        return f"{sign}{low}{unit} {MINUS[base]} {second}{high}"
+    score = not upwards and dash not in "~〜～∼"
+    if not (sign or unit or re.match(rf"\s?(?:[%‰°]|{_SIGN})", after)):
+        return between(low, high, base, score)
+    word = (_SCORE_WORD if score else _RANGE_WORD)[base]
+    joined = f"{word} " if base == "ko" else word if word == "-" else f" {word} "
+    first = sign if second else ""  # "$10-20" is ten to twenty dollars
+    return f"{first}{low}{unit}{joined}{second or sign}{high}"
+
+
+def _value(written: str, base: str) -> float:
+    value = parse(written, base)
+    if isinstance(value, Decimal):
+        return float(f"{value.whole[:300]}.{value.fraction or 0}")
+    return 0.0
