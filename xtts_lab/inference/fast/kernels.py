@@ -6,9 +6,8 @@ L capacity of the cache, S splits of the keys.
 The residual stream is float32 whatever the weights are. A product with one vector is bound by the
 memory that its weights come from, so what surrounds it (norms, biases, GELU, the residual, the
 cache's writes) is computed beside it, again in every program where that is cheaper than a launch.
-`PDL` starts a kernel while its predecessor runs: weights are fetched first, as they are (half the
-registers of float32), and `gdc_wait`, which waits for the whole predecessor, stands before anything
-that another kernel wrote or still reads.
+`PDL` starts a kernel while its predecessor ends: weights are fetched first, and `gdc_wait` stands
+before anything that the predecessor wrote.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def _norm_product(x, tile, sums, K, eps):
     Norms are folded into what follows them: `tile` holds the weights times the norm's gamma, `sums`
     [R] the sums of its rows. The three sums do not wait for each other.
     """
-    product = tl.sum(tile.to(tl.float32) * x[None, :], axis=1)
+    product = tl.sum(tile * x[None, :], axis=1)
     mean = tl.sum(x, axis=0) / K
     square = tl.sum(x * x, axis=0) / K
     scale = 1.0 / tl.sqrt(tl.maximum(square - mean * mean, 0.0) + eps)
@@ -62,8 +61,6 @@ def qkv_kernel(
 
     `keys` and `values` are one layer's [B, H, L, W].
     """
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < D
@@ -72,11 +69,12 @@ def qkv_kernel(
         weight + outputs[:, None] * D + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    )
+    ).to(tl.float32)
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
     if PDL:
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     part, unit = outputs // D, outputs % D
     head, lane = unit // W, unit % W
     for row in range(rows):
@@ -101,14 +99,13 @@ def attention_kernel(
     Shares leave unnormalised sums [B, H, S, W]; the result is `attended` [B, D]. `arrived` int32
     [B, H] counts the shares and is 0 again at the end.
     """
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
     pair, split = tl.program_id(0), tl.program_id(1)
     row = pair // H
     lanes = tl.arange(0, BLOCK_W)
     wide = lanes < W
     if PDL:
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     length = tl.load(slots + row) + 1
     share = tl.cdiv(tl.cdiv(length, S), BLOCK_L) * BLOCK_L
     begin = split * share
@@ -154,8 +151,6 @@ def up_kernel(
     BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Norm, project and GELU: x [B, K] -> out [B, M]."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < K
@@ -164,11 +159,12 @@ def up_kernel(
         weight + outputs[:, None] * K + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    )
+    ).to(tl.float32)
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
     if PDL:
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         raw = tl.load(x + row * K + columns, mask=inside, other=0.0)
         made = _norm_product(raw, tile, total, K, eps) + shift
@@ -181,8 +177,6 @@ def back_kernel(
     BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Project inner [B, K] and add to the residual stream x [B, M] in place: both ways back."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < K
@@ -191,13 +185,14 @@ def back_kernel(
         weight + outputs[:, None] * K + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    )
+    ).to(tl.float32)
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     if PDL:
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         value = tl.load(inner + row * K + columns, mask=inside, other=0.0)
-        made = tl.sum(tile.to(tl.float32) * value[None, :], axis=1) + shift
+        made = tl.sum(tile * value[None, :], axis=1) + shift
         place = x + row * M + outputs
         tl.store(place, tl.load(place, mask=known, other=0.0) + made, mask=known)
 
@@ -212,8 +207,6 @@ def head_kernel(
 
     The states that the vocoder reads go to `states[b, taken[b]]` of [B, steps, D].
     """
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < D
@@ -222,15 +215,16 @@ def head_kernel(
         weight + outputs[:, None] * D + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    )
+    ).to(tl.float32)
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     if PDL:
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         raw = tl.load(x + row * D + columns, mask=inside, other=0.0)
         once = tl.where(inside, _normalised(raw, gamma, beta, columns, inside, D, eps), 0.0)
         state = _normalised(once, last_gamma, last_beta, columns, inside, D, eps)
-        made = tl.sum(tile.to(tl.float32) * state[None, :], axis=1) + shift
+        made = tl.sum(tile * state[None, :], axis=1) + shift
         tl.store(logits + row * V + outputs, made, mask=known)
         step = tl.load(taken + row)
         first = tl.program_id(0) == 0
@@ -243,13 +237,12 @@ def place_kernel(
     qkv, query, keys, values, slots, D, W, L, BLOCK_K: tl.constexpr, PDL: tl.constexpr
 ):
     """Projected rows qkv [B, 3 D] -> query [B, D] in float32, keys and values into the cache."""
-    if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
     row = tl.program_id(0)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < D
     if PDL:
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     base = qkv + row * 3 * D
     q = tl.load(base + columns, mask=inside, other=0.0).to(tl.float32)
     k = tl.load(base + D + columns, mask=inside, other=0.0)

@@ -34,8 +34,8 @@ def draw_kernel(
     index = tl.arange(0, BLOCK_V)
     inside = index < V
     if PDL:
-        tl.extra.cuda.gdc_launch_dependents()
         tl.extra.cuda.gdc_wait()
+        tl.extra.cuda.gdc_launch_dependents()
     step = tl.load(taken + row)
     raw = tl.load(logits + row * V + index, mask=inside, other=-1e30)
     said = tl.load(seen + row * V + index, mask=inside, other=0)
