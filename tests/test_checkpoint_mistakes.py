@@ -87,15 +87,30 @@ def test_our_own_format_and_parts_too(published: Path, tmp_path: Path) -> None:
         XTTS.from_pretrained(published, device="cpu", vocoder=vocoder)
 
 
-def test_planning_finds_it(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (folder / "model.pth").write_text(POINTER)
+@pytest.mark.parametrize("fault", ["pointer", "cut", "vocabulary"])
+def test_planning_finds_it(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], fault: str
+) -> None:
+    if fault == "pointer":
+        (folder / "model.pth").write_text(POINTER)
+    elif fault == "cut":
+        (folder / "model.pth").write_bytes((folder / "model.pth").read_bytes()[:100_000])
+    else:
+        vocabulary_of(folder, 500)
     experiment = tmp_path / "x.yaml"
     experiment.write_text(
         f"name: x\nsystems: {{a: {{name: xtts, checkpoint: {folder}}}}}\n"
         "texts: {name: builtin, languages: [en], per_language: 1}\nmetrics: [{name: duration}]\n"
     )
     assert run_app(["plan", str(experiment)]) == 2
-    assert "model.pth: cannot be read: it is a Git LFS pointer" in capfd.readouterr().err
+    expected = {
+        "pointer": "model.pth: cannot be read: it is a Git LFS pointer",
+        "cut": "model.pth: cannot be read as a checkpoint",
+        "vocabulary": "vocab.json: has 500 tokens, but model.pth holds weights for 512",
+    }
+    err = capfd.readouterr().err
+    assert expected[fault] in err
+    assert err.count("\n") == 1
 
 
 def vocabulary_of(folder: Path, count: int) -> None:

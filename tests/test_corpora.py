@@ -70,6 +70,17 @@ def test_held_out_speakers_have_enrolment_and_several_languages(whole: Path) -> 
         assert part["language"].nunique() == planning.LANGUAGES_A_SPEAKER
 
 
+def test_test_speakers_read_built_in_sentences_and_nobody_else_does(whole: Path) -> None:
+    items = Corpus.open(whole).items
+    known = {(x, s.text) for x in LANGUAGES for s in builtin(x)}
+    built_in = [pair in known for pair in zip(items["language"], items["text"], strict=True)]
+    reads = items[built_in]
+    assert set(reads["split"]) == {"test"}
+    assert set(reads["role"]) == {"utterance"}
+    assert (reads.groupby("speaker").size() == 5).all()  # all utterances: fewer than READINGS
+    assert not reads.duplicated(["speaker", "text"]).any()
+
+
 def test_several_processes_make_the_same_samples(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "parallel"
     assert _make(folder, "--hours", HOURS, "--workers", "2") == 0

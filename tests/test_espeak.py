@@ -22,7 +22,6 @@ from xtts_lab.espeak import protocol
 from xtts_lab.espeak.client import EspeakError
 from xtts_lab.espeak.engine import SAMPLE_RATE, Engine
 from xtts_lab.espeak.japanese import to_kana
-from xtts_lab.espeak.languages import VOICES
 from xtts_lab.espeak.text import readable
 from xtts_lab.espeak.variants import Variant, draw
 from xtts_lab.types import LANGUAGES
@@ -84,7 +83,7 @@ def wait_until_gone(pid: int) -> None:
 
 
 def test_every_language_has_a_voice():
-    assert set(VOICES) == set(LANGUAGES) == set(SENTENCES)
+    assert set(LANGUAGES) == set(SENTENCES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -22,9 +22,10 @@ BASE = {
     "cache",
     "device",
     "files",
-    "language_codes",
+    "languages",
     "notices",
     "records",
+    "threads",
 }
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}

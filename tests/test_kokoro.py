@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from xtts_lab.data.sentences import builtin
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.engine import Engine
 from xtts_lab.espeak.ipa import to_ipa
-from xtts_lab.kokoro import speech, styles, symbols, wheels
+from xtts_lab.kokoro import chinese, japanese, speech, styles, symbols, wheels
 from xtts_lab.kokoro.float_graph import float_graph
 from xtts_lab.kokoro.onnx_runner import OnnxRunner
 from xtts_lab.kokoro.torch_runner import TorchRunner
@@ -29,8 +30,15 @@ HELLO = "ɡˈʊd mˈɔɹnɪŋ, wˈɜɹld."
 
 
 @pytest.fixture(scope="module")
-def onnx_runner() -> OnnxRunner:
-    return OnnxRunner(float_graph())
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XTTS_LAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        return float_graph()
+
+
+@pytest.fixture(scope="module")
+def onnx_runner(graph: Path) -> OnnxRunner:
+    return OnnxRunner(graph)
 
 
 def _inputs(text: str, voice: str) -> tuple[np.ndarray, np.ndarray]:
@@ -39,10 +47,12 @@ def _inputs(text: str, voice: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("voice", ["jf_alpha", "jm_kumo"])
-def test_torch_says_what_onnx_runtime_says(onnx_runner: OnnxRunner, voice: str) -> None:
+def test_torch_says_what_onnx_runtime_says(
+    graph: Path, onnx_runner: OnnxRunner, voice: str
+) -> None:
     """Same length and the same waveform up to the rounding of a phase, which a model amplifies."""
     inputs = _inputs(HELLO, voice)
-    one, other = onnx_runner(*inputs, 1.0), TorchRunner(float_graph(), "cpu")(*inputs, 1.0)
+    one, other = onnx_runner(*inputs, 1.0), TorchRunner(graph, "cpu")(*inputs, 1.0)
     assert len(one) == len(other)
     assert np.corrcoef(one, other)[0, 1] > 0.99
     spectra = [np.abs(np.fft.rfft(audio)) for audio in (one, other)]
@@ -202,3 +212,36 @@ def test_settings_that_are_none_are_one_line(settings: dict[str, object], told: 
 
 def test_a_language_that_it_does_not_speak_well_is_not_claimed() -> None:
     assert {"en", "es", "de", "it", "pt"} <= KokoroSystem.languages <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("kana", "expected"),
+    [
+        ("ニホンゴ", "ɲihoŋɡo"),
+        ("シンブン", "ɕimbɯɴ"),
+        ("キャッカ", "kʲaʔka"),
+        ("ファイル、デス。", "ɸaiɾɯ, desɨ."),
+        ("コーヒー？", "koːçiː?"),
+        ("コンニチワ", "koɲɲiʨiβa"),
+        ("パーティー", "paːtʲiː"),
+        ("ア B ア", "a a"),
+    ],
+)
+def test_kana_of_each_kind(kana: str, expected: str) -> None:
+    assert japanese.kana_to_symbols(kana) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("你好。", "ni↓xau↓."),
+        ("知识", "ꭧɨ→ʂɨ"),
+        ("去，女人", "ʨʰy↘, ny↓ɻən↗"),
+        ("四月", "sɨ↘ɥe↘"),
+        ("ABC", ""),
+    ],
+)
+def test_hanzi_of_each_kind(text: str, expected: str) -> None:
+    written = chinese.hanzi_to_symbols(text)
+    assert written.startswith(expected)
+    assert set(written) <= set(wheels.alphabet())

@@ -149,10 +149,9 @@ def test_a_prompts_text_takes_room(clip: Path) -> None:
     for said in ("Short.", "Longer words in the prompt. " * 4):
         voice = model.clone_voice([Reference(clip, said, "en")])
         before = len(model.tokenizer.encode(voice.text or "", "en"))
-        prompts = model._prompts(LONG * 2, "en", voice, 0, None, 2)
-        assert before < room - 20
-        assert all(p.text.shape[0] <= room for p in prompts)
-        assert max(p.text.shape[0] for p in prompts) > before
+        pieces = model.tokenizer.pieces(LONG * 2, "en", taken=before)
+        assert 0 < before < room - 20
+        assert all(before + len(piece.ids) <= room for piece in pieces)
         assert model.synthesise("123456789 " * 30, language="en", voice=voice, max_codes=1)
     full = model.clone_voice([Reference(clip, "123456789 " * 60, "en")])
     with pytest.raises(UsageError, match=r"tokens, \d+ fit"):
@@ -168,10 +167,8 @@ def test_a_text_with_no_room_at_all_is_refused(tmp_path: Path) -> None:
 def test_each_piece_passes_the_front_end_once(
     loaded: XTTS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import xtts_lab.text.tokenizer as module
-
     seen: list[str] = []
-    original = module.prepare
+    original = loaded.tokenizer._front_end
 
     def counted(text: str, *rest: Any) -> str:
         seen.append(text)
@@ -180,7 +177,7 @@ def test_each_piece_passes_the_front_end_once(
     text = "One sentence. Another one. " * 30
     pieces = loaded.tokenizer.split(text, "en")
     assert len(pieces) > 2
-    monkeypatch.setattr(module, "prepare", counted)
+    monkeypatch.setattr(loaded.tokenizer, "_front_end", counted)
     loaded.synthesise(text, language="en", voice="one", max_codes=1)
     assert seen == pieces
 

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments.levels import Levels
+from xtts_lab.languages import BY_CODE
 from xtts_lab.metrics.sanity import (
-    ALPHABET_RATE,
-    RATES,
     Sanity,
     is_looped,
     most_repeats,
@@ -109,7 +108,7 @@ def said(text: str, language: str = "en", spoken: str | None = None) -> Utteranc
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_rate_is_impossible_beyond_the_languages_bounds_only(language: str) -> None:
-    low, high = RATES.get(language, ALPHABET_RATE)
+    low, high = BY_CODE[language].rate
     utterance = said("好" * 60 if language == "zh-cn" else "a" * 60, language)
     assert rate_is_impossible(utterance, 60 / high * 0.99) is True
     assert rate_is_impossible(utterance, 60 / high * 1.01) is False

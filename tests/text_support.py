@@ -73,3 +73,12 @@ def _training_texts() -> Iterator[str]:
                 yield prepare(text, language, coqui_compat=True)
             except UsageError:
                 continue
+
+
+def second_vocabulary() -> Path:
+    """The XTTS-v2 vocabulary; the test is skipped where it is not at hand."""
+    default = Path(__file__).parents[2] / "shared" / "xtts" / "v2" / "vocab.json"
+    path = Path(os.environ.get("XTTS_LAB_VOCAB_V2", default))
+    if not path.is_file():
+        pytest.skip("XTTS_LAB_VOCAB_V2 names no XTTS-v2 vocabulary (vocab.json)")
+    return path

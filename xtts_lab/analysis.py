@@ -21,9 +21,9 @@ import pandas as pd
 
 from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
+from xtts_lab.languages import language_name
 from xtts_lab.registry import unknown
 from xtts_lab.report.formats.look import INK, LIGHT, LINE, SOFT
-from xtts_lab.report.languages import language_name
 from xtts_lab.report.numbers import unit_of
 from xtts_lab.runs.reading import Run, read_run
 

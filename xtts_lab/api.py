@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,15 +120,8 @@ class XTTS:
     @property
     def sampling(self) -> SamplingOptions:
         """The checkpoint's own way to draw codes."""
-        own = self.model.config.sampling
-        return SamplingOptions(
-            own.temperature,
-            own.top_k,
-            own.top_p,
-            own.repetition_penalty,
-            coqui_compat=self.coqui_compat,
-            guidance=own.guidance,
-        )
+        own = dataclasses.asdict(self.model.config.sampling)
+        return SamplingOptions(**own, coqui_compat=self.coqui_compat)
 
     def voice(self, name: str) -> Voice:
         """Return a studio voice; an unknown name is a `UsageError` that names the nearest."""
@@ -169,9 +163,14 @@ class XTTS:
         sampling: SamplingOptions | None = None,
         max_codes: int | None = None,
     ) -> Audio:
-        """Say a text of any length; long texts are split at sentences and clauses."""
+        """Say a text of any length; long texts are split at sentences and clauses.
+
+        Warns of letters and symbols that nothing reads (`tokenizer.unspoken`); `UsageError` where
+        nothing else is left.
+        """
         chosen = self._voice(voice)
-        prompts = self._prompts(text, language, chosen, seed, sampling, max_codes)
+        prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
+        _warn_of(unspoken)
         spoken = [speak(self.model, [p], [chosen.embedding], speed)[0] for p in prompts]
         return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
 
@@ -194,18 +193,20 @@ class XTTS:
         start = perf_counter()
         named = None if voice is None else self.voice(voice)
         heard = [(named, None) if named else self._voice_of(r.references) for r in requests]
-        pieces = [
+        texts = [
             self._prompts(r.text, r.language, voice, r.seed, sampling, max_codes)
             for r, (voice, _) in zip(requests, heard, strict=True)
         ]
-        flat = [prompt for of in pieces for prompt in of]
-        embeddings = [v.embedding for (v, _), of in zip(heard, pieces, strict=True) for _ in of]
+        flat = [prompt for prompts, _ in texts for prompt in prompts]
+        embeddings = [v.embedding for (v, _), (of, _) in zip(heard, texts, strict=True) for _ in of]
         spoken = iter(speak(self.model, flat, embeddings))
-        groups = [[next(spoken) for _ in of] for of in pieces]
+        groups = [[next(spoken) for _ in prompts] for prompts, _ in texts]
         total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None
         return [
-            self._joined(group, Timings(condition_ms, total_ms=total_ms), prompts[0], voice)
-            for group, prompts, (voice, condition_ms) in zip(groups, pieces, heard, strict=True)
+            self._joined(group, Timings(condition_ms, total_ms=total_ms), prompts[0], voice, left)
+            for group, (prompts, left), (voice, condition_ms) in zip(
+                groups, texts, heard, strict=True
+            )
         ]
 
     def stream(
@@ -228,7 +229,8 @@ class XTTS:
         chosen = self._voice(voice)
         check_streams(self.model, chunk_codes)
         check_pace(self.model, speed)
-        prompts = self._prompts(text, language, chosen, seed, sampling, max_codes)
+        prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
+        _warn_of(unspoken)
         return (
             Audio(samples, self.sample_rate)
             for prompt in prompts
@@ -260,15 +262,20 @@ class XTTS:
         seed: int,
         sampling: SamplingOptions | None,
         max_codes: int | None,
-    ) -> list[Prompt]:
-        """Return one prompt a piece of text; the first piece has the seed itself."""
+    ) -> tuple[list[Prompt], str]:
+        """Return one prompt a piece of text, and what of it nothing reads.
+
+        The first piece has the seed itself.
+        """
         seed = checked_seed(seed)
         prefix, codes, before = self._prompted(voice, language)
         pieces = self.tokenizer.pieces(text, language, taken=len(before))
-        if not pieces:
+        unspoken = self.tokenizer.unspoken_beside(text, language, pieces)
+        said = [piece for piece in pieces if len(piece.ids) > 1]
+        if not said:
             raise UsageError("text: nothing to say; write at least one word")
         drawn = sampling or self.sampling
-        return [
+        prompts = [
             Prompt(
                 prefix,
                 torch.tensor(before + piece.ids),
@@ -278,8 +285,9 @@ class XTTS:
                 codes,
                 len(before),
             )
-            for index, piece in enumerate(pieces)
+            for index, piece in enumerate(said)
         ]
+        return prompts, unspoken
 
     def _prompted(self, voice: Voice, language: str) -> tuple[Tensor, Tensor | None, list[int]]:
         """A voice -> prefix [N, D], the codes [K] that begin the output, and their text's ids."""
@@ -300,7 +308,12 @@ class XTTS:
         return nothing, codes, self.tokenizer.encode(voice.text, voice.language or language)
 
     def _joined(
-        self, parts: Sequence[Spoken], timings: Timings, prompt: Prompt, voice: Voice
+        self,
+        parts: Sequence[Spoken],
+        timings: Timings,
+        prompt: Prompt,
+        voice: Voice,
+        unspoken: str,
     ) -> Synthesis:
         stop: Literal["end", "limit"] = "end"
         if any(part.stop == "limit" for part in parts):
@@ -312,9 +325,16 @@ class XTTS:
             "reference_s": None if voice.reference_s is None else round(voice.reference_s, 6),
             "tight_steps": sum(part.tight_steps for part in parts),
         }
+        if unspoken:
+            details["unspoken"] = unspoken
         if voice.left_out:
-            details["references_left_out"] = list(voice.left_out)
+            details["references_left_out"] = "; ".join(voice.left_out)
         return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes, details)
+
+
+def _warn_of(unspoken: str) -> None:
+    if unspoken:
+        warnings.warn(f"text: nothing reads these: {' '.join(unspoken)}", stacklevel=3)
 
 
 def _content_of(path: Path) -> str:

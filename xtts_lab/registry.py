@@ -10,11 +10,12 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from xtts_lab.errors import UsageError
-from xtts_lab.language_codes import meant
+from xtts_lab.languages import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
@@ -74,11 +75,15 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",
     },
     "stages": {
-        "gpt": "xtts_lab.training.gpt.stage:GptStage",
-        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+        "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "sample": "xtts_lab.training.gpt.sampling:SampleTask",
+        "speaker_encoder": "xtts_lab.training.speaker.stage:SpeakerEncoderStage",
+        "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
+        "tokenise": "xtts_lab.training.gpt.tokenise:TokeniseTask",
     },
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
@@ -95,6 +100,7 @@ BASES: Mapping[str, str] = {
     "systems": "xtts_lab.systems.base:BaseSystem",
     "metrics": "xtts_lab.metrics.base:BaseMetric",
     "instruments": "xtts_lab.instruments.base:BaseInstrument",
+    "texts": "xtts_lab.data.base:BaseTexts",
     "speakers": "xtts_lab.data.base:BaseSpeakers",
 }
 """What declares the defaults of a kind: given to a class that does not inherit them."""
@@ -120,10 +126,29 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    return _with_defaults(kind, _imported(known[name]))
+    imported: Any = _loaded(kind, name, known[name])
+    found: type[Any] = _with_defaults(kind, imported)
+    return found
 
 
-def _with_defaults(kind: str, found: type[Any]) -> type[Any]:
+def _loaded(kind: str, name: str, target: str) -> type[Any]:
+    """Import a class; what goes wrong in a package that brings it is a `UsageError`."""
+    try:
+        found = _imported(target)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"{kind.removesuffix('s')} '{name}' cannot be loaded from {target} "
+            f"({type(error).__name__}: {error}); reinstall or remove the package that brings it"
+        ) from error
+    if not isinstance(found, type):
+        raise UsageError(f"{kind.removesuffix('s')} '{name}': {target} is no class")
+    return found
+
+
+@cache
+def _with_defaults(kind: str, found: Any) -> Any:
     """Return a class that has all that its kind may declare: what it leaves out is the base's."""
     if kind not in BASES or not isinstance(found, type):
         return found

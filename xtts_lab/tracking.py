@@ -127,9 +127,7 @@ def records_of(run: Run) -> Iterator[Record]:
 
 
 def _parameters(run: Run, arm: str) -> dict[str, str]:
-    stored = (run.environment.get("systems") or {}).get(arm) or {}
-    spec = stored.get("spec") or run.systems.get(arm.partition("[")[0]) or {}
-    shown = {f"system.{key}": value for key, value in spec.items()}
+    shown = {f"system.{key}": value for key, value in run.system(arm).items()}
     shown |= {key: run.experiment.get(key) for key in ("seed", "repeats", "pairing")}
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in shown.items()}
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from xtts_lab import languages
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,11 +20,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Direction: TypeAlias = Literal["higher", "lower", "none"]
 Role: TypeAlias = Literal["enrolment", "references", "impostors", "target"]
 
-LANGUAGES: tuple[str, ...] = (
-    "en", "es", "fr", "de", "it", "pt", "pl", "tr",
-    "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja",
-)  # fmt: skip
-"""The 16 languages of the XTTS-v2 release notes, in their order."""
+LANGUAGES = languages.LANGUAGES
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +182,9 @@ class Synthesis:
     """Synthesised audio; `stop` is `limit` where a length cap ended it; `codes` int64 [N].
 
     `details` is what was measured on the way, determined by the request as the audio is:
-    `prefix_length`, `reference_s` (seconds of reference used) and `tight_steps` (how many codes
-    were drawn with a sampling margin under 1e-4) are columns of a run's trials.
+    `prefix_length`, `reference_s` (seconds of reference used), `tight_steps` (how many codes
+    were drawn with a sampling margin under 1e-4), `unspoken` (letters and symbols of the text
+    that nothing read) and `references_left_out` (which, and why) are columns of a run's trials.
     """
 
     audio: Audio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,15 @@ from xtts_lab.errors import UsageError
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000  # after aliases are followed: a small file must not unfold into a huge one
 MAX_DEPTH = 40
+MAX_TEXT = 20_000  # characters of an override's value
+MAX_SHOWN = 60  # characters of an override in a message
 
 _TAGS = {
     f"tag:yaml.org,2002:{kind}"
     for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 Place = tuple[Hashable, ...]
 
 
@@ -110,13 +114,19 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         path, equals, text = override.partition("=")
+        shown = override if len(override) <= MAX_SHOWN else f"{override[:MAX_SHOWN]}..."
         if not equals or not path:
-            raise UsageError(f"override '{override}': write it as path.to.key=value")
+            raise UsageError(f"override '{shown}': write it as path.to.key=value")
+        if len(text) > MAX_TEXT:
+            raise UsageError(
+                f"override '{shown}': has {len(text)} characters, over {MAX_TEXT}; write it into "
+                "the file"
+            )
         *parents, last = path.split(".")
-        target = _descend(document.data, parents, override)
-        value = _value(override, text)
+        target = _descend(document.data, parents, shown)
+        value = _value(shown, text)
         if isinstance(target, list):
-            target[_index(target, last, override)] = value
+            target[_index(target, last, shown)] = value
         else:
             target[last] = value
 
@@ -150,6 +160,10 @@ def _value(override: str, text: str) -> Any:
         return _Reader(Document(f"override '{override}'", {})).convert(node, ())
     except yaml.YAMLError as error:
         raise UsageError(f"override '{override}': value is not valid YAML") from error
+    except RecursionError as error:
+        raise UsageError(
+            f"override '{override}': nested too deeply; at most {MAX_DEPTH} levels"
+        ) from error
 
 
 class _Reader:
@@ -185,6 +199,8 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise UsageError(f"{line}: keys must be plain words")
             key = str(key_node.value)
+            if _SURROGATE.search(key):
+                raise UsageError(f"{line}: a key holds half of a surrogate pair; mend the text")
             if key in result:
                 raise UsageError(f"{line}: key '{key}' stands twice; keep one")
             self.document.lines[(*path, key)] = key_node.start_mark.line + 1
@@ -197,6 +213,11 @@ class _Reader:
         except (ValueError, yaml.YAMLError) as error:
             line = node.start_mark.line + 1
             raise UsageError(f"{self.document.name}:{line}: not a valid value") from error
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise UsageError(
+                f"{self.document.name}:{node.start_mark.line + 1}: holds half of a surrogate pair, "
+                "which is no character; mend the text"
+            )
         # Dates and the like have no place in an experiment: they are text.
         plain = value is None or isinstance(value, (bool, int, float, str))
         return value if plain else str(node.value)
@@ -216,15 +237,28 @@ class _Reader:
 
 def _text_of(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if path.is_dir() or size > MAX_BYTES:
-            what = "is a folder" if path.is_dir() else f"has {size} bytes, over {MAX_BYTES}"
+        status = path.stat()
+        what = _unreadable(status.st_mode, status.st_size)
+        if what is not None:
             raise UsageError(f"{path}: {what}; name a YAML file")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (OSError, ValueError) as error:  # a NUL in a path is the latter
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{_short(path)}: cannot be read ({reason}); check the path") from error
+
+
+def _unreadable(mode: int, size: int) -> str | None:
+    if stat.S_ISDIR(mode):
+        return "is a folder"
+    if not stat.S_ISREG(mode):  # a pipe would block, a device never end
+        return "is no regular file"
+    return f"has {size} bytes, over {MAX_BYTES}" if size > MAX_BYTES else None
+
+
+def _short(path: Path) -> str:
+    return str(path) if len(path.name) <= 255 else f"{path.name[:60]}..."
 
 
 def _mark(error: yaml.YAMLError) -> str:

@@ -10,7 +10,6 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from xtts_lab import files
 from xtts_lab.audio import sha256
 from xtts_lab.checkpoint.config_json import from_json
 from xtts_lab.checkpoint.parts import load_part
-from xtts_lab.checkpoint.reading import read_safetensors
+from xtts_lab.checkpoint.reading import read_header, read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
 from xtts_lab.types import ModelSizes
@@ -44,7 +43,7 @@ def load_dvae(path: Path) -> Dvae:
 
     Raises `UsageError` for a file that is absent or holds none.
     """
-    config = from_json(DvaeConfig, _header(path), f"{path.name}: config")
+    config = from_json(DvaeConfig, read_header(path, FORMAT, "a DVAE"), f"{path.name}: config")
     tensors = read_safetensors(path)
     try:
         dvae = Dvae(config)
@@ -67,9 +66,13 @@ class Codec:
     @torch.inference_mode()
     def copy(self, samples: Tensor) -> Tensor:
         """Speech [B, T] at the DVAE's rate -> codes -> speech [B, about T] at the vocoder's."""
-        codes = self.dvae(samples)
+        return self.speak(self.dvae(samples))
+
+    @torch.inference_mode()
+    def speak(self, codes: Tensor) -> Tensor:
+        """Codes [B, N] -> speech [B, T] at the vocoder's rate."""
         inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
-        made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
+        made: Tensor = self.vocoder(inputs, torch.zeros(codes.shape[0], 1, device=codes.device))
         return made
 
 
@@ -89,21 +92,3 @@ def load_codec(folder: Path) -> Codec:
     if trained_with != sha256(folder / DVAE):
         raise UsageError(f"{VOCODER}: was trained beside another DVAE than the {DVAE} in {folder}")
     return Codec(dvae, vocoder)
-
-
-def _header(path: Path) -> Any:
-    from safetensors import safe_open
-
-    if not path.is_file():
-        raise UsageError(f"{path.name}: no such file in {path.parent}; train a DVAE first")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            data = file.metadata() or {}
-    except Exception as error:  # safetensors' own exception class is not a stable import
-        raise UsageError(f"{path.name}: cannot be read as safetensors") from error
-    if data.get("format") != FORMAT:
-        raise UsageError(f"{path.name}: holds no DVAE of xtts_lab")
-    try:
-        return json.loads(data["config"])
-    except (KeyError, ValueError) as error:
-        raise UsageError(f"{path.name}: does not say what sizes its DVAE has") from error

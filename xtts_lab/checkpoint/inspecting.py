@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,14 @@ from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.config_json import from_published, read_json
 from xtts_lab.checkpoint.hub import locate
 from xtts_lab.checkpoint.impostors import refuse_impostors
+from xtts_lab.checkpoint.reading import read_pickle, tensors_of
 from xtts_lab.checkpoint.vocabulary import check_vocabulary, token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
 from xtts_lab.types import LANGUAGES
 
 PUBLISHED_WEIGHTS = ("model.pth", "best_model.pth")
+TEXT_EMBEDDING = "gpt.text_embedding.weight"  # called so in both formats
 DVAE, DVAE_STATS = "dvae.pth", "mel_stats.pth"
 PUBLISHED_VOICES = "speakers_xtts.pth"
 
@@ -82,6 +87,20 @@ def inspect(source: str | Path) -> Description:
     folder = builtin_folder(str(source)) or locate(source)
     if not folder.is_dir():
         raise UsageError(f"checkpoint '{folder.name}': no such folder")
+    return _described(folder, tuple(sorted(_signature(folder))))
+
+
+def _signature(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, size and time of change of a folder's files, which a description goes by."""
+    for entry in os.scandir(folder):
+        with contextlib.suppress(OSError):  # a link that leads nowhere
+            status = entry.stat()
+            yield entry.name, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=32)
+def _described(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> Description:
+    """Describe a folder once, as long as its files are the same."""
     data = read_json(folder / "config.json")
     vocabulary = folder / "vocab.json"
     ours = native.is_native(data)
@@ -93,9 +112,6 @@ def inspect(source: str | Path) -> Description:
     dvae = folder / DVAE
     for file in (weights, dvae):
         refuse_impostors(file)
-    rows = native.text_tokens(weights) if ours else None
-    if rows is not None:
-        check_vocabulary(max(ids.values()) + 1, rows, weights.name)
     own_dvae = dvae if dvae.is_file() and not ours else None
     return Description(
         folder=folder,
@@ -107,6 +123,27 @@ def inspect(source: str | Path) -> Description:
         languages=frozenset(code for code in LANGUAGES if f"[{code}]" in ids),
         dvae=own_dvae,
     )
+
+
+def check_weights_text(found: Description) -> None:
+    """Raise `UsageError` for weights that cannot be read, or are for another vocabulary.
+
+    Loading does so as well; this is for planning, and reads no tensor.
+    """
+    status = found.weights.stat()
+    rows = _text_rows(found.weights, status.st_size, status.st_mtime_ns)
+    if rows is not None:
+        tokens = max(token_ids(found.vocabulary).values()) + 1
+        check_vocabulary(tokens, rows, found.weights.name)
+
+
+@lru_cache(maxsize=32)
+def _text_rows(weights: Path, _size: int, _mtime_ns: int) -> int | None:
+    """Return how many text tokens weights know; None where they do not say."""
+    if weights.suffix == ".safetensors":
+        return native.text_tokens(weights)
+    embedding = tensors_of(read_pickle(weights), weights).get(TEXT_EMBEDDING)
+    return None if embedding is None or embedding.ndim != 2 else embedding.shape[0]
 
 
 def _says_random(data: dict[str, Any]) -> bool:

@@ -10,7 +10,13 @@ import torch
 from xtts_lab.checkpoint import native
 from xtts_lab.checkpoint.assembling import from_native, from_published
 from xtts_lab.checkpoint.dvae import read_dvae
-from xtts_lab.checkpoint.inspecting import DVAE_STATS, PUBLISHED_VOICES, Description, inspect
+from xtts_lab.checkpoint.inspecting import (
+    DVAE_STATS,
+    PUBLISHED_VOICES,
+    Description,
+    check_weights_text,
+    inspect,
+)
 from xtts_lab.checkpoint.reading import read_pickle, read_safetensors, tensors_of
 from xtts_lab.checkpoint.speakers import load_speakers
 from xtts_lab.model import ModelConfig, XttsModel
@@ -44,6 +50,7 @@ def load(source: str | Path, dtype: torch.dtype = torch.float32) -> Checkpoint:
     found = inspect(source)
     name = found.weights.name
     if found.native:
+        check_weights_text(found)
         model = from_native(found.config, read_safetensors(found.weights), name, dtype)
         voices = native.load_voices(found.folder)
     else:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -142,13 +143,20 @@ def swapped(config: ModelConfig, choices: tuple[Choice, ...]) -> ModelConfig:
 def part_skeleton(choice: Choice, config: ModelConfig) -> Any:
     """Return a part without weights, to be asked what it declares.
 
-    Raises `UsageError` for settings that no such part can have.
+    It is built once for equal settings and sizes, so nobody may change it. Raises `UsageError` for
+    settings that no such part can have.
     """
+    settings = json.dumps(choice.part.settings, sort_keys=True)
+    try:
+        return _skeleton(choice.kind, choice.part.name, settings, config.sizes)
+    except IMPOSSIBLE as error:
+        raise no_such_part(choice, error) from error
+
+
+@lru_cache(maxsize=256)
+def _skeleton(kind: Kind, name: str, settings: str, sizes: ModelSizes) -> Any:
     with torch.device("meta"):
-        try:
-            return build(choice.kind, choice.part, config.sizes)
-        except IMPOSSIBLE as error:
-            raise no_such_part(choice, error) from error
+        return build(kind, Part(name, json.loads(settings)), sizes)
 
 
 def no_such_part(choice: Choice, error: Exception) -> UsageError:
@@ -218,7 +226,7 @@ def _header(path: Path, kind: Kind, where: Where | None) -> _Header:
     try:
         settings = json.loads(data["settings"])
         part = Part(data["name"], dict(settings))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"{place}: {path.name} does not say which part it holds") from error
     return _Header(part, data.get("trained_with", ""))
 

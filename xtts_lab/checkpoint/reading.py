@@ -8,6 +8,7 @@ stand-in is read, which is never asked to be anything: neither package nor platf
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import OrderedDict
@@ -154,6 +155,29 @@ def require_finite(tensors: Mapping[str, Tensor], source: str) -> None:
             f"{source}: holds values that are not finite (NaN or infinity), in "
             f"{', '.join(lost[:LISTED])}{more}; its training or its conversion went wrong"
         )
+
+
+def read_header(path: Path, kind: str, what: str) -> Any:
+    """Return the `config` in the header of a safetensors file of our own `kind`.
+
+    Raises `UsageError` for a file that is absent or holds something else; `what` says what it
+    ought to hold, for the message.
+    """
+    from safetensors import safe_open
+
+    if not path.is_file():
+        raise UsageError(f"{path.name}: no such file in {path.parent}; train {what} first")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            data = file.metadata() or {}
+    except Exception as error:  # safetensors' own exception class is not a stable import
+        raise UsageError(f"{path.name}: cannot be read as safetensors") from error
+    if data.get("format") != kind:
+        raise UsageError(f"{path.name}: holds no {what.partition(' ')[2]} of xtts_lab")
+    try:
+        return json.loads(data["config"])
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path.name}: does not say what sizes {what} in it has") from error
 
 
 def tensors_of(content: object, path: Path) -> dict[str, Tensor]:

@@ -115,7 +115,11 @@ def score(
         str, typer.Option("--metrics", metavar="a,b", help="See xtts-lab list metrics.")
     ] = "wer,cer,secs,duration",
     file_format: Annotated[
-        str, typer.Option("--format", help="csv, jsonl, meta-lst, ljspeech or hf.")
+        str,
+        typer.Option(
+            "--format",
+            help="csv, csv-bar, tsv, jsonl, meta-lst, ljspeech, coqui, hf, ...",
+        ),
     ] = "auto",
     split: Annotated[
         Optional[str],  # noqa: UP045

@@ -80,7 +80,14 @@ def _plan(asked: Asked) -> None:
     wanted = None if asked.languages is None else tuple(asked.languages.split(","))
     languages = planning.check_languages(made_of, wanted)
     recipe = planning.Recipe(asked.hours, asked.seed, languages, asked.utterances, asked.held_out)
-    planning.plan(made_of, recipe, asked.out, avoid=_test_sentences(), track=track)
+    planning.plan(
+        made_of,
+        recipe,
+        asked.out,
+        readings=_plain_sentences(languages),
+        avoid=_test_sentences(),
+        track=track,
+    )
 
 
 def _plan_recordings(asked: Asked) -> None:
@@ -121,6 +128,12 @@ def _same_corpus(asked: Asked, card: dict[str, object]) -> None:
             f"{asked.out} holds {recipe['hours']} hours of seed {card['seed']}; choose another "
             "--out, or leave --hours away to go on with these"
         )
+
+
+def _plain_sentences(languages: tuple[str, ...]) -> dict[str, list[str]]:
+    from xtts_lab.data.sentences import builtin
+
+    return {x: [s.text for s in builtin(x) if "plain" in s.tags] for x in languages}
 
 
 def _test_sentences() -> frozenset[str]:

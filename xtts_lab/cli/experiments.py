@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
+from xtts_lab.runs.reading import held_to
 from xtts_lab.runs.store import RunFolder
 
 
@@ -86,18 +88,26 @@ def rebuild_report(path: Path) -> int:
     """Rebuild `report.html` and `report.md` of a run folder."""
     if not (path / "trials.parquet").is_file():
         raise UsageError(f"{path}: holds no finished run; run its experiment first")
-    report.build(path)
+    with held_to(path):
+        report.build(path)
     RunFolder(path).note_report()
     print(path / "report.html")
     return DONE
 
 
 def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
-    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    many = os.path.isdir(path)  # noqa: PTH112  False for a name over the limit, where Path raises
+    files = sorted(path.glob("*.yaml")) if many else [path]
     if not files:
         raise UsageError(f"{path}: holds no *.yaml experiment")
     loaded = [choice.load(file) for file in files]
-    folders = [choice.folder(e, one_of_many=path.is_dir()) for e in loaded]
+    folders = [choice.folder(e, one_of_many=many) for e in loaded]
+    for i, folder in enumerate(folders):
+        if folder in folders[:i]:
+            raise UsageError(
+                f"{files[i]}: has the name of {files[folders.index(folder)].name}, "
+                f"'{loaded[i].spec.name}', and would write into the same folder; rename one"
+            )
     return [
         (make_plan(experiment, choice.device), folder)
         for experiment, folder in zip(loaded, folders, strict=True)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from xtts_lab import audio
 from xtts_lab.api import XTTS
 from xtts_lab.cli import DONE
 from xtts_lab.errors import UsageError
 from xtts_lab.types import Audio, Voice
+
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -94,22 +99,34 @@ def voices(checkpoint: str) -> int:
 def _ready(speech: Speech) -> tuple[XTTS, Voice]:
     if bool(speech.references) == (speech.voice is not None):
         raise UsageError("give either --reference (once or more) or --voice, a studio voice's name")
+    for reference in speech.references:  # before the weights, which take a while
+        _named(reference, audio.require_file)
     model = XTTS.from_pretrained(speech.checkpoint, device=speech.device)
     try:
         model.tokenizer.check_language(speech.language)
     except UsageError as error:
         raise UsageError(f"--language: {error}") from error
+    unspoken = model.tokenizer.unspoken(speech.text, speech.language)
+    if unspoken:
+        print(f"xtts-lab: text: nothing reads these: {' '.join(unspoken)}", file=sys.stderr)
+        warnings.filterwarnings("ignore", message="text: nothing reads these")
     if speech.voice is not None:
         return model, model.voice(speech.voice)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # printed by us, in one line
-            voice = model.clone_voice(speech.references)
-    except audio.AudioError as error:
-        raise UsageError(f"--reference: {error}") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # printed by us, in one line
+        voice = _named(speech.references, model.clone_voice)
     for line in voice.left_out:
         print(f"xtts-lab: --reference: {line}; left out", file=sys.stderr)
     return model, voice
+
+
+def _named(given: Given, use: Callable[[Given], Found]) -> Found:
+    """Use references; what is wrong with them is said of the flag."""
+    try:
+        return use(given)
+    except (audio.AudioError, UsageError) as error:
+        message = str(error).removeprefix("references: ")
+        raise UsageError(f"--reference: {message}") from error
 
 
 def _check_out(out: Path) -> None:

@@ -1,12 +1,12 @@
 """Test sets and speakers from a manifest; `data.formats` has one file per format.
 
-Columns of CSV, and keys of JSONL (other names in brackets): `id` [utt], `text` [transcript,
-infer_text], `spoken` (the text as read aloud), `language`, `speaker`; `path` [target, gt_wav], a
-natural recording of the text; `audio`, what another program made of it; `references` [reference,
-prompt_wav], several separated by `;` or as a list, with `reference_text` [prompt_text] and
-`reference_language`; `enrolment`, held-out clips of the speaker; `split`, `source` and
-`speaker_basis` (`clip` means that nobody knows who speaks: such a clip has no enrolment and serves
-as nobody's impostor). Other columns are notes.
+Columns of CSV, and keys of JSONL: `id`, `text`, `spoken` (the text as read aloud), `language`,
+`speaker`; `path`, a natural recording of the text; `audio`, what another program made of it;
+`references`, several separated by `;` or as a list, with `reference_text` and `reference_language`;
+`enrolment`, held-out clips of the speaker; `split`, `source` and `speaker_basis` (`clip` means that
+nobody knows who speaks: such a clip has no enrolment and serves as nobody's impostor). Names that
+are usual elsewhere do as well (`formats.records.COLUMNS`): `sentence`, `locale`, `speaker_id`,
+`ref_audio`. Other columns are notes; `plan` names them.
 
 Every clip but `audio` has to be there. Relative paths start at the manifest's folder.
 """
@@ -43,11 +43,11 @@ def _select(source: Source) -> tuple[Row, ...]:
 class ManifestTexts:
     """The sentences of a manifest, each with its speaker, its recording and its own clips.
 
-    `format` is known by the name (*.csv, *.jsonl, *.lst, LJSpeech's metadata.csv beside wavs/,
-    hf:owner/name). `language` and `speaker` stand in for rows that do not say. `root` is the
-    folder that no path may leave, the manifest's own unless said otherwise. Clips over
-    `max_clip_s` are refused. `transcribed_only` leaves out rows without text; `per_language` keeps
-    the first ones.
+    `format` is known by the name (*.csv, *.tsv, *.jsonl, *.lst, LJSpeech's metadata.csv beside
+    wavs/, hf:owner/name), and coqui's by its header. `language` and `speaker` stand in for rows
+    that do not say. `root` is the folder that no path may leave, the manifest's own unless said
+    otherwise. Clips over `max_clip_s` are refused. `transcribed_only` leaves out rows without text;
+    `per_language` keeps the first ones.
     """
 
     def __init__(
@@ -76,6 +76,12 @@ class ManifestTexts:
             row for row in rows if row.language in wanted and (row.text or not transcribed_only)
         ]
         self._per_language = per_language
+        self.unread = _unread(rows)
+
+    @property
+    def own_references(self) -> bool:
+        """Whether rows name references of their own."""
+        return any(row.references for row in self._rows)
 
     def sentences(self) -> tuple[Sentence, ...]:
         """Return the sentences, in the order of `LANGUAGES`, then of the manifest."""
@@ -84,6 +90,10 @@ class ManifestTexts:
             rows = [row for row in self._rows if row.language == language]
             chosen += [_sentence(row) for row in rows[: self._per_language]]
         return tuple(chosen)
+
+
+def _unread(rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in rows for name in row.unread))
 
 
 def _sentence(row: Row) -> Sentence:
@@ -166,6 +176,7 @@ class ManifestSpeakers:
                 registry.unknown("reference_language", reference_language, ("same", *LANGUAGES))
             )
         self._rows = _select(Source(path, format, language, speaker, split, root, max_clip_s))
+        self.unread = _unread(self._rows)
         self._references = references
         self._enrolment = enrolment
         self._language = reference_language

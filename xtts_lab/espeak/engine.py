@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Self
 
 from xtts_lab.espeak.client import EspeakError, Server, ServerGoneError
-from xtts_lab.espeak.languages import voice_file
 from xtts_lab.espeak.text import readable
 from xtts_lab.espeak.variants import Variant
+from xtts_lab.languages import BY_CODE
+from xtts_lab.registry import unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -191,3 +192,10 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
+
+
+def voice_file(language: str) -> str:
+    """Return a language's voice below `espeak-ng-data/lang`; `EspeakError` for one not ours."""
+    if language not in BY_CODE:
+        raise EspeakError(unknown("language", language, BY_CODE))
+    return BY_CODE[language].espeak

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
+from xtts_lab.runs.arm_ids import arm_id, suffixes_of
 from xtts_lab.yaml_file import Where
 
-_BARE = re.compile(r"[A-Za-z0-9._-]+")
 MAX_ARMS = 1000
 
 
@@ -38,7 +36,7 @@ def expand(
     arms: list[Arm] = []
     for key, system in systems.items():
         base = config.resolve("systems", system, where / "systems" / key)
-        arms += _arms_of(Arm(key, key, base), system, grids[key], where)
+        arms += _arms_of(Arm(arm_id(key), key, base), system, grids[key], where)
     seen: set[str] = set()
     for arm in arms:
         if arm.id in seen:
@@ -81,7 +79,7 @@ def _arms_of(
         cells *= len(values)
     if cells > MAX_ARMS:
         raise UsageError(f"{where / 'ablate'}: {cells} arms; at most {MAX_ARMS}, so split the grid")
-    suffixes = _suffixes(list(grid))
+    suffixes = suffixes_of(list(grid))
     arms = []
     for cell in itertools.product(*grid.values()):
         spec = copy.deepcopy(dict(written))
@@ -89,8 +87,8 @@ def _arms_of(
             _set(spec, base.spec, path[2:], value, where / "ablate" / ".".join(path))
         place = where / "ablate" / ".".join(next(iter(grid)))
         resolved = config.resolve("systems", spec, place)
-        tails = (f"{s}={_shown(v)}" for s, v in zip(suffixes, cell, strict=True))
-        arms.append(Arm(f"{base.id}[{','.join(tails)}]", base.system, resolved))
+        name = arm_id(base.system, zip(suffixes, cell, strict=True))
+        arms.append(Arm(name, base.system, resolved))
     return arms
 
 
@@ -104,22 +102,3 @@ def _set(
             spec[key] = {}
         spec, base = spec[key], base.get(key) or {}
     spec[path[-1]] = value
-
-
-def _suffixes(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return for each path the shortest tail that no other path ends with."""
-    suffixes = []
-    for path in paths:
-        others = [other for other in paths if other != path]
-        size = 1
-        while size < len(path) and any(o[-size:] == path[-size:] for o in others):
-            size += 1
-        suffixes.append(".".join(path[-size:]))
-    return suffixes
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    if _BARE.fullmatch(text):
-        return text
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

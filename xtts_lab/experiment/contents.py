@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,7 @@ def work_content(plan: Plan) -> WorkContent:
     replaced = ("systems", "ablate", "instruments")
     return WorkContent(
         experiment={key: value for key, value in written.items() if key not in replaced},
-        arms={arm: (part, asdict(plan.facts[arm])) for arm, part in plan.systems.items()},
+        arms={arm: (part, plan.facts[arm].said) for arm, part in plan.systems.items()},
         instruments=plan.instruments,
         metrics=[_metric(use) for use in plan.metrics],
         trials=_trials(plan),

@@ -26,6 +26,7 @@ def describe_plan(plan: Plan, folder: RunFolder) -> str:
     cache = Cache(cache_dir())
     trials = Counter(trial.arm.id for trial in plan.trials)
     lines = [f"{plan.experiment.spec.name}: {len(plan.trials)} trials -> {folder.path}"]
+    lines += [f"  {note}" for note in plan.notes]
     total_s, total_bytes, unknown = 0.0, 0.0, []
     for arm, count in trials.items():
         cost = cache.get(KIND, cost_key(plan.systems[arm]))

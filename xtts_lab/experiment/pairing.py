@@ -10,6 +10,14 @@ from typing import Any
 from xtts_lab.errors import UsageError
 from xtts_lab.types import SpeakerAudio, Speakers, Utterance
 
+MEANING = {
+    "rotate": "speakers take turns over the texts",
+    "cross": "every speaker says every text",
+    "own": "each text is said from the references, or by the speaker, that its row names",
+}
+"""What each pairing does, for readers of a plan."""
+
+MAX_ITEMS = 1_000_000
 MAX_IMPOSTORS = 19  # speakers: with the speaker's own, a choice among 20
 MAX_IMPOSTOR_CLIPS = 5  # of each: enough for a stable mean, and no growth with long enrolments
 
@@ -45,8 +53,19 @@ def pair(
     row names, where it does.
     """
     items: list[Item] = []
-    for turn, sentence in enumerate(sentences):
-        for speaker in _speakers_of(sentence, speakers, pairing, turn):
+    spoken = dict.fromkeys(s.language for s in sentences) if pairing != "own" else {}
+    known = {language: speakers.ids(language) for language in spoken}
+    turns = [
+        _speakers_of(s, known.get(s.language, ()), pairing, i) for i, s in enumerate(sentences)
+    ]
+    count = sum(map(len, turns))
+    if count > MAX_ITEMS:
+        raise UsageError(
+            f"{count:,} pairs of a sentence and a speaker, and at most {MAX_ITEMS:,} can be "
+            "planned; ask for fewer texts or speakers, or `pairing: rotate`"
+        )
+    for sentence, turn in zip(sentences, turns, strict=True):
+        for speaker in turn:
             own = pairing == "own"
             audio = (sentence.voice if own else None) or speakers.voice(
                 speaker, sentence.language, prompts=prompts, folder=folder, exclude=sentence.target
@@ -57,14 +76,13 @@ def pair(
     return _with_impostors(items)
 
 
-def _speakers_of(sentence: Any, speakers: Speakers, pairing: str, turn: int) -> tuple[str, ...]:
+def _speakers_of(sentence: Any, known: tuple[str, ...], pairing: str, turn: int) -> tuple[str, ...]:
     if pairing == "own":
         if sentence.speaker is None:
             raise UsageError(
                 f"pairing: own: sentence '{sentence.id}' names no speaker; use rotate or cross"
             )
         return (sentence.speaker,)
-    known = speakers.ids(sentence.language)
     if not known:
         raise UsageError(
             f"speakers: none can be used for '{sentence.language}'; leave the language out of "
@@ -120,10 +138,11 @@ def _impostors(speaker: str, group: dict[str, dict[Path, None]]) -> tuple[tuple[
     Of more than `MAX_IMPOSTORS` every n-th is taken, from the speaker on, so that each serves about
     equally often.
     """
-    names = list(group)
+    names = sorted(group)  # whatever the order of the items
     own = names.index(speaker)
     others = [name for name in names[own + 1 :] + names[:own] if group[name]]
     count = min(MAX_IMPOSTORS, len(others))
     each = max(1, min(MAX_IMPOSTOR_CLIPS, len(group[speaker])))
     chosen = [others[i * len(others) // count] for i in range(count)]
-    return tuple((name, path) for name in chosen for path in list(group[name])[:each])
+    clips = {name: sorted(group[name], key=lambda path: (path.name, str(path))) for name in chosen}
+    return tuple((name, path) for name in chosen for path in clips[name][:each])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,19 +13,22 @@ from xtts_lab import config
 from xtts_lab.cache import cache_dir
 from xtts_lab.conditions import IN_CLAIMS, condition_of
 from xtts_lab.data.sentences import prompts
+from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.construction import construct, content_of
+from xtts_lab.experiment.construction import close, construct, content_of
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
-from xtts_lab.experiment.pairing import Item, pair
+from xtts_lab.experiment.pairing import MEANING, Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
 from xtts_lab.experiment.spec import Experiment, ExperimentSpec
 from xtts_lab.runs.keys import PartContent, audio_key, trial_seed, work_key
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.types import Request
 from xtts_lab.yaml_file import Where
+
+MAX_TRIALS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Trial:
 class Plan:
     """All work of an experiment; `systems`, `instruments`: what determines their output.
 
-    `facts`: what each arm's system says of itself beside that.
+    `facts`: what each arm's system says of itself beside that. `notes`: how texts and speakers were
+    read and paired, a line each.
     """
 
     experiment: Experiment
@@ -63,6 +67,7 @@ class Plan:
     instruments: Mapping[str, PartContent]
     hashes: FileHashes
     device: str | None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def work(self) -> str:
@@ -77,9 +82,11 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     Raises `UsageError` for languages a system lacks, an encoder that would judge itself, absent
     weights, a reference whose words are needed and not known.
     """
-    spec = experiment.spec
+    if device is not None:
+        _check_device(device)
     where = Where(experiment.document)
-    items = _items(experiment, where)
+    experiment, items, notes = _items(experiment, where)
+    spec = experiment.spec
     uses = metric_uses(spec.metrics, where)
     hashes = FileHashes()
     systems: dict[str, PartContent] = {}
@@ -91,10 +98,11 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
             systems[arm.id] = content_of(system, arm.spec, device)
             facts[arm.id] = facts_of(system)
         finally:
-            system.close()
+            close(system)
     instruments = _instrument_identities(spec.instruments, device)
     used = _used(items, spec)
     told = _told(experiment, used, facts, instruments, hashes, device)
+    _refuse_too_many(len(experiment.arms), len(used) * spec.repeats, spec.limit, where)
     trials: list[Trial] = []
     for arm in experiment.arms:
         own = told if facts[arm.id].needs_reference_text else used
@@ -102,23 +110,49 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     chosen = _limited(trials, spec.limit, len(used) * spec.repeats)
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
     check_claims(experiment.claims, ids, _conditions(chosen), where)
-    return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device)
+    return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device, notes)
 
 
-def _items(experiment: Experiment, where: Where) -> tuple[Item, ...]:
+def _check_device(device: str) -> None:
+    try:
+        resolve_device(device)
+    except UsageError as error:
+        raise UsageError(f"--device: {error}") from error
+
+
+def _refuse_too_many(arms: int, of_each: int, limit: int | None, where: Where) -> None:
+    trials = arms * min(of_each, limit or of_each)
+    if trials > MAX_TRIALS:
+        raise UsageError(
+            f"{where}: {trials:,} trials, and at most {MAX_TRIALS:,} can be planned; ask for fewer "
+            "repeats, speakers or texts, or give a limit"
+        )
+
+
+def _items(
+    experiment: Experiment, where: Where
+) -> tuple[Experiment, tuple[Item, ...], tuple[str, ...]]:
+    """Return the experiment with its pairing, its items, and what to say of how they came about."""
     spec = experiment.spec
     texts = config.build("texts", spec.texts, where / "texts")
     speakers = config.build("speakers", spec.speakers, where / "speakers")
+    pairing = spec.pairing or ("own" if texts.own_references else "rotate")
     try:
-        return pair(
+        items = pair(
             texts.sentences(),
             speakers,
-            pairing=spec.pairing,
+            pairing=pairing,
             prompts=prompts,
             folder=cache_dir() / "speakers",
         )
     finally:
-        speakers.close()
+        close(speakers)
+    notes = [f"pairing {pairing}: {MEANING[pairing]}"]
+    for what, source in (("texts", texts), ("speakers", speakers)):
+        if source.unread:
+            notes.append(f"{what}: columns left unread: {', '.join(source.unread)}")
+    chosen = replace(experiment, spec=spec.model_copy(update={"pairing": pairing}))
+    return chosen, items, tuple(notes)
 
 
 def _check_system(
@@ -134,6 +168,7 @@ def _check_system(
             f"systems.{arm.system}: does not speak {', '.join(lacking)}; leave them out of "
             "texts.languages"
         )
+    system.check()
     own = set(system.encoders)
     for use in uses:
         for need in use.metric.needs:
@@ -220,7 +255,7 @@ def _instrument_identities(
         try:
             identities[key] = content_of(instrument, spec, device)
         finally:
-            instrument.close()
+            close(instrument)
     return identities
 
 

@@ -36,7 +36,8 @@ class ExperimentSpec(pydantic.BaseModel):
 
     `sanity` adds the metric of that name where `metrics` does not have it, so that every report
     counts silence, clipping, loops and impossible speed. `transcriber` names the instrument that
-    hears what references say, for arms that need their texts and references that have none.
+    hears what references say, for arms that need their texts and references that have none. Without
+    `pairing` it is `own` where the texts name references of their own, and `rotate` elsewhere.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -47,8 +48,8 @@ class ExperimentSpec(pydantic.BaseModel):
     ablate: dict[str, list[Any]] = {}
     texts: Spec
     speakers: Spec = {"name": "synthetic"}
-    pairing: Literal["rotate", "cross", "own"] = "rotate"
-    repeats: int = pydantic.Field(default=1, ge=1)
+    pairing: Literal["rotate", "cross", "own"] | None = None
+    repeats: int = pydantic.Field(default=1, ge=1, le=10_000)
     seed: int = pydantic.Field(default=0, ge=0)
     limit: int | None = pydantic.Field(default=None, ge=1)
     instruments: dict[str, Spec] = {}

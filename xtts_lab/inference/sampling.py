@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.model import SamplingDefaults
 
 TIGHT = 1e-4
 """A margin below which another batch shape's rounding may draw another code."""
 
 
 @dataclass(frozen=True)
-class SamplingOptions:
-    """How the next code is drawn.
+class SamplingOptions(SamplingDefaults):
+    """How the next code is drawn: the defaults are those of `SamplingDefaults`.
 
     `temperature` 0 takes the most likely code. `top_k` 0 and `top_p` 1 switch those filters off, a
     `repetition_penalty` of 1 that penalty. `coqui_compat` penalises code 1 and the start token from
@@ -30,12 +31,7 @@ class SamplingOptions:
     over 1 moves away from what would be said without the voice, 1 is off (`inference.guidance`).
     """
 
-    temperature: float = 0.75
-    top_k: int = 50
-    top_p: float = 0.85
-    repetition_penalty: float = 5.0
     coqui_compat: bool = False
-    guidance: float = 1.0
 
     def __post_init__(self) -> None:
         _require("temperature", self.temperature, self.temperature >= 0.0, "0 or more")

@@ -31,12 +31,12 @@ def first_part(references: Sequence[Reference], seconds: float) -> str:
             )
         duration = duration_s(reference.audio)
         share = min(left / duration, 1.0) if duration > 0 else 1.0
-        said.append(_cut(reference.text, share, reference.language))
+        said.append(cut(reference.text, share, reference.language))
         left -= duration
     return " ".join(part for part in said if part)
 
 
-def _cut(text: str, share: float, language: str | None) -> str:
+def cut(text: str, share: float, language: str | None) -> str:
     """Return the first `share` of a text; at least a word of it."""
     if share >= 1.0:
         return text

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the converted graph changes."""
 
 SILENT_LEVEL = 1e-5

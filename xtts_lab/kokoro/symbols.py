@@ -61,7 +61,8 @@ PER_LANGUAGE: dict[str, dict[str, str]] = {
     "fr": {},
     "it": {},
     "pt": {},
-    "de": {"ɔø": "Y", "ɜ": "ɐ", "r": "ʁ", "ɾ": "ʁ", "ɑː": "aː"},
+    # A tapped r: the uvular one, which German has, comes out as h in these voices.
+    "de": {"ɔø": "Y", "ɜ": "ɐ", "r": "ɾ"},
 }
 
 

@@ -6,7 +6,7 @@ Rates of trials with the fault:
   instrument (-50 dBFS);
 - `clipped`: more than `max_clipped` of the samples are at full scale (|x| >= 0.999);
 - `rate_impossible`: characters to be said per second of speech (first to last frame within 40 dB
-  of the loudest) are outside `RATES` of the language: something was left out, or added. Where no
+  of the loudest) are outside the `rate` of the language: something was left out, or added. Where no
   text is known, the trial does not count here;
 - `looped`: the recogniser wrote some phrase `LOOP` times in a row, and at least twice more often
   than the text has it. It says that the recogniser's text loops, whether the speech does or the
@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from xtts_lab.errors import UsageError
+from xtts_lab.languages import ALPHABET_RATE, BY_CODE
 from xtts_lab.metrics.base import SHARE, BaseMetric, Bounds
 from xtts_lab.metrics.prosody import spoken_characters
 from xtts_lab.text.scoring import CHARACTER_LANGUAGES, normalise
@@ -28,21 +29,6 @@ from xtts_lab.types import Direction, Evidence, Json, Utterance
 LOOP = 4
 LONGEST_PHRASE = 20
 """Words, or characters where those are scored, of the longest phrase that is looked for."""
-
-ALPHABET_RATE = (3.0, 35.0)
-RATES: Mapping[str, tuple[float, float]] = {
-    "zh-cn": (1.0, 12.0),
-    "ja": (1.2, 18.0),
-    "ko": (1.0, 14.0),
-    "ar": (2.0, 28.0),
-}
-"""Lowest and highest characters a second of languages that write more with fewer characters.
-
-Speakers of 17 languages read texts at 4.3 to 9.1 syllables a second (Coupé et al. 2019, table 1).
-With 1 character a syllable in Chinese and Korean, 1 to 2 morae in Japanese kanji and kana, about 2
-in Arabic without vowel signs and 2 to 3 elsewhere, `RATES` and `ALPHABET_RATE` leave a factor of
-about two on the slow side (pauses count) and more on the fast one.
-"""
 
 
 def most_repeats(units: Sequence[str], *, shortest: int = 1) -> int:
@@ -71,7 +57,8 @@ def rate_is_impossible(utterance: Utterance, speech_s: float) -> bool | None:
     characters = spoken_characters(utterance)
     if not characters:
         return None
-    low, high = RATES.get(utterance.language, ALPHABET_RATE)
+    known = BY_CODE.get(utterance.language)
+    low, high = ALPHABET_RATE if known is None else known.rate
     return not low * speech_s <= characters <= high * speech_s
 
 

@@ -37,7 +37,8 @@ class EncoderBlock(nn.Module):
         normed = self.norm(x)
         # A head's query, key and value lie side by side in the channels.
         split = self.qkv(normed).view(batch, self.heads, 3, width // self.heads, frames)
-        query, key, value = split.transpose(3, 4).unbind(2)
+        # Copied, for the fast kernels want a head's width side by side.
+        query, key, value = split.transpose(3, 4).contiguous().unbind(2)
         heads = functional.scaled_dot_product_attention(query, key, value)
         attended: Tensor = self.out(heads.transpose(2, 3).reshape(batch, width, frames))
         return attended + (normed if self.residual_from_norm else x)

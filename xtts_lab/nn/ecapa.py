@@ -109,5 +109,6 @@ class EcapaTdnn(nn.Module):
 
 def _moments(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     mean = (x * weights).sum(dim=2)
-    variance = (x.square() * weights).sum(dim=2) - mean.square()
+    # Centred first: the difference of two large squares would be noise.
+    variance = ((x - mean.unsqueeze(-1)).square() * weights).sum(dim=2)
     return mean, variance.clamp(min=1e-5).sqrt()

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab.conditions import ALL
-from xtts_lab.report.languages import language_name
+from xtts_lab.languages import language_name
 from xtts_lab.report.numbers import BLANK, count, figure, probability, span, unit_of
+from xtts_lab.report.standing import standing
 from xtts_lab.runs.reading import Run
 
 MOST_COLUMNS, MOST_FAILURES = 6, 200
@@ -89,7 +90,9 @@ def comparisons(run: Run) -> Table | None:
         head,
         rows,
         remark=f"Paired on the same {sizes}, over all languages. p-values: the larger of "
-        "the interval's and that of sign flips of whole speakers, adjusted within a metric (Holm).",
+        "the interval's and that of sign flips of whole speakers, adjusted within a metric (Holm). "
+        "A verdict also stands without the speaker that moves the difference most, and in the "
+        "worst case for trials that failed in one arm alone.",
     )
     return upright(table)
 
@@ -152,10 +155,11 @@ def _difference(run: Run, row: Mapping[str, Any] | None) -> Cell:
         return Cell(BLANK)
     unit = run.described[row["metric"]][0]
     p_value = probability(row["p_adjusted"])
+    verdict = f"{row['verdict']}, p {p_value if p_value.startswith('<') else '= ' + p_value}"
     return Cell(
         figure(row["difference"], unit, signed=True),
         span(row["ci_low"], row["ci_high"], unit, signed=True),
-        f"{row['verdict']}, p {p_value if p_value.startswith('<') else '= ' + p_value}",
+        "; ".join([verdict, *standing(row, unit, "the baseline")]),
     )
 
 

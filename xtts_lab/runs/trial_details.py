@@ -10,8 +10,16 @@ from xtts_lab.types import Json
 
 COLUMNS: Mapping[str, str] = {
     "prefix_length": "Int64", "reference_s": "float64", "tight_steps": "Int64",
+    "unspoken": "string", "references_left_out": "string",
 }  # fmt: skip
 """Columns of `trials.parquet`; what a system does not say is null. Others stay in the journal."""
+
+
+_ALLOWED: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "Int64": (int, "an integer"),
+    "float64": ((int, float), "a number"),
+    "string": (str, "text"),
+}
 
 
 class DetailError(ValueError):
@@ -26,9 +34,8 @@ def checked(details: Mapping[str, Json]) -> dict[str, Any]:
         raise DetailError(f"the system's details are not JSON: {error}") from error
     for name, column in COLUMNS.items():
         value = known.get(name)
-        allowed = int if column == "Int64" else (int, float)
+        allowed, what = _ALLOWED[column]
         if value is not None and (not isinstance(value, allowed) or isinstance(value, bool)):
-            what = "an integer" if allowed is int else "a number"
             raise DetailError(f"the system's {name} must be {what}, not {value!r}")
     return known
 

@@ -65,7 +65,8 @@ def rows(contest: Contest) -> list[dict[str, object]]:
     for language in [*languages, ALL] if languages else []:
         part = pairs if language == ALL else pairs[pairs["language"] == language]
         if not (language == ALL and len(languages) == 1):  # one language is all there is
-            figures = _figures(contest, part.reset_index(drop=True), language)
+            scope = ALL if len(languages) == 1 else language
+            figures = _figures(contest, part.reset_index(drop=True), scope)
         arm, condition, metric = contest.key
         found.append(
             {"baseline": contest.baseline, "arm": arm, "condition": condition}

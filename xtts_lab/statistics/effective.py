@@ -29,6 +29,8 @@ from xtts_lab.statistics.rules import ENOUGH_SPEAKERS
 WITHIN_SPEAKER = 0.1
 """Correlation of a speaker's outcomes that is assumed where the sample cannot tell it."""
 
+_LEAST = 1e-9  # trials; of fewer nothing is told, and the functions below have no value
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -83,6 +85,24 @@ def effective_size(
     return min(seen.size, size) if seen.few else size
 
 
+@dataclass(frozen=True)
+class Exact:
+    """How an interval was made: of a share, or a rate, at an effective sample size."""
+
+    size: float
+    share: bool
+
+    def ends(self, value: float, confidence: float, growth: float = 1.0) -> tuple[float, float]:
+        """Return the interval of `value`; `growth`: as if there were as many times more trials."""
+        ends = share_ends if self.share else rate_ends
+        return ends(value, self.size * growth, confidence)
+
+    def error(self, value: float, growth: float = 1.0) -> float:
+        """Return the standard error of as many independent trials."""
+        noise = value * (1.0 - value) if self.share else value
+        return math.sqrt(max(0.0, noise) / (self.size * growth)) if self.size > _LEAST else math.inf
+
+
 def share_ends(share: float, size: float, confidence: float) -> tuple[float, float]:
     """Return Clopper and Pearson's interval of a share of `size` trials, which need not be whole.
 
@@ -91,12 +111,12 @@ def share_ends(share: float, size: float, confidence: float) -> tuple[float, flo
     >>> [round(end, 4) for end in share_ends(0.1, 50, 0.95)]
     [0.0333, 0.2181]
     """
-    if not size > 0.0:
+    if not size > _LEAST:
         return 0.0, 1.0
     tail, events = (1.0 - confidence) / 2.0, min(1.0, max(0.0, share)) * size
     rest = size - events
-    low = float(betaincinv(events, rest + 1.0, tail)) if events > 0.0 else 0.0
-    high = float(betaincinv(events + 1.0, rest, 1.0 - tail)) if rest > 0.0 else 1.0
+    low = float(betaincinv(events, rest + 1.0, tail)) if events > _LEAST else 0.0
+    high = float(betaincinv(events + 1.0, rest, 1.0 - tail)) if rest > _LEAST else 1.0
     return low, high
 
 
@@ -108,10 +128,10 @@ def rate_ends(rate: float, size: float, confidence: float) -> tuple[float, float
     >>> [round(end, 3) for end in rate_ends(0.1, 100, 0.95)]
     [0.048, 0.184]
     """
-    if not size > 0.0:
+    if not size > _LEAST:
         return 0.0, math.inf
     tail, events = (1.0 - confidence) / 2.0, max(0.0, rate) * size
-    low = float(gammaincinv(events, tail)) / size if events > 0.0 else 0.0
+    low = float(gammaincinv(events, tail)) / size if events > _LEAST else 0.0
     return low, float(gammaincinv(events + 1.0, 1.0 - tail)) / size
 
 

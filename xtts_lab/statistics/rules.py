@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from xtts_lab.metrics.latency import LEAST_TRIALS
+
+ENOUGH_FOR_PERCENTILE = LEAST_TRIALS
+"""Percentile -> the trials of a language from which on it is printed."""
+
 ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
 """With fewer, figures describe the material at hand and carry no verdict."""
 

@@ -27,7 +27,8 @@ class BaseSystem:
       computes in less than fp32 (`dtype`): a batch's size. Neither enters a key in fp32;
     - `facts`: part -> `name`, `parameters`, `flops`, `prefix_length`, `reference_s`, each where it
       applies, for readers. FLOPs of a `conditioner` are for `reference_s` seconds of reference, of
-      a `gpt` for a code, of a `vocoder` for a second of speech. Facts enter no key.
+      a `gpt` for a code, of a `vocoder` for a second of speech. They enter no key, and are asked
+      for when a run writes its tables, after `close`.
     """
 
     languages: frozenset[str] = frozenset(LANGUAGES)
@@ -75,6 +76,9 @@ class BaseSystem:
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
         """Yield one result per request, in order."""
         raise NotImplementedError(f"{type(self).__name__} says nothing of {len(requests)} requests")
+
+    def check(self) -> None:
+        """Raise `UsageError`, in one line, for settings that cannot work: asked for by a plan."""
 
     def close(self) -> None:
         """Release what is held: processes, memory."""

@@ -11,6 +11,7 @@ from typing import Any
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.limits import check_count
 from xtts_lab.systems.base import BaseSystem
 from xtts_lab.torchaudio_cpu import import_torchaudio
 from xtts_lab.types import Audio, Failure, Json, Request, Synthesis, Timings
@@ -41,11 +42,14 @@ class CoquiSystem(BaseSystem):
             raise UsageError(
                 "the system coqui needs the reference implementation: pip install coqui-tts"
             ) from error
-        from xtts_lab.checkpoint.inspecting import inspect
+        from xtts_lab.checkpoint.inspecting import check_weights_text, inspect
 
         self._source = inspect(checkpoint)
+        check_weights_text(self._source)
         self.languages = self._source.languages
         self._device = device
+        if max_codes is not None:
+            check_count("max_codes", max_codes)
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None
 
@@ -62,8 +66,11 @@ class CoquiSystem(BaseSystem):
         for request in requests:
             if not request.references:
                 yield Failure("no reference to clone; give references")
-            else:
+                continue
+            try:
                 yield self._speak(request)
+            except (UsageError, audio.AudioError) as error:
+                yield Failure(str(error))
 
     def _speak(self, request: Request) -> Synthesis:
         import torch
@@ -92,17 +99,28 @@ class CoquiSystem(BaseSystem):
         return Synthesis(Audio(samples, self.sample_rate), timings=timings)
 
     def _condition(self, model: Any, config: Any, request: Request) -> tuple[Any, Any]:
-        """Do what `get_conditioning_latents` does, with files read by us."""
+        """Do what `get_conditioning_latents` does, with files read by us, no further than it does.
+
+        Raises `UsageError` where all is silent, which the reference does not mind.
+        """
         import torch
 
+        from xtts_lab.conditioners.references import Source
+        from xtts_lab.conditioners.silence import sound_s
+
         clips, embeddings = [], []
+        heard_s = 0.0
         for reference in request.references:
-            samples = audio.load(reference.audio, CONDITIONING_RATE).samples.clamp(-1.0, 1.0)
-            clip = samples[None, : CONDITIONING_RATE * config.max_ref_len].to(model.device)
+            source = Source(reference.audio, CONDITIONING_RATE, limit_s=config.max_ref_len)
+            samples = source.whole()
+            heard_s += sound_s(samples, CONDITIONING_RATE)
+            clip = samples[None].to(model.device)
             if config.sound_norm_refs:
                 clip = clip / clip.abs().max() * 0.75
             clips.append(clip)
             embeddings.append(model.get_speaker_embedding(clip, CONDITIONING_RATE))
+        if heard_s == 0.0:
+            raise UsageError("references: all are silent; give recordings of speech")
         prefix = model.get_gpt_cond_latents(
             torch.cat(clips, dim=-1),
             CONDITIONING_RATE,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xtts_lab.api import XTTS
     from xtts_lab.inference.sampling import SamplingOptions
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
 
 
@@ -159,6 +159,10 @@ class XttsSystem(BaseSystem):
             sampling=self._sampling,
             max_codes=self._max_codes,
         )
+
+    def check(self) -> None:
+        """Raise `UsageError` for settings of parts whose pieces do not fit each other."""
+        self._parts.check_fit()
 
     def close(self) -> None:
         """Let go of the weights."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 from xtts_lab import config as configuration
 from xtts_lab.checkpoint.assembling import skeleton
 from xtts_lab.checkpoint.dvae import read_dvae
-from xtts_lab.checkpoint.inspecting import Description, inspect
+from xtts_lab.checkpoint.inspecting import Description, check_weights_text, inspect
 from xtts_lab.checkpoint.parts import (
     IMPOSSIBLE,
     Choice,
@@ -22,9 +24,10 @@ from xtts_lab.checkpoint.parts import (
     untrained,
 )
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.costs import conditioner_cost, gpt_cost, vocoder_cost
+from xtts_lab.inference.costs import ConditionerCost, conditioner_cost, gpt_cost, vocoder_cost
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.model import SamplingDefaults
+from xtts_lab.model import ModelConfig, SamplingDefaults, part
+from xtts_lab.nn.dvae import DvaeConfig
 from xtts_lab.types import Json
 from xtts_lab.yaml_file import Where
 
@@ -42,6 +45,7 @@ class XttsParts:
     def resolve(cls, checkpoint: str, written: Mapping[str, Any], where: Where) -> XttsParts:
         """Resolve `conditioner`, `vocoder` and `sampling` as written; `UsageError` for mistakes."""
         source = inspect(checkpoint)
+        check_weights_text(source)
         own = source.config
         found = cls(
             source,
@@ -125,22 +129,35 @@ class XttsParts:
             found |= {f"{slot}_{key}": value for key, value in choice.identity.items()}
         return found
 
+    def check_fit(self) -> None:
+        """Try parts with other settings than usual without weights; `UsageError` where none fit."""
+        for choice, count in ((self.conditioner, self._heard), (self.vocoder, self._sounded)):
+            if not choice.own and choice.part != part(choice.kind, choice.part.name):
+                count()
+
+    @cached_property
+    def _config(self) -> ModelConfig:
+        config = self.source.config
+        known = self.source.dvae
+        return config if known is None else replace(config, dvae=_dvae_config(known))
+
+    def _heard(self) -> ConditionerCost:
+        try:
+            return _heard(_Counted(swapped(self._config, (self.conditioner,)), "vocoder"))
+        except IMPOSSIBLE as error:
+            raise no_such_part(self.conditioner, error) from error
+
+    def _sounded(self) -> tuple[int, int]:
+        try:
+            return _sounded(_Counted(swapped(self._config, (self.vocoder,)), "conditioner"))
+        except IMPOSSIBLE as error:
+            raise no_such_part(self.vocoder, error) from error
+
     @cached_property
     def facts(self) -> Mapping[str, Mapping[str, Json]]:
         """Parameters, operations and lengths by part; counted on a model without weights."""
-        config = swapped(self.source.config, (self.conditioner, self.vocoder))
-        if self.source.dvae is not None:
-            config = replace(config, dvae=read_dvae(self.source.dvae, None).config)
-        model = skeleton(config).to("meta")
-        try:
-            heard = conditioner_cost(model, config.cloning.chunk_s)
-        except IMPOSSIBLE as error:
-            raise no_such_part(self.conditioner, error) from error
-        try:
-            sound = vocoder_cost(model)
-        except IMPOSSIBLE as error:
-            raise no_such_part(self.vocoder, error) from error
-        codes = gpt_cost(config.gpt)
+        heard, sound = self._heard(), self._sounded()
+        codes = gpt_cost(self._config.gpt)
         return {
             "conditioner": {"name": self.conditioner.part.name, **asdict(heard)},
             "gpt": {"name": "gpt", "parameters": codes[0], "flops": codes[1]},
@@ -151,6 +168,42 @@ class XttsParts:
                 "streams": self.streams,
             },
         }
+
+
+def _dvae_config(path: Path) -> DvaeConfig:
+    status = path.stat()
+    return _read_dvae_config(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _read_dvae_config(path: Path, _size: int, _changed: int) -> DvaeConfig:
+    return read_dvae(path, None).config
+
+
+class _Counted:
+    """A configuration whose operations are counted once, whatever stands in its slot `without`."""
+
+    def __init__(self, config: ModelConfig, without: str) -> None:
+        self.config = config
+        content = {key: value for key, value in asdict(config).items() if key != without}
+        self._key = json.dumps(content, sort_keys=True, default=str)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Counted) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=256)
+def _heard(counted: _Counted) -> ConditionerCost:
+    config = counted.config
+    return conditioner_cost(skeleton(config).to("meta"), config.cloning.chunk_s)
+
+
+@lru_cache(maxsize=256)
+def _sounded(counted: _Counted) -> tuple[int, int]:
+    return vocoder_cost(skeleton(counted.config).to("meta"))
 
 
 def _sampling(own: SamplingDefaults, written: Any, where: Where) -> SamplingDefaults:

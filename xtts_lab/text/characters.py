@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_KEPT_SYMBOLS = frozenset("°№℃℉")
+_KEPT_SYMBOLS = frozenset("°№℃℉〒")
 _INVISIBLE = frozenset(("Cc", "Cf", "Cn", "Cs", "Me", "Sk"))
 _DROPPED = frozenset(("Co", "So"))
 _TO_SPACE = dict.fromkeys(map(ord, "[]{}|\\^"), " ")
@@ -27,8 +27,11 @@ _FULL_WIDTH_SIGNS = str.maketrans(
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)([．：／－＼])(?=\d)")
 _BEFORE_DIGIT = re.compile(r"－(?=\d)")
 _GROUPED = re.compile("(?<![０-９.,，])[０-９]{1,3}(?:，[０-９]{3})+(?![０-９，])")
+_HELD_MARKS = frozenset("¡«·»¿،؛؟‑–—‘’“”„‧…、。〈〉《》「」『』・！（），－／：；？।॥॰•")
+"""Marks of punctuation beyond ASCII that the vocabulary of XTTS-v2 has."""
 _LETTER_ACUTE = re.compile(r"(?<=\w)´(?=\w)")
 _STRAY = (
+    (re.compile(r"([#=+@&%_$£°])\1{2,}"), " "),  # a line, not words
     (re.compile(r"(?<=\d)\s?\*\s?(?=\d)"), " × "),
     (re.compile(r"[<>](?!\s?[-−.]?\d)|[~](?!\s?[$£€¥]?\d)|\*"), " "),
 )
@@ -39,7 +42,7 @@ def clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text).translate(_QUOTES).translate(_FULL_WIDTH_SIGNS)
     text = _GROUPED.sub(lambda match: match[0].replace("，", ","), text)
     text = re.sub(r"\^([23])(?!\d)", lambda match: "²³"[int(match[1]) - 2], text)
-    text = "".join(map(_one, text)).translate(_TO_SPACE)
+    text = "".join(map(_one, text, " " + text)).translate(_TO_SPACE)
     text = _BETWEEN_DIGITS.sub(lambda match: unicodedata.normalize("NFKC", match[1]), text)
     text = _BEFORE_DIGIT.sub("-", text)
     for pattern, kept in _STRAY:
@@ -48,9 +51,25 @@ def clean(text: str) -> str:
     return _LETTER_ACUTE.sub("'", text).replace("İ", "i")
 
 
+def without_strange_marks(text: str, base: str) -> str:
+    """Put a space for every mark that no published vocabulary holds: <, ~, †, ¶ and the like.
+
+    Japanese brackets and marks stay, since romanisation has others for them.
+    """
+    return "".join(" " if _is_strange(c, base) else c for c in text)
+
+
+def _is_strange(character: str, base: str) -> bool:
+    if character.isascii():
+        return character in "<>~"
+    if base == "ja" and ("\u3000" <= character <= "\u303f" or character >= "\ufe30"):
+        return False
+    return unicodedata.category(character)[0] == "P" and character not in _HELD_MARKS
+
+
 def dropped(text: str) -> str:
     """Return the symbols, such as emoji, that `clean` leaves out; each once, in order."""
-    found = (c for c in text if unicodedata.category(c) in _DROPPED and not _one(c).strip())
+    found = (c for c in text if unicodedata.category(c) in _DROPPED and not _one(c))
     return "".join(dict.fromkeys(found))
 
 
@@ -59,7 +78,8 @@ def brackets_to_spaces(text: str) -> str:
     return text.replace("[", " ").replace("]", " ")
 
 
-def _one(character: str) -> str:
+def _one(character: str, previous: str = " ") -> str:
+    """Return what stands for a character; a fraction or exponent is apart from what is before."""
     if character.isascii():
         return character if character.isprintable() or character.isspace() else ""
     category = unicodedata.category(character)
@@ -68,8 +88,10 @@ def _one(character: str) -> str:
     if category == "Nl" and "\u2160" <= character <= "\u217f":  # Roman numerals
         return f"{unicodedata.numeric(character):.0f}"
     if category == "No":  # superscripts, fractions, circled numbers
-        known = character if character in "²³" else unicodedata.normalize("NFKC", character)
-        return known if known in "²³" else " " + known.replace("\u2044", "/")
+        if character in "²³":
+            return character
+        gap = " " if previous.isalnum() else ""
+        return gap + unicodedata.normalize("NFKC", character).replace("\u2044", "/")
     if "\uff21" <= character <= "\uff5a" and character.isalpha():  # full-width Latin
         return unicodedata.normalize("NFKC", character)
     if "\ufb00" <= character <= "\ufb06" or "\U0001d400" <= character <= "\U0001d7ff":

@@ -39,7 +39,12 @@ def hiragana(parts: list[str]) -> str:
 
     `romanise` takes the bars away again; no text has any, since `clean` removes them.
     """
-    return f"|{' '.join(map(_cutlet().map_kana, parts))}|"
+    return f"|{' '.join(map(_romaji_of_kana, parts))}|"
+
+
+@cache
+def _romaji_of_kana(kana: str) -> str:
+    return str(_cutlet().map_kana(kana))
 
 
 def _without_bars(text: str) -> str:

@@ -17,8 +17,13 @@ from xtts_lab.text.languages import base_language, char_limit
 _CLOSERS = "\"'”’»›)\\]」』）】》"
 # Full-width marks end a sentence at once; "." and its like need white space after them.
 _SENTENCE = re.compile(rf"(?:[。！？｡]+[{_CLOSERS}]*|[.!?…؟۔।॥]+[{_CLOSERS}]*(?=\s)|\n+)")
-_CLAUSE = re.compile(rf"(?:[、，；：]+[{_CLOSERS}]*|[,;:،؛)»”]+(?=\s)|\s[-–—]+(?=\s)|[—–]+)")
-_WORD = re.compile(r"\s+")
+_CLAUSE = re.compile(
+    rf"(?:(?:(?<!\d)[、，；：]+|[、，；：]+(?!\d))[{_CLOSERS}]*|[,;:،؛)»”]+(?=\s)|\s[-–—]+(?=\s)|[—–]+)"
+)
+_WORD = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
+_LIST = re.compile(r"[、，；：,]+|\s+")
+"""What stands between numbers only, where nothing else is left to cut at."""
+_NUMBER = re.compile(r"\d+(?:[.,:：，．/／'’–~～-]?\d+)*[%％‰]?")
 _ADDRESSES = {
     "de": ("hr",), "fr": ("av",), "pl": ("ul", "al"), "ru": ("ул", "им", "стр"), "cs": ("ul",),
     "it": ("sig",), "nl": ("str",), "hu": ("u",),
@@ -31,12 +36,13 @@ def split_text(text: str, language: str, limit: int | None = None) -> list[str]:
 
     Whole sentences are packed together while they fit. A sentence over the limit is cut at clause
     borders, a clause over it between words, and a word over it where the limit falls, but not
-    before a combining mark if that can be helped. The pieces are stripped of outer white space.
+    within a number or before a combining mark if that can be helped. The pieces are stripped of
+    outer white space.
     """
     limit = char_limit(language) if limit is None else limit
     if limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
-    pieces = _pack(_sentences(text, base_language(language)), limit, (_CLAUSE, _WORD))
+    pieces = _pack(_sentences(text, base_language(language)), limit, (_CLAUSE, _WORD, _LIST))
     return [piece for piece in map(str.strip, pieces) if piece]
 
 
@@ -83,11 +89,15 @@ def _pack(parts: Sequence[str], limit: int, finer: Sequence[re.Pattern[str]]) ->
 
 
 def _hard(word: str, limit: int) -> Iterator[str]:
-    while len(word) > limit:
-        at = limit
-        while at > 1 and unicodedata.combining(word[at]):
+    numbers = [match.span() for match in _NUMBER.finditer(word)]
+    start = 0
+    while len(word) - start > limit:
+        at = start + limit
+        begun = [first for first, last in numbers if first < at < last]
+        at = begun[0] if begun and begun[0] > start else at
+        while at > start + 1 and unicodedata.combining(word[at]):
             at -= 1
-        at = at if not unicodedata.combining(word[at]) else limit
-        yield word[:at]
-        word = word[at:]
-    yield word
+        at = at if not unicodedata.combining(word[at]) else start + limit
+        yield word[start:at]
+        start = at
+    yield word[start:]

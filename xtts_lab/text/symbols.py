@@ -164,7 +164,10 @@ def speak(text: str, base: str) -> str:
 
 
 def _spoken(word: str, match: re.Match[str]) -> str:
+    """The word between spaces, but for the inner side of brackets and before closing marks."""
+    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     after = match.string[match.end() : match.end() + 1]
+    word = word.lstrip() if before and before in "(«“„" else word
     return word.rstrip() if after and after in ",.;:!?…)»”" else word
 
 

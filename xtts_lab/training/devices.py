@@ -33,6 +33,8 @@ class Processes:
         self.shard = Shard(int(self.fabric.global_rank), count)
         if cuda:
             torch.set_float32_matmul_precision("high")  # TF32: what bf16 leaves in fp32
+            # cuDNN's attention builds a plan for each new shape, and every batch has one.
+            torch.backends.cuda.enable_cudnn_sdp(False)
 
     def autocast(self, precision: Literal["auto", "fp32", "bf16"]) -> AbstractContextManager[Any]:
         """What a step computes in."""

@@ -62,8 +62,8 @@ class RunFolder:
 
     def check(self, job: Job) -> None:
         """Raise `UsageError` where the folder holds a run with other settings."""
-        if not self.config.is_file():
-            return
+        if not (self.config.is_file() and self.status()):
+            return  # nothing has been trained with what is written there
         before = yaml.safe_load(self.config.read_text(encoding="utf-8"))
         differing = sorted(_differences(_fixed(before), _fixed(job.resolved), ""))
         if differing:

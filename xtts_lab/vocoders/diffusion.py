@@ -1,7 +1,9 @@
 """Tortoise's second stage: a diffusion decoder from GPT states to a mel spectrogram.
 
 Betker 2023 (arXiv 2305.07243, section 3.3). Tortoise's mel goes through UnivNet; ours through
-Griffin-Lim or HiFi-GAN. B batch, N states, D width, M bands, F = 4 N frames, T samples.
+Griffin-Lim or HiFi-GAN.
+
+B batch, N states, D width, M bands, F frames (4 a state, as published), T samples.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from torch import Tensor
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.diffusion import DiffusionConfig, DiffusionDecoder
 from xtts_lab.nn.hifigan import HifiganConfig
+from xtts_lab.nn.mel import DVAE_MEL
 from xtts_lab.types import ModelSizes
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.vocoders.griffin_lim import GriffinLimVocoder
@@ -26,9 +29,9 @@ LOG_MEL_MIN, LOG_MEL_MAX = -11.512925, 2.3143386
 class DiffusionVocoder(Vocoder):
     """Tortoise-style: a diffusion decoder makes a mel of the states in `steps`, then a waveform.
 
-    States [B, N, D] -> waveform [B, 1024 N] at 22 050 Hz. Noise comes from the seed alone, on the
-    CPU. `waveform` makes sound of the mel. The decoder attends to the whole utterance, so it does
-    not stream. DDIM, without noise between steps.
+    States [B, N, D] -> waveform [B, code stride * N] at 22 050 Hz. Noise comes from the seed alone,
+    on the CPU. `waveform` makes sound of the mel. The decoder attends to the whole utterance, so it
+    does not stream. DDIM, without noise between steps.
     """
 
     reads: ClassVar[Literal["states", "codes", "mel"]] = "states"
@@ -53,8 +56,11 @@ class DiffusionVocoder(Vocoder):
         if not 1 <= steps <= train_steps:
             raise UsageError(f"steps: {steps} does not work; 1 to {train_steps} do")
         self._steps, self._bands = steps, sizes.bands
+        self._ratio = sizes.code_stride // DVAE_MEL.hop_length
         self.decoder = DiffusionDecoder(
-            DiffusionConfig(sizes.width, sizes.bands, width, heads, layers, train_steps)
+            DiffusionConfig(
+                sizes.width, sizes.bands, width, heads, layers, train_steps, ratio=self._ratio
+            )
         )
         self.waveform: Vocoder = (
             GriffinLimVocoder(sizes, iterations=iterations)
@@ -72,4 +78,4 @@ class DiffusionVocoder(Vocoder):
     def _noise(self, states: int, seed: int) -> Tensor:
         """Noise [M, F] of a seed: frame by frame, so that longer speech begins with the same."""
         generator = torch.Generator(device="cpu").manual_seed(seed)
-        return torch.randn(states * 4, self._bands, generator=generator).t()
+        return torch.randn(states * self._ratio, self._bands, generator=generator).t()

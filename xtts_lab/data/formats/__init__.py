@@ -12,14 +12,25 @@ from xtts_lab.data.formats.records import Record, Source
 from xtts_lab.data.formats.rows import Row, checked
 from xtts_lab.errors import UsageError
 
-Format: TypeAlias = Literal["auto", "csv", "jsonl", "meta-lst", "ljspeech", "hf"]
+Format: TypeAlias = Literal[
+    "auto", "csv", "csv-semicolon", "csv-bar", "tsv", "jsonl", "meta-lst", "ljspeech", "coqui", "hf"
+]
 
 _READERS = {
-    "csv": "csv_file",
+    **dict.fromkeys(("csv", "csv-semicolon", "csv-bar", "tsv"), "csv_file"),
     "jsonl": "jsonl_file",
     "meta-lst": "meta_lst",
     "ljspeech": "ljspeech",
+    "coqui": "coqui",
     "hf": "hugging_face",
+}
+
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".lst": "meta-lst",
 }
 
 
@@ -34,15 +45,18 @@ def detect(path: Path) -> str:
     name = path.name.lower()
     if str(path).startswith("hf:") or is_saved(path):
         return "hf"
-    if name == "metadata.csv" and (path.parent / "wavs").is_dir() and not _has_header(path):
+    suffix = path.suffix.lower()
+    head = _head(path) if suffix == ".csv" else ""
+    if head.startswith("audio_file|"):
+        return "coqui"
+    if name == "metadata.csv" and (path.parent / "wavs").is_dir() and "|" in head:
         return "ljspeech"
-    suffixes = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".lst": "meta-lst"}
-    if path.suffix.lower() not in suffixes:
+    if suffix not in _SUFFIXES:
         raise UsageError(
             f"{path}: the name does not tell the format; set format (--format), one of "
             f"{', '.join(_READERS)}"
         )
-    return suffixes[path.suffix.lower()]
+    return _SUFFIXES[suffix]
 
 
 def read(source: Source) -> tuple[Row, ...]:
@@ -53,10 +67,12 @@ def read(source: Source) -> tuple[Row, ...]:
     return checked(source, reader.read(source))
 
 
-def _has_header(path: Path) -> bool:
-    """Tell our own CSV, also when it is called metadata.csv, from LJSpeech's bars."""
+def _head(path: Path) -> str:
+    """Return the first line, which tells our own CSV from what others call so; empty for none."""
     try:
+        if not path.is_file():
+            return ""
         with path.open("rb") as file:
-            return b"|" not in file.readline(4096)
+            return file.readline(4096).decode("utf-8-sig", "replace")
     except OSError:
-        return True
+        return ""

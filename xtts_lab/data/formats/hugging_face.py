@@ -15,33 +15,32 @@ from typing import Any
 
 from xtts_lab import files, registry
 from xtts_lab.cache import cache_dir
-from xtts_lab.data.formats.records import Record, Source
+from xtts_lab.data.formats.records import COLUMNS, Record, Source
 from xtts_lab.errors import UsageError
 
 _NAME = re.compile(
     r"hf:(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<rev>[\w.-]+))?"
 )
+_TEXTS = ("id", "text", "spoken", "language", "speaker", "reference_text", "source")
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "utt", "file_id", "segment_id"),
+    **{meaning: (meaning, *COLUMNS[meaning]) for meaning in _TEXTS},
+    # A dataset may have both; the raw one is as people write.
     "text": ("text", "sentence", "transcript", "transcription", "raw_transcription"),
-    "spoken": ("spoken", "normalized_text"),
-    "language": ("language", "locale"),
-    "speaker": ("speaker", "speaker_id", "client_id"),
-    "reference_text": ("reference_text", "prompt_text"),
-    "source": ("source",),
 }
 _CLIPS: Mapping[str, tuple[str, ...]] = {
     "path": ("audio", "target", "gt_wav"),
-    "references": ("reference", "prompt_wav", "prompt_audio"),
-    "enrolment": ("enrolment",),
+    "references": ("references", *COLUMNS["references"]),
+    "enrolment": ("enrolment", *COLUMNS["enrolment"]),
 }
 _TRUSTED = frozenset(_CLIPS)
+_NAMES = frozenset(n for names in (*_COLUMNS.values(), *_CLIPS.values()) for n in names)
 
 
 def read(source: Source) -> Iterator[Record]:
     """Yield the records; a record's line is its row from 1. Raises `UsageError` where it cannot."""
     rows = _dataset(source)
     audio = _audio_columns(rows)
+    unread = tuple(name for name in rows.features if name not in _NAMES)
     for number, row in enumerate(rows, 1):
         values: dict[str, Any] = {"id": f"{number:06d}", "split": source.split or ""}
         for meaning, names in _COLUMNS.items():
@@ -53,12 +52,15 @@ def read(source: Source) -> Iterator[Record]:
             if found is not None:
                 clip = str(_clip(source, number, found))
                 values[meaning] = clip if meaning == "path" else [clip]
-        yield Record(number, values, _TRUSTED)
+        yield Record(number, values, unread, _TRUSTED)
 
 
 def is_saved(path: Path) -> bool:
     """Tell a folder that `datasets` saved from one of loose files, which it can read as well."""
-    return any((path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
+    try:
+        return any((path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _dataset(source: Source) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from xtts_lab.data.formats.records import MAX_CELL, Record, Source, canonical, lines_of
+from xtts_lab.data.formats.records import MAX_CELL, Record, Source, lines_of, record_of
 from xtts_lab.errors import UsageError
 
 REFERENCE_KEYS = {"audio", "text", "language"}
@@ -20,10 +20,10 @@ REFERENCE_KEYS = {"audio", "text", "language"}
 def read(source: Source) -> Iterator[Record]:
     """Yield the records. Raises `UsageError`, naming file and line, for what is no such JSON."""
     for line, text in lines_of(source.path):
-        yield Record(line, _values(source.path, line, text))
+        yield _record(source.path, line, text)
 
 
-def _values(path: Path, line: int, text: str) -> dict[str, Any]:
+def _record(path: Path, line: int, text: str) -> Record:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         for name in names:
@@ -40,8 +40,22 @@ def _values(path: Path, line: int, text: str) -> dict[str, Any]:
         ) from error
     if not isinstance(found, dict):
         raise UsageError(f"{path}:{line}: not a JSON object; write one {{...}} a line")
-    values = canonical(path, line, found.items())
-    return {name: _value(path, line, name, value) for name, value in values.items()}
+    if "\\u" in text:
+        _refuse_surrogates(path, line, found)
+    record = record_of(path, line, found.items())
+    values = {name: _value(path, line, name, value) for name, value in record.values.items()}
+    return Record(line, values, record.unread)
+
+
+def _refuse_surrogates(path: Path, line: int, found: Any) -> None:
+    """Half of a pair that stands for a character is none: no file and no report could hold it."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(str(error.object)[error.start]):04x}"
+        raise UsageError(
+            f"{path}:{line}: holds {half}, half of a surrogate pair and no character; mend the text"
+        ) from error
 
 
 def _value(path: Path, line: int, name: str, value: Any) -> Any:

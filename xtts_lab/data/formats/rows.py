@@ -12,6 +12,7 @@ from xtts_lab import registry
 from xtts_lab.data.formats.paths import Paths
 from xtts_lab.data.formats.records import Record, Source
 from xtts_lab.errors import UsageError
+from xtts_lab.languages import canonical
 from xtts_lab.types import LANGUAGES, Reference
 
 MAX_ID = 300
@@ -24,7 +25,7 @@ class Row:
 
     `path` is a natural recording of the text, `audio` what another program made of it; `text` is
     empty where nobody wrote down what is said. `references` and `enrolment` are those that the
-    row names itself.
+    row names itself; `unread` are its filled columns that mean nothing here.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Row:
     split: str
     source: str
     known_speaker: bool
+    unread: tuple[str, ...] = ()
 
 
 def checked(source: Source, records: Iterable[Record]) -> tuple[Row, ...]:
@@ -94,6 +96,7 @@ class _Maker:
             split=value.get("split", ""),
             source=value.get("source", ""),
             known_speaker=known,
+            unread=record.unread,
         )
 
     def _fail(self, record: Record, message: str) -> UsageError:
@@ -106,9 +109,14 @@ class _Maker:
                 record,
                 f"{column} is not given; fill it in, or set language (--language) for all rows",
             )
-        if language not in LANGUAGES:
+        return self._known(record, str(language))
+
+    def _known(self, record: Record, language: str) -> str:
+        """Return the code of a language that may be written as a locale, `pt_BR`."""
+        code = canonical(language)
+        if code is None:
             raise self._fail(record, registry.unknown("language", language, LANGUAGES))
-        return str(language)
+        return code
 
     def _recording(self, record: Record) -> Path | None:
         value = record.values
@@ -138,9 +146,7 @@ class _Maker:
         for item in named:
             each = item if isinstance(item, Mapping) else {"audio": item, "text": text}
             clip = self._clip(record, "references", each["audio"])
-            own = each.get("language") or language
-            if own not in LANGUAGES:
-                raise self._fail(record, registry.unknown("language", own, LANGUAGES))
+            own = self._known(record, str(each.get("language") or language))
             found.append(Reference(clip, each.get("text") or None, own))
         return tuple(found)
 

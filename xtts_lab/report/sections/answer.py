@@ -10,9 +10,10 @@ from typing import Any
 from markupsafe import Markup
 
 from xtts_lab.conditions import ALL
+from xtts_lab.languages import language_name
 from xtts_lab.report.formats.shapes import Shown, interval_svg
-from xtts_lab.report.languages import language_name
 from xtts_lab.report.numbers import MOST_NAMED, count, figure, listed, span
+from xtts_lab.report.standing import number_of, standing
 from xtts_lab.report.tables import records
 from xtts_lab.runs.reading import Run
 
@@ -80,7 +81,7 @@ def _verdicts(part: Any) -> str:
 
 def _finding(run: Run, row: Mapping[str, Any]) -> Finding:
     unit = str(row.get("unit") or run.described.get(str(row["metric"]), ("", ""))[0])
-    low, high, value = (_number(row, name) for name in ("ci_low", "ci_high", "difference"))
+    low, high, value = (number_of(row, name) for name in ("ci_low", "ci_high", "difference"))
     signed, verdict = bool(row["baseline"]), str(row["verdict"])
     bound = _bound(row)
     return Finding(
@@ -89,7 +90,7 @@ def _finding(run: Run, row: Mapping[str, Any]) -> Finding:
         meaning=_MEANING.get(verdict, ""),
         effect=figure(value, unit, signed=signed),
         interval=span(low, high, unit, signed=signed),
-        basis=". ".join([_what(row, bound, unit), _sizes(row)]) + ".",
+        basis=". ".join(_basis(row, bound, unit)) + ".",
         need=" ".join(_need(row, verdict)),
         drawing=interval_svg(
             Shown(value, low, high), bound, figure(bound, unit, signed=signed), difference=signed
@@ -97,9 +98,14 @@ def _finding(run: Run, row: Mapping[str, Any]) -> Finding:
     )
 
 
+def _basis(row: Mapping[str, Any], bound: float, unit: str) -> list[str]:
+    said = standing(row, unit, "the baseline" if row["baseline"] else "")
+    return [_what(row, bound, unit), _sizes(row), *(part[0].upper() + part[1:] for part in said)]
+
+
 def _bound(row: Mapping[str, Any]) -> float:
     """Return what the difference, or the arm's own value, is to lie beyond."""
-    margin = _number(row, "margin")
+    margin = number_of(row, "margin")
     return -margin if row["baseline"] and row.get("direction") == "lower" else margin
 
 
@@ -115,7 +121,7 @@ def _what(row: Mapping[str, Any], bound: float, unit: str) -> str:
 
 def _sizes(row: Mapping[str, Any]) -> str:
     return listed(
-        [count(int(_number(row, p) or 0), p[:-1]) for p in ("trials", "speakers", "sentences")]
+        [count(int(number_of(row, p) or 0), p[:-1]) for p in ("trials", "speakers", "sentences")]
     )
 
 
@@ -126,14 +132,9 @@ def _need(row: Mapping[str, Any], verdict: str) -> Iterator[str]:
     if verdict != "undecided":
         return
     needed = [
-        count(int(_number(row, f"need_{plural}")), noun)
+        count(int(number_of(row, f"need_{plural}")), noun)
         for plural, noun in _NEEDED.items()
-        if math.isfinite(_number(row, f"need_{plural}"))
+        if math.isfinite(number_of(row, f"need_{plural}"))
     ]
     if needed:
         yield f"To decide it with 80 % power would take about {listed(needed)}."
-
-
-def _number(row: Mapping[str, Any], key: str) -> float:
-    value = row.get(key)
-    return float("nan") if value is None or value == "" else float(value)

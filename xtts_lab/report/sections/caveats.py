@@ -7,17 +7,18 @@ from typing import Any
 
 from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import count, listed, named
+from xtts_lab.report.sections.limits import failed_for_content, few_events, pooled_intervals
 from xtts_lab.report.sections.parts import untrained_reasons
 from xtts_lab.runs.reading import Run
-from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
+from xtts_lab.statistics.rules import ENOUGH_FOR_PERCENTILE, ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 
 def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
-        _untrained, _floor, _worlds_own_judge, _espeak_judged_by_base, _size, _intervals,
-        _coverage, _blank_rates, _pooling, _similarity, _conditions, _timings, _limits,
-        _repeats, _nothing,
+        _untrained, failed_for_content, _floor, _worlds_own_judge, _espeak_judged_by_base, _size,
+        _intervals, few_events, pooled_intervals, _coverage, _blank_rates, _pooling, _similarity,
+        _conditions, _timings, _limits, _repeats, _nothing,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -177,8 +178,9 @@ def _timings(run: Run) -> Iterator[str]:
         yield (
             "Timings were taken on this machine in this run, arm after arm and one utterance at a "
             "time: another run gives others, and what else the machine did counts. Percentiles are "
-            "of the trials of a language, averaged over languages: the 95th from 200 trials, the "
-            "99th from 1,000. They cannot be added up."
+            f"of the trials of a language, averaged over languages: the 95th from "
+            f"{ENOUGH_FOR_PERCENTILE[95]:,} trials, the 99th from {ENOUGH_FOR_PERCENTILE[99]:,}. "
+            "They cannot be added up."
         )
 
 

@@ -14,6 +14,8 @@ WORKS: Mapping[str, str] = {
     "chen2022": "Chen, S. et al. (2022). WavLM: Large-Scale Self-Supervised Pre-Training for Full "
     "Stack Speech Processing. IEEE Journal of Selected Topics in Signal Processing 16(6), "
     "1505–1518.",
+    "clopper1934": "Clopper, C. J., Pearson, E. S. (1934). The Use of Confidence or Fiducial "
+    "Limits Illustrated in the Case of the Binomial. Biometrika 26(4), 404–413.",
     "desplanques2020": "Desplanques, B., Thienpondt, J., Demuynck, K. (2020). ECAPA-TDNN: "
     "Emphasized Channel Attention, Propagation and Aggregation in TDNN Based Speaker Verification. "
     "Interspeech 2020, 3830–3834.",
@@ -21,9 +23,13 @@ WORKS: Mapping[str, str] = {
     "Statistical Science 19(4), 676–685.",
     "espeakng": "eSpeak NG: text-to-speech synthesiser and phoneme front end. Software, "
     "github.com/espeak-ng/espeak-ng.",
+    "fay1997": "Fay, M. P., Feuer, E. J. (1997). Confidence intervals for directly standardized "
+    "rates: a method based on the gamma distribution. Statistics in Medicine 16(7), 791–801.",
     "graves2006": "Graves, A., Fernández, S., Gomez, F., Schmidhuber, J. (2006). Connectionist "
     "Temporal Classification: Labelling Unsegmented Sequence Data with Recurrent Neural Networks. "
     "ICML 2006, 369–376.",
+    "hall1988": "Hall, P. (1988). Theoretical Comparison of Bootstrap Confidence Intervals. The "
+    "Annals of Statistics 16(3), 927–953.",
     "hesterberg2015": "Hesterberg, T. C. (2015). What Teachers Should Know About the Bootstrap: "
     "Resampling in the Undergraduate Statistics Curriculum. The American Statistician 69(4), "
     "371–386.",
@@ -31,9 +37,14 @@ WORKS: Mapping[str, str] = {
     "Scandinavian Journal of Statistics 6(2), 65–70.",
     "jiwer": "jiwer: similarity measures for automatic speech recognition evaluation. Software, "
     "github.com/jitsi/jiwer.",
+    "korn1998": "Korn, E. L., Graubard, B. I. (1998). Confidence Intervals for Proportions With "
+    "Small Expected Number of Positive Counts Estimated From Survey Data. Survey Methodology "
+    "24(2), 193–201.",
     "kubichek1993": "Kubichek, R. F. (1993). Mel-cepstral distance measure for objective speech "
     "quality assessment. IEEE Pacific Rim Conference on Communications, Computers and Signal "
     "Processing, 125–128.",
+    "manski1990": "Manski, C. F. (1990). Nonparametric Bounds on Treatment Effects. The American "
+    "Economic Review 80(2), 319–323.",
     "mauch2014": "Mauch, M., Dixon, S. (2014). pYIN: A fundamental frequency estimator using "
     "probabilistic threshold distributions. ICASSP 2014, 659–663.",
     "owen2007": "Owen, A. B. (2007). The pigeonhole bootstrap. The Annals of Applied Statistics "
@@ -53,6 +64,8 @@ WORKS: Mapping[str, str] = {
     "Self-Supervised Representation-Based Speech Quality Assessment. arXiv:2502.05356.",
     "wan2018": "Wan, L., Wang, Q., Papir, A., Lopez Moreno, I. (2018). Generalized End-to-End Loss "
     "for Speaker Verification. ICASSP 2018, 4879–4883.",
+    "zou2008": "Zou, G. Y., Donner, A. (2008). Construction of confidence limits about effect "
+    "measures: A general approach. Statistics in Medicine 27(10), 1693–1702.",
 }
 
 OF_INSTRUMENT: Mapping[str, tuple[str, str]] = {

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab.conditions import ALL
+from xtts_lab.languages import language_name
 from xtts_lab.report.formats.sheet import Sheet
-from xtts_lab.report.languages import language_name
 from xtts_lab.report.numbers import BLANK, count, figure, listed, probability, span, unit_of
+from xtts_lab.report.standing import standing
 from xtts_lab.report.tables import Cell, Table, records
 
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
@@ -29,7 +30,7 @@ def of_runs(
     """Return the sheet of two runs: B minus A, over all languages and by language.
 
     `table` has arm_a, arm_b, condition, language, metric, unit, direction, difference, ci_low,
-    ci_high, p_adjusted, verdict, speakers, sentences.
+    ci_high, p_adjusted, verdict, speakers, sentences, and what the verdict stands on.
     """
     whole = table[table["language"] == ALL]
     tables = [_overall(whole, confidence)]
@@ -46,7 +47,7 @@ def _overall(whole: pd.DataFrame, confidence: float) -> Table:
             Cell(str(r["metric"]), note=_way(r), code=True),
             Cell(_pair(r), note=_apart(whole, r)),
             _difference(r),
-            Cell(str(r["verdict"]), note=f"p = {probability(r['p_adjusted'])}"),
+            Cell(str(r["verdict"]), note="; ".join(_grounds(r))),
             Cell(f"{r['speakers']} / {r['sentences']}"),
         ]
         for r in records(whole)
@@ -74,6 +75,10 @@ def _by_language(part: pd.DataFrame, metric: str) -> Table:
     several = part["condition"].nunique() > 1
     head = [Cell(pair, note=condition if several else "") for pair, condition in columns]
     return Table(f"{metric} by language", [Cell("Language"), *head], rows)
+
+
+def _grounds(row: Mapping[str, Any]) -> list[str]:
+    return [f"p = {probability(row['p_adjusted'])}", *standing(row, str(row["unit"]), "A")]
 
 
 def _pair(row: Mapping[str, Any]) -> str:

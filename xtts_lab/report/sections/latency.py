@@ -17,9 +17,10 @@ from xtts_lab.report.numbers import BLANK, number, span
 from xtts_lab.report.sections.figures import Figure
 from xtts_lab.report.tables import Cell, Table, arm_cell, arm_rows, records
 from xtts_lab.runs.reading import Run
+from xtts_lab.statistics.rules import ENOUGH_FOR_PERCENTILE
 
-PERCENTILES = ("p50", "p95", "p99")
-_LEAST = {"p50": 1, "p95": 200, "p99": 1000}
+_LEAST = {f"p{percent}": trials for percent, trials in ENOUGH_FOR_PERCENTILE.items()}
+PERCENTILES = tuple(_LEAST)
 _SHOWN_CHUNKS = 8
 _NAMES = {
     "first_audio_ms": "First audio",
@@ -56,8 +57,13 @@ def percentiles(run: Run) -> Table | None:
         cells,
         labels=2,
         remark="Milliseconds, mean over languages of each language's percentile. A percentile is "
-        "printed from enough trials only: p95 from 200, p99 from 1,000.",
+        f"printed from enough trials only: {_enough()}.",
     )
+
+
+def _enough() -> str:
+    """Say from how many trials on tails are printed."""
+    return ", ".join(f"{name} from {count:,}" for name, count in _LEAST.items() if count > 1)
 
 
 def _value(row: Mapping[str, Any] | None, percentile: str) -> Cell:

@@ -62,7 +62,7 @@ def _systems(run: Run) -> Iterator[str]:
     known = _mapping(run.environment, "systems")
     for arm in run.arms:
         stored = _mapping(known, arm)
-        spec = _mapping(stored, "spec") or run.systems.get(arm.partition("[")[0], {})
+        spec = run.system(arm)
         name = str(spec.get("name", "?"))
         shown, work = OF_SYSTEM.get(name, (name, ""))
         settings = _settings({k: v for k, v in spec.items() if k != "name"})
@@ -178,7 +178,7 @@ def _statistics(run: Run) -> Iterator[str]:
         f"{run.confidence:.0%} intervals from {int(settings.get('resamples', 2000)):,} resamples, "
         f"seeded by {notes.get('seed', run.experiment.get('seed', 0))} and the name of the figure."
     )
-    wanted = ["summary", "interval"]
+    wanted = ["summary", "interval", "events"]
     if len(run.comparisons) or len(run.claims):
         wanted += ["test", "adjustment", "verdict"]
     for key in wanted:
@@ -189,7 +189,8 @@ def _statistics(run: Run) -> Iterator[str]:
     if len(run.claims):
         yield (
             "a claim holds where its interval lies wholly beyond its margin, is refuted where it "
-            "lies wholly on the other side, and is undecided otherwise."
+            "lies wholly on the other side, and is undecided otherwise; with a baseline, the "
+            "sign-flip test at the margin must agree."
         )
 
 

@@ -6,6 +6,7 @@ import base64
 import io
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from xtts_lab.report.languages import language_name
+from xtts_lab.languages import language_name
 from xtts_lab.report.numbers import figure
 from xtts_lab.runs.reading import Run
 
@@ -136,7 +137,7 @@ def _data_uri(path: Path) -> str:
     import soundfile
 
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32")
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32")
     except (OSError, RuntimeError):
         return ""
     kind, mime = ("MP3", "audio/mpeg") if rate in _MP3_RATES else ("FLAC", "audio/flac")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xtts_lab.text.characters import clean
+from xtts_lab.text.characters import clean, without_strange_marks
 from xtts_lab.text.markup import plain
 
 
@@ -18,7 +18,8 @@ from xtts_lab.text.markup import plain
 class Rule:
     """A kind of difference; `patterns` finds the texts that it may touch, by base language.
 
-    The entry "*" serves the languages that have none of their own.
+    The entry "*" serves the languages that have none of their own, but for Chinese and Japanese,
+    whose front ends are theirs throughout.
     """
 
     name: str
@@ -27,7 +28,8 @@ class Rule:
 
     def touches(self, text: str, base: str) -> bool:
         """Return whether this rule may make `text` differ from the reference's reading."""
-        pattern = self.patterns.get(base) or self.patterns.get("*")
+        others = None if base in ("zh", "ja") else self.patterns.get("*")
+        pattern = self.patterns.get(base) or others
         return pattern is not None and re.search(pattern, text, re.IGNORECASE) is not None
 
 
@@ -51,7 +53,10 @@ def touching(text: str, base: str) -> Iterator[Rule]:
     from xtts_lab.text.coqui.rules import RULES
 
     text = text.replace('"', "")  # dropped on both sides before anything is read
-    changed = {"characters": clean(text) != text, "markup": plain(text) != text}
+    changed = {
+        "characters": without_strange_marks(clean(text), base) != text,
+        "markup": plain(text) != text,
+    }
     for rule in RULES:
         if rule.touches(text, base) or changed.get(rule.name):
             yield rule
@@ -74,7 +79,11 @@ def markdown_table() -> str:
 
 def _languages(rule: Rule) -> str:
     named = sorted(base for base in rule.patterns if base != "*")
-    return ", ".join(named) if named and "*" not in rule.patterns else "all"
+    return (
+        ", ".join(named)
+        if named and "*" not in rule.patterns
+        else "all" + ("" if "zh" in rule.patterns or not rule.patterns else " but zh, ja")
+    )
 
 
 def _cell(text: str) -> str:

@@ -18,7 +18,7 @@ _SPACED = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar
 
 def _money(base: str) -> str:
     signs = currencies.pattern(base)
-    return rf"[{_SIGNS}$£]|(?-i:\d\s?(?:{signs})|(?:{signs})\s?\d)"
+    return rf"[{_SIGNS}$£]|(?-i:\d\s?(?:\w{{1,9}}\.?\s?)?(?:{signs})|(?:{signs})\s?\d)"
 
 
 RULES: tuple[Rule, ...] = (
@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
         "read, and marks that no vocabulary holds removed; the reference passes them on "
         "as unknown tokens. Square brackets would let a text spell the vocabulary's "
         "tags.",
-        {"*": r"[\[\]{}<>|\\^~*`]"},
+        dict.fromkeys(("*", "zh", "ja"), r"[\[\]{}<>|\\^~*`]"),
     ),
     Rule("markup", "HTML entities, tags and Markdown are decoded or dropped."),
     Rule(
@@ -168,12 +168,15 @@ RULES: tuple[Rule, ...] = (
         "symbols",
         "Signs without a word in the reference, which the vocabulary mostly lacks; no space "
         "between a sign's word and a comma.",
-        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”]"},
+        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”]|[(«“„]\s*[&@%#$£°]"},
     ),
     Rule(
         "roman",
         "Roman numerals are numbers, ordinals after a name or before a century.",
-        {"*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?![^\W_])|(?<!\w)[IVX]\.\s)"},
+        {
+            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])"
+            r"|(?<!\w)[IVX]\.\s)"
+        },
     ),
     Rule(
         "abbreviations",
@@ -183,7 +186,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "touching",
         "A number word never grows together with a letter beside it.",
-        {"*": r"\d[^\W\d_]|[^\W\d_]\.?\d"},
+        {"*": r"\d[^\W\d_]|[^\W\d_]\.?\d", "ko": r"\d[A-Za-zÀ-ɏ]|[A-Za-zÀ-ɏ]\.?\d"},
     ),
     Rule(
         "plural",
@@ -226,9 +229,9 @@ RULES: tuple[Rule, ...] = (
         "two before a counter; the reference turns the signs into commas before it could read "
         "them, and replaces the first number that looks alike.",
         {
-            "zh": r"\d\D+\d|\d{4}|(?<!\d)0\d|2[^\d年月日号]|\d\s?[-.:：/%‰℃℉°~～]"
+            "zh": r"\d\D+\d|\d{4}|(?<!\d)0\d|2[^\d月日号]|\d\s?[-.:：/%‰℃℉°~～]"
             r"|[-−–~～#§+]\s?\d|[&@#%+=×÷±≥≤≈≠§π√∞‰²³]|\d\s*[A-Za-z]|[A-Za-z]\s?\d"
-            rf"|[{_SIGNS}$£]|[IVX]{{2}}|第\d|\d[^\d年月日号]"
+            rf"|[{_SIGNS}$£]|[IVX]{{2}}"
         },
     ),
     Rule(

@@ -32,7 +32,7 @@ def read_numbers(text: str, write: Write = "".join) -> str:
     text = join_groups(unicodedata.normalize("NFKC", _keep_symbols(text)), "ja")
     text = re.sub(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)", lambda m: m[0].replace(",", ""), text)
     text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
-    text = _codes(text, write)
+    text = _codes(re.sub(r"〒\s?(?=\d)", "郵便番号", text), write)
     for pattern, read in _WRITTEN:
         text = re.sub(pattern, read, text)
     text = symbols.areas(money.read_signs(_money(text), "ja"), "ja")

@@ -173,7 +173,7 @@ _ACCUSATIVE = frozenset(("na", "przed", "godzinę", "a"))
 
 def _polish(hour: int, minute: int, before: str) -> str:
     """The hour is a feminine ordinal: siódma, o siódmej, na siódmą."""
-    word = (before.split() or [""])[-1].lower()
+    word = (re.findall(r"[^\W\d_]+", before[-40:]) or [""])[-1].lower()
     ending = "ej" if word in _LOCATIVE else "ą" if word in _ACCUSATIVE else "a"
     masculine = "zerowy" if hour in (0, 24) else ordinal(str(hour), "pl")
     words = re.sub(r"(?<=[kg])i\b", lambda _: "i" * (ending == "ej") + ending, masculine)

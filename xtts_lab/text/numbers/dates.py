@@ -62,7 +62,7 @@ def read_dates(text: str, base: str) -> str:
 
 def german_ending(match: re.Match[str]) -> str:
     """Return the "n" that an ordinal gets after "am", "zum" and the like."""
-    before = match.string[: match.start()].rsplit(None, 1)
+    before = re.findall(r"[^\W\d_]+", match.string[max(0, match.start() - 20) : match.start()])
     return "n" if before and before[-1].lower() in GERMAN_DATIVE else ""
 
 

@@ -52,7 +52,8 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
     if base not in ("cs", "pl"):
         return words
     noun = (re.match(r"\s+([^\W\d_]+)", match.string[match.end() :]) or ["", ""])[1].lower()
-    before = (match.string[: match.start()].split() or [""])[-1].lower()
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    before = (re.findall(r"[^\W\d_]+", before) or [""])[-1].lower()
     if before in _LOCATIVE and re.search("[eěuií]$", noun):
         feminine = _FEMININE_LOCATIVE.fullmatch(noun) is not None
         return _ending(words, "locative f" if feminine else "locative", base)

@@ -186,9 +186,11 @@ def _scaled(whole: str, fraction: str, code: str, base: str, scale: str, letter:
         return f"{number}{scale}{currencies.name(code, 5, base)}"
     index = _LETTERS[letter] if letter else _scale_index(scale, base)
     named = _scale(f"{whole}.{fraction}" if fraction else whole, index, base)
+    name = currencies.name(code, 5, base)
     of = "" if named in _NO_OF else _OF.get(base, "")
-    parts = (number, named, of, currencies.name(code, 5, base))
-    return " ".join(part for part in parts if part)
+    if of and base == "fr" and name[0] in "aeéio":
+        of, name = "", f"d'{name}"
+    return " ".join(part for part in (number, named, of, name) if part)
 
 
 def _scale_index(scale: str, base: str) -> int:

@@ -51,7 +51,7 @@ def read_minus(text: str, base: str) -> str:
     if after:
         text = re.sub(rf"(?<=[{after}])[-–]{units}", f" {word} ", text)
     text = re.sub(rf"(?<![^\s(\[\"“«‹'„‚=<>≤≥≈,;:/¿¡])[-–](?={signs}[.,]?\d)", f"{word} ", text)
-    return _ABOUT.sub(f" {about(base)} ", text)
+    return _ABOUT.sub(f"{about(base)} ", text)
 
 
 def about(base: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from xtts_lab.training.discriminators import Discriminators
 from xtts_lab.training.losses.adversarial import discriminator_loss, feature_loss, generator_loss
 from xtts_lab.training.losses.spectral import MultiScaleMel
-from xtts_lab.training.stage import Update
+from xtts_lab.training.stage import OptimiserGroup, Update
 
 EDGE = 2048
 """Samples at either end of a crop that do not count: the mel there hears what was cut off."""
@@ -71,3 +71,15 @@ class Game:
         total = self._mel * mel + self._adversarial * fooled + self._feature * alike
         update("generator", total * share)
         return {"mel": mel, "generator": fooled, "feature": alike, "discriminator": judged}
+
+
+def sides(
+    vocoder: nn.Module, game: Game, lr: float, discriminator_lr: float
+) -> dict[str, OptimiserGroup]:
+    """Both sides' optimisers: `generator`, whose average is kept, and `discriminator`."""
+    betas = (0.8, 0.99)
+    generator, judges = list(vocoder.parameters()), list(game.discriminators.parameters())
+    return {
+        "generator": OptimiserGroup(generator, lr, betas, clip=10.0),
+        "discriminator": OptimiserGroup(judges, discriminator_lr, betas, clip=10.0, averaged=False),
+    }

@@ -24,19 +24,19 @@ from xtts_lab.checkpoint.parts import save_module
 from xtts_lab.errors import UsageError
 from xtts_lab.model import build
 from xtts_lab.nn.dvae import Dvae
-from xtts_lab.training.codec.game import Game
+from xtts_lab.nn.resample import Resampler
+from xtts_lab.training.codec.game import Game, sides
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
-from xtts_lab.training.speech.examples import write_pair
+from xtts_lab.training.speech.examples import write_pairs
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 from xtts_lab.types import Part
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.yaml_file import Where
 
 STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
-EXAMPLES = 4
 
 
 class CodecVocoderStage:
@@ -75,13 +75,9 @@ class CodecVocoderStage:
         self.part = Part(vocoder["name"], {k: v for k, v in vocoder.items() if k != "name"})
         self.vocoder = _built(self.part, self.dvae)
         rate = self.banks["train"].sample_rate
-        if self.vocoder.sample_rate != rate:
-            raise UsageError(
-                f"stage.vocoder: it speaks at {self.vocoder.sample_rate} Hz, and the corpora "
-                f"are at {rate} Hz"
-            )
-        self.game = Game(rate, mel, adversarial, feature, channels, periods)
+        self.game = Game(self.vocoder.sample_rate, mel, adversarial, feature, channels, periods)
         self.ears = Ears(rate)
+        self.natural = Resampler(rate, self.vocoder.sample_rate)
         self._context, self._rows, self._crop = context, rows, crop
         self._mel_only, self._rates = mel_only_steps, (lr, discriminator_lr)
         self._validation_batches = validation_batches
@@ -96,22 +92,14 @@ class CodecVocoderStage:
         return {**settings, "vocoder": vocoder}
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
-        betas = (0.8, 0.99)
-        generator, judges = self.vocoder.parameters(), self.game.discriminators.parameters()
-        return {
-            "generator": OptimiserGroup(list(generator), self._rates[0], betas, clip=10.0),
-            "discriminator": OptimiserGroup(
-                list(judges), self._rates[1], betas, clip=10.0, averaged=False
-            ),
-        }
+        return sides(self.vocoder, self.game, *self._rates)
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
         seed, stream = self._context.seed, STREAMS[split]
         return self.banks[split].crops(seed, stream, index, self._rows, self._crop, shard)
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor]:
-        wanted = waveform(batch)
-        made, wanted = self.game.inner(self._copy(wanted), wanted)
+        made, wanted = self.game.inner(*self._pair(waveform(batch)))
         if step < self._mel_only:
             return self.game.mel_only(made, wanted, batch["share"], update)
         return self.game.play(made, wanted, batch["share"], update)
@@ -120,7 +108,7 @@ class CodecVocoderStage:
         """The mel distance of copied speech."""
         total = 0.0
         for index in range(self._validation_batches):
-            made, wanted = self.game.inner(*self._pair(index))
+            made, wanted = self.game.inner(*self._pair(self._held_out(index)))
             total += float(self.game.distance(made, wanted))
         return {"mel": total / self._validation_batches}
 
@@ -135,29 +123,26 @@ class CodecVocoderStage:
             folder / codec.VOCODER,
             lambda partial: save_module(partial, "vocoders", self.part, self.vocoder, beside),
         )
-        made, wanted = self._pair(0)
-        for at in range(min(EXAMPLES, made.shape[0])):
-            place = folder / "examples"
-            write_pair(place, f"{at}", wanted[at], made[at], self.vocoder.sample_rate)
+        made, wanted = self._pair(self._held_out(0))
+        write_pairs(folder / "examples", wanted, made, self.vocoder.sample_rate)
 
-    def _pair(self, index: int) -> tuple[Tensor, Tensor]:
-        """A validation batch: copied speech and what it was copied from, [B, T] each."""
-        device = next(self.vocoder.parameters()).device
+    def _held_out(self, index: int) -> Tensor:
+        """Speech [B, T] of a validation batch, on the vocoder's device."""
         batch = self.batch("validation", index, Shard())
-        wanted = waveform({name: tensor.to(device) for name, tensor in batch.items()})
-        return self._copy(wanted), wanted
+        device = next(self.vocoder.parameters()).device
+        return waveform({name: tensor.to(device) for name, tensor in batch.items()})
 
-    def _copy(self, samples: Tensor) -> Tensor:
-        """Natural speech [B, T] -> codes -> speech [B, about T]."""
-        self.ears.to(samples.device)
-        self.dvae.to(samples.device)
+    def _pair(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Speech [B, T] -> its copy through the codes, and itself, both at the vocoder's rate."""
+        for module in (self.ears, self.dvae, self.natural):
+            module.to(samples.device)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
             mel = self.ears(samples) / self.dvae.mel.mel_stats.unsqueeze(-1)
             codes = self.dvae.encode(mel)
             inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
-        silence = samples.new_zeros(samples.shape[0], 1)
-        made: Tensor = self.vocoder(inputs, silence)
-        return made
+            wanted = self.natural(samples)
+        made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
+        return made, wanted
 
 
 def _built(part: Part, dvae: Dvae) -> Vocoder:

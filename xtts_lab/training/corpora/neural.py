@@ -11,8 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtts_lab.kokoro import styles
-from xtts_lab.kokoro.front_end import LANGUAGES
-from xtts_lab.kokoro.symbols import to_symbols
+from xtts_lab.kokoro.front_end import LANGUAGES, written
 from xtts_lab.training.corpora import colour
 from xtts_lab.training.corpora.nuisance import resampled
 
@@ -45,7 +44,8 @@ class Neural16:
         from xtts_lab.espeak.ipa import to_ipa_each
 
         self._engine = self._engine or Engine()
-        return [_columns(ipa, language) for ipa in to_ipa_each(self._engine, texts, language)]
+        spoken = zip(texts, to_ipa_each(self._engine, texts, language), strict=True)
+        return [_columns(text, ipa, language) for text, ipa in spoken]
 
     def ready(self) -> None:
         from xtts_lab.kokoro.float_graph import float_graph
@@ -56,8 +56,8 @@ class Neural16:
         return NeuralRenderer(device)
 
 
-def _columns(ipa: str, language: str) -> dict[str, str] | None:
-    symbols, _ = to_symbols(ipa, language)
+def _columns(text: str, ipa: str, language: str) -> dict[str, str] | None:
+    symbols = written(text, ipa, language)
     fits = FEWEST_SYMBOLS <= len(symbols) <= MOST_SYMBOLS
     return {"phonemes": ipa, "symbols": symbols} if fits else None
 

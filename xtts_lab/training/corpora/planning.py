@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xtts_lab import files
 from xtts_lab.errors import UsageError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SHARD_ITEMS = 64
 LANGUAGES_A_SPEAKER = 3
+READINGS = 8
 ENROLMENT = 3
 """Items of each validation and test speaker that are set aside to compare clones with."""
 
@@ -76,16 +78,21 @@ def plan(
     recipe: Recipe,
     folder: Path,
     *,
+    readings: Mapping[str, Sequence[str]] = MappingProxyType({}),
     avoid: frozenset[str] = frozenset(),
     threads: int = 2,
     track: Track = silent,
 ) -> None:
-    """Write plan.parquet, speakers.json and corpus.json. `avoid`: folded texts never to be said."""
+    """Write plan.parquet, speakers.json and corpus.json.
+
+    `avoid`: folded texts that no drawn text may be. `readings`: sentences of each language, of
+    which test speakers read `READINGS` each, so that a recogniser has sense to judge by.
+    """
     import pandas as pd
 
     people = list(_people(recipe, world))
     rows: list[dict[str, Any]] = []
-    work = partial(_items, world, recipe, avoid)
+    work = partial(_items, world, recipe, avoid, _prepared(world, readings))
     with ThreadPoolExecutor(threads) as pool:
         for items in track(pool.map(work, people), "planning, speakers", len(people)):
             rows += items
@@ -112,8 +119,28 @@ def _people(recipe: Recipe, world: World) -> Iterator[_Person]:
             yield _Person(name, split, world.speaker(random.Random(f"{name} voice")))
 
 
+_Texts: TypeAlias = list[dict[str, str]]
+
+
+def _prepared(world: World, readings: Mapping[str, Sequence[str]]) -> dict[str, _Texts]:
+    """Return the columns of each language's sentences that the world can say."""
+    said = {language: world.prepare(texts, language) for language, texts in readings.items()}
+    return {
+        language: [
+            {"text": text, **columns}
+            for text, columns in zip(readings[language], prepared, strict=True)
+            if columns is not None
+        ]
+        for language, prepared in said.items()
+    }
+
+
 def _items(
-    world: World, recipe: Recipe, avoid: frozenset[str], person: _Person
+    world: World,
+    recipe: Recipe,
+    avoid: frozenset[str],
+    readings: dict[str, _Texts],
+    person: _Person,
 ) -> list[dict[str, Any]]:
     source = random.Random(f"{person.name} languages")
     left = list(recipe.languages)
@@ -121,13 +148,30 @@ def _items(
     spoken = [left.pop(int(source.random() * len(left))) for _ in range(count)]
     enrolment = 0 if person.split == "train" else ENROLMENT
     indices = range(recipe.utterances + enrolment)
-    said: dict[int, dict[str, str]] = {}
+    said = _readings(person, readings, spoken, min(READINGS, recipe.utterances))
     for place, language in enumerate(spoken):
-        said |= _texts(world, avoid, person, language, indices[place::count])
+        left_over = [index for index in indices[place::count] if index not in said]
+        said |= _texts(world, avoid, person, language, left_over)
     return [
         _row(person, spoken[index % count], index, index >= recipe.utterances) | said[index]
         for index in indices
     ]
+
+
+def _readings(
+    person: _Person, readings: dict[str, _Texts], spoken: Sequence[str], most: int
+) -> dict[int, dict[str, str]]:
+    """Return the sentences that a test speaker reads, none twice: items `index` of the first."""
+    if person.split != "test":
+        return {}
+    start = int(random.Random(f"{person.name} readings").random() * 1000)
+    said = {}
+    for index in range(most):
+        texts = readings.get(spoken[index % len(spoken)], [])
+        turn = index // len(spoken)
+        if turn < len(texts):
+            said[index] = texts[(start + turn) % len(texts)]
+    return said
 
 
 def _texts(

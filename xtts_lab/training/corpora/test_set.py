@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab import files
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.transcripts import cut
+from xtts_lab.training.corpora.chosen_items import ChosenItem, of_speaker
 from xtts_lab.training.corpora.folder import Split
 from xtts_lab.training.corpora.reader import Corpus
 
@@ -67,34 +69,25 @@ class _Speaker:
         self._enrolment = [self._write(int(number)) for number in held.index]
 
     def rows(self, count: int, seconds: float) -> list[tuple[str, ...]]:
-        by_language: dict[str, list[Any]] = {}
-        for item in self._spoken:
-            by_language.setdefault(str(item.language), []).append(item)
-        chosen = [item for items in by_language.values() for item in items[:count]]
-        kept = {item.Index for item in chosen}
-        return [self._row(item, kept, seconds) for item in chosen]
+        chosen = of_speaker(self._spoken, self._corpus.sample_rate, count, seconds)
+        return [self._row(item) for item in chosen]
 
-    def _row(self, item: Any, targets: set[int], seconds: float) -> tuple[str, ...]:
-        free = [other for other in self._spoken if other.Index not in targets]
-        others = free or [other for other in self._spoken if other.Index != item.Index]
-        others.sort(key=lambda other: other.language != item.language)
-        chosen, left = [], round(seconds * self._corpus.sample_rate)
-        for other in others:
-            if left <= 0:
-                break
-            chosen.append((other, min(left, int(other.samples))))
-            left -= int(other.samples)
-        clips = [self._write(int(other.Index), size) for other, size in chosen]
-        first = chosen[0][0] if chosen else item
+    def _row(self, chosen: ChosenItem) -> tuple[str, ...]:
+        items = self._corpus.items
+        item = items.iloc[chosen.number]
+        clips = [self._write(number, size) for number, size in chosen.references]
+        heard = [(items.iloc[number], size) for number, size in chosen.references]
+        first, size = heard[0] if heard else (item, 0)
+        said = cut(str(first["text"]), size / int(first["samples"]), str(first["language"]))
         return (
-            str(item.id),
-            str(item.text),
-            str(item.language),
+            str(item["id"]),
+            str(item["text"]),
+            str(item["language"]),
             self._name,
-            self._write(int(item.Index)),
+            self._write(chosen.number),
             ";".join(clips),
-            str(first.text) if len(chosen) == 1 and chosen[0][1] == int(first.samples) else "",
-            str(first.language),
+            said if len(heard) == 1 else "",
+            str(first["language"]),
             ";".join(self._enrolment),
         )
 

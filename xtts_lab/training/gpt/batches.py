@@ -24,6 +24,10 @@ from xtts_lab.training.stage import Batch, Shard
 
 Ints = NDArray[np.int64]
 
+ROWS, REFERENCE_STEP_S = 8, 0.25
+"""Batches have multiples of so many rows, and of so many seconds of reference: few shapes, for
+which kernels are chosen and planned again and again."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -70,14 +74,17 @@ class Batches:
     def batch(self, seed: int, stream: int, index: int, shard: Shard) -> Batch:
         """Return one batch: `text` [S], `text_at` [S], `audio` [M], `audio_at` [M] (tokens and
         their positions), `index` [B, P] into both, `targets` and `target_at` for text and audio,
-        `totals` [2] of the whole batch, and what the conditioner reads.
+        `totals` [2] of the whole batch, what the conditioner reads, and of each row: `places` [B],
+        which utterance it is, and `counts` [B] of its audio targets.
         """
         random = draws.generator(seed, stream, index)
         recipe, utterances = self.recipe, self.utterances
         places = draws.like_lengths(
             utterances.order, utterances.lengths, recipe.positions, shard.count, random
         )
-        seconds = float(random.uniform(*recipe.reference_s))
+        places = places[: _whole(len(places), ROWS)]
+        least, most = (round(seconds / REFERENCE_STEP_S) for seconds in recipe.reference_s)
+        seconds = REFERENCE_STEP_S * int(random.integers(least, most + 1))
         dropped = stream == 0 and bool(random.random() < recipe.drop)
         # Rows draw apart from each other: which of them are this process's own changes nothing.
         seeds = random.integers(2**63, size=len(places))
@@ -95,6 +102,8 @@ class Batches:
             **self._packed(rows[mine]),
             **self._condition(heard[mine], seconds, dropped),
             "totals": torch.tensor(totals, dtype=torch.float32),
+            "places": torch.from_numpy(places[mine].astype(np.int64)),
+            "counts": torch.tensor([int(row.counted.sum()) for row in rows[mine]]),
         }
 
     def _seconds(self, place: int) -> float:
@@ -193,3 +202,8 @@ class Batches:
         size = int(seconds * rate)
         clips = [prompts.audio(p, size) if isinstance(p, list) else p for p in heard]
         return {"samples": torch.from_numpy(np.stack(clips))}
+
+
+def _whole(count: int, unit: int) -> int:
+    """The largest multiple of `unit`; all of them where there are fewer."""
+    return count if count < unit else count - count % unit

@@ -1,7 +1,7 @@
 """A corpus in codes: made once (`tokenise.py`), held in memory by every training.
 
 A folder with `codes-P.npy` (uint16, all items one after the other) and `items-P.parquet` (corpus,
-number of the item in it, start, count) for each part P, `vocab.json`, and `dvae.safetensors`.
+the item's id in it, start, count) for each part P, `vocab.json`, and `dvae.safetensors`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CORPORA = "corpora.json"
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """`items`: columns corpus (its place in the list), number, start, count; `values` uint16."""
+    """`items`: columns corpus (its place in the list), id, start, count; `values` uint16."""
 
     items: pd.DataFrame
     values: NDArray[np.uint16]

@@ -72,8 +72,9 @@ def _utterances(
     speakers: dict[tuple[int, str], int] = {}
     made: list[Utterance] = []
     for place, corpus in enumerate(corpora):
-        table = codes.items[codes.items["corpus"] == place].set_index("number")
-        told = corpus.split(split).join(table[["start", "count"]].add_prefix("code_"), how="inner")
+        table = codes.items[codes.items["corpus"] == place].set_index("id")
+        coded = table[["start", "count"]].add_prefix("code_")
+        told = corpus.split(split).join(coded, on="id", how="inner")
         columns = ("phonemes", "language", "speaker", "samples", "code_start", "code_count")
         rows = zip(told.index, *(told[name].tolist() for name in columns), strict=True)
         for number, ipa, language, speaker, samples, start, count in rows:

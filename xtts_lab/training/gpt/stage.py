@@ -23,6 +23,7 @@ from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.mel import ConditioningMel
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.training.gpt.batches import Batches, Recipe
+from xtts_lab.training.gpt.data import Utterances
 from xtts_lab.training.gpt.exporting import export_run
 from xtts_lab.training.gpt.sources import Sources
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
@@ -156,9 +157,7 @@ class GptStage:
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         """Sums over the rows at hand, divided by the counts of the whole batch."""
-        prefix = self._prefix(batch)
-        states = self._states(batch, prefix)
-        flat = states[:, states.shape[1] - batch["index"].shape[1] :].flatten(0, 1)
+        flat = self._flat(batch)
         text_total, audio_total = batch["totals"].unbind()
         text = self.gpt.text_head(flat[batch["text_target_at"]])
         audio = self.gpt.audio_head(flat[batch["audio_target_at"]])
@@ -166,6 +165,24 @@ class GptStage:
             "audio": _sum(audio, batch["audio_targets"]) / audio_total,
             "text": _sum(text, batch["text_targets"]) / text_total,
         }
+
+    def code_states(self, batch: Batch) -> Tensor:
+        """The states [M, D] that predicted each counted code and the stop, row after row."""
+        return self._flat(batch)[batch["audio_target_at"]]
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the corpora, in Hz."""
+        return self._sources.sample_rate
+
+    def utterances(self, split: Split) -> Utterances:
+        """What `places` of a split's batches count."""
+        return self._batches[split].utterances
+
+    def _flat(self, batch: Batch) -> Tensor:
+        """The states [B * P, D] of all positions after the prefix."""
+        states = self._states(batch, self._prefix(batch))
+        return states[:, states.shape[1] - batch["index"].shape[1] :].flatten(0, 1)
 
     def _states(self, batch: Batch, prefix: Tensor | None) -> Tensor:
         gpt = self.gpt

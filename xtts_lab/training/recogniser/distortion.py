@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-BANDS, FRAMES = 16, 24
+BANDS, FRAMES = 10, 14
 """The widest that a masked part is."""
 MASKS = 2
-NOISE = (-7.0, -1.0)
+NOISE = (-7.0, -2.5)
 """The level of added noise against a row's mean, in nats of power."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from xtts_lab.text.sounds import sounds
 from xtts_lab.training.corpora.reader import Corpus
@@ -20,13 +21,19 @@ class Alphabet:
     def of(cls, corpora: Sequence[Corpus]) -> Alphabet:
         """Return what occurs in the training splits."""
         tables = [corpus.split("train") for corpus in corpora]
-        symbols = {one for table in tables for ipa in table["phonemes"] for one in sounds(ipa)}
+        characters = set().union(*(ipa for table in tables for ipa in table["phonemes"]))
+        symbols = sounds("".join(characters))
         languages = {str(name) for table in tables for name in table["language"].unique()}
         return cls("".join(sorted(symbols)), tuple(sorted(languages)))
 
     def encode(self, phonemes: str) -> list[int]:
         """Return the numbers of the sounds in a string of IPA; unknown ones are left out."""
-        return [at for at in map(self.symbols.find, sounds(phonemes)) if at >= 0]
+        numbers = self._numbers
+        return [numbers[one] for one in phonemes if one in numbers]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {symbol: at for at, symbol in enumerate(self.symbols)}
 
     def decode(self, numbers: Sequence[int]) -> str:
         """Return the phonemes of numbers."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,7 @@ class _Item:
     samples: int
     symbols: tuple[int, ...]
     language: int
+    speaker: str
 
     def read(self) -> NDArray[np.int16]:
         return self.corpus.samples(self.number)
@@ -62,6 +64,14 @@ class Bank:
     def __len__(self) -> int:
         return len(self._items)
 
+    @cached_property
+    def speakers(self) -> list[NDArray[np.int64]]:
+        """The utterances of each speaker, in the order of the speakers' names."""
+        found: dict[str, list[int]] = {}
+        for at, item in enumerate(self._items):
+            found.setdefault(item.speaker, []).append(at)
+        return [np.array(found[name], dtype=np.int64) for name in sorted(found)]
+
     def language(self, item: int) -> int:
         """The number of an utterance's language."""
         return self._items[item].language
@@ -84,7 +94,7 @@ class Bank:
         width = max(1, *(len(one.symbols) for one in told))
         symbols = [one.symbols + (0,) * (width - len(one.symbols)) for one in told]
         return {
-            "samples": self._read(mine, np.zeros_like(mine), int(self.lengths[mine].max())),
+            "samples": self.parts(mine, np.zeros_like(mine), int(self.lengths[mine].max())),
             "lengths": torch.from_numpy(self.lengths[mine]),
             "symbols": torch.tensor(symbols),
             "symbol_lengths": torch.tensor([len(one.symbols) for one in told]),
@@ -98,11 +108,12 @@ class Bank:
         """`count` parts of `size` samples: `samples` int16 [B, size], and `share`."""
         drawn = draws.crops(self.lengths, count, size, draws.generator(seed, stream, index))
         mine = slice(shard.index, None, shard.count)
-        samples = self._read(drawn.items[mine], drawn.starts[mine], size)
+        samples = self.parts(drawn.items[mine], drawn.starts[mine], size)
         share = torch.tensor(samples.shape[0] * shard.count / count)
         return {"samples": samples, "share": share}
 
-    def _read(self, items: NDArray[np.int64], starts: NDArray[np.int64], size: int) -> Tensor:
+    def parts(self, items: NDArray[np.int64], starts: NDArray[np.int64], size: int) -> Tensor:
+        """Parts of utterances, int16 [B, size], zero beyond an utterance's end."""
         rows = np.zeros((len(items), size), dtype=np.int16)
         for row, item, start in zip(rows, items, starts, strict=True):
             found = self._items[item].read()[start : start + size]
@@ -120,10 +131,15 @@ def one_rate(corpora: Sequence[Corpus]) -> int:
 
 def _items(corpus: Corpus, split: Split, alphabet: Alphabet) -> list[_Item]:
     table = corpus.split(split)
-    columns = (table[name].tolist() for name in ("samples", "phonemes", "language"))
+    columns = (table[name].tolist() for name in ("samples", "phonemes", "language", "speaker"))
     return [
         _Item(
-            corpus, int(number), samples, tuple(alphabet.encode(told)), alphabet.language(language)
+            corpus,
+            int(number),
+            samples,
+            tuple(alphabet.encode(told)),
+            alphabet.language(language),
+            f"{corpus.folder.name}/{speaker}",
         )
-        for number, samples, told, language in zip(table.index, *columns, strict=True)
+        for number, samples, told, language, speaker in zip(table.index, *columns, strict=True)
     ]

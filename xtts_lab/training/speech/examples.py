@@ -11,6 +11,14 @@ from torch import Tensor
 from xtts_lab import files
 from xtts_lab.training.corpora.test_set import write_wav
 
+MOST = 4
+
+
+def write_pairs(folder: Path, natural: Tensor, made: Tensor, sample_rate: int) -> None:
+    """Write the first rows of two batches [B, T] for comparison."""
+    for row in range(min(MOST, made.shape[0])):
+        write_pair(folder, f"{row}", natural[row], made[row], sample_rate)
+
 
 def write_pair(folder: Path, name: str, natural: Tensor, made: Tensor, sample_rate: int) -> None:
     """Write `NAME-natural.wav` and `NAME-made.wav` of samples [T] in [-1, 1], 16 bits."""

@@ -1,0 +1,219 @@
+"""The task `sample`: what trained runs say for the unseen speakers of a corpus, in codes.
+
+On the machine that trained them, in large batches; a few bytes a second of speech come back, and a
+codec makes sound of them anywhere (`write_speech`). Prompts are those of `XTTS.synthesise_batch`,
+with phonemes and references straight from the corpus. N codes, T samples.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xtts_lab import files
+from xtts_lab.checkpoint import load
+from xtts_lab.checkpoint.codec import Codec
+from xtts_lab.conditioners.base import Conditioner
+from xtts_lab.errors import UsageError
+from xtts_lab.inference.generate import Generation, Prompt, generate
+from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.model import XttsModel
+from xtts_lab.nn.resample import Resampler
+from xtts_lab.training.corpora.chosen_items import ChosenItem, chosen_items
+from xtts_lab.training.corpora.folder import Split
+from xtts_lab.training.corpora.reader import Corpus
+from xtts_lab.training.corpora.test_set import write_wav
+from xtts_lab.training.gpt import prompts
+from xtts_lab.training.gpt.data import Utterance
+from xtts_lab.training.gpt.vocabulary import Spelling
+from xtts_lab.training.stage import Context
+
+
+class SampleTask:
+    """Let the runs that match `runs` say the items of a corpus's `split`.
+
+    Items and references are those of `xtts-lab corpus --test-set` with the same `per_speaker`;
+    references of each of `reference_s` seconds. `guidance`: each value is a condition of its own.
+    Writes RUN/REFERENCE-GUIDANCE.npz into this run's folder; what is there already stays.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        /,
+        *,
+        runs: tuple[str, ...],
+        corpus: str,
+        split: Split = "test",
+        per_speaker: int = 1,
+        reference_s: tuple[float, ...] = (3.0, 6.0),
+        guidance: tuple[float, ...] = (1.0,),
+        temperature: float = 0.75,
+        repetition_penalty: float = 2.0,
+        seed: int = 0,
+        batch: int = 128,
+    ) -> None:
+        names = sorted(path.name for path in context.out.iterdir() if path.is_dir())
+        chosen = [n for n in names if any(fnmatch.fnmatch(n, pattern) for pattern in runs)]
+        self._runs = [
+            context.out / n for n in chosen if (context.out / n / "config.json").is_file()
+        ]
+        if not self._runs:
+            raise UsageError(f"runs: nothing trained in {context.out} is called {', '.join(runs)}")
+        self._folder, self._seed, self._batch = context.folder, seed, batch
+        self._corpus = Corpus.open(context.path(corpus, "corpus"))
+        self._items = {
+            s: [i for i in chosen_items(self._corpus, split, per_speaker, s) if i.references]
+            for s in reference_s
+        }
+        if not all(self._items.values()):
+            raise UsageError(f"corpus: no speaker of '{split}' has references beside what is said")
+        self._options = [
+            SamplingOptions(temperature, repetition_penalty=repetition_penalty, guidance=g)
+            for g in guidance
+        ]
+
+    def run(self, device: str) -> Mapping[str, float]:
+        said = 0.0
+        for run in self._runs:
+            model = load(run).model.to(device).requires_grad_(False)
+            voices = _Voices(model, self._corpus, Spelling.read(run / "vocab.json"))
+            for seconds, items in self._items.items():
+                for options in self._options:
+                    path = self._folder / run.name / f"{seconds:g}s-{options.guidance:g}.npz"
+                    if not path.is_file():
+                        said += self._say(model, voices, items, options, path)
+        return {"runs": float(len(self._runs)), "seconds": said}
+
+    def _say(
+        self,
+        model: XttsModel,
+        voices: _Voices,
+        items: Sequence[ChosenItem],
+        options: SamplingOptions,
+        path: Path,
+    ) -> float:
+        names = [str(self._corpus.items["id"].iloc[item.number]) for item in items]
+        made: list[Generation] = []
+        for start in range(0, len(items), self._batch):
+            some = range(start, min(start + self._batch, len(items)))
+            asked = [voices.prompt(items[i], _seed(self._seed, names[i]), options) for i in some]
+            made += generate(model.gpt, asked)
+        # An untrained model may draw the start token, which stands for no sound.
+        last = model.config.sizes.codes - 1
+        codes = [one.codes.clamp(max=last).cpu().numpy().astype(np.uint16) for one in made]
+        arrays = {
+            "ids": np.array(names),
+            "counts": np.array([len(one) for one in codes]),
+            "codes": np.concatenate(codes),
+            "stopped": np.array([one.stop == "end" for one in made]),
+        }
+        files.write_with(path, lambda fresh: _save(fresh, arrays))
+        return float(sum(map(len, codes))) / model.config.sizes.codes_per_s
+
+
+class _Voices:
+    """Prompts of a model for items of a corpus."""
+
+    def __init__(self, model: XttsModel, corpus: Corpus, spelling: Spelling) -> None:
+        self.model, self.corpus, self.spelling = model, corpus, spelling
+        rate = model.conditioner.intake.sample_rate
+        self.resample = Resampler(corpus.sample_rate, rate).to(model.device)
+
+    @torch.inference_mode()
+    def prompt(self, item: ChosenItem, seed: int, options: SamplingOptions) -> Prompt:
+        conditioner, text = self.model.conditioner, self._tokens(item.number)
+        prefix = prefix_of(self.model, self._heard(item))
+        nothing = torch.zeros(0, self.model.config.gpt.width)
+        if conditioner.prefix_kind == "latents":
+            return Prompt(prefix, text, seed, options)
+        if not conditioner.continues:
+            return Prompt(conditioner.embed(prefix), text, seed, options)
+        said = torch.from_numpy(prompts.tokens(self._pieces(item), self.spelling.space))
+        joined = torch.cat([said, text])[: self.model.config.gpt.max_text]
+        return Prompt(nothing, joined, seed, options, codes=prefix, prompted=len(said))
+
+    def _tokens(self, number: int) -> Tensor:
+        row = self.corpus.items.iloc[number]
+        return torch.tensor(self.spelling.encode(str(row["phonemes"]), str(row["language"])))
+
+    def _heard(self, item: ChosenItem) -> Tensor:
+        clips = [self.corpus.samples(number)[:size] for number, size in item.references]
+        samples = torch.from_numpy(np.concatenate(clips).astype(np.float32) / 32768.0)
+        heard: Tensor = self.resample(samples.to(self.model.device))
+        return heard
+
+    def _pieces(self, item: ChosenItem) -> list[prompts.Piece]:
+        left = self.model.conditioner.intake.max_s * self.corpus.sample_rate
+        pieces = []
+        for number, size in item.references:
+            samples = int(self.corpus.items["samples"].iloc[number])
+            tokens = self._tokens(number).numpy()
+            told = Utterance(self.corpus, number, samples, 0, tokens, tokens)
+            if left > 0:
+                pieces.append(prompts.Piece(told, min(size, left) / samples))
+            left -= size
+        return pieces
+
+
+def prefix_of(model: XttsModel, samples: Tensor) -> Tensor:
+    """Reference audio [T] at the conditioner's rate -> its prefix [N, D] or codes [N]."""
+    conditioner: Conditioner = model.conditioner
+    intake = conditioner.intake
+    heard = (
+        samples if math.isinf(intake.max_s) else samples[: int(intake.max_s * intake.sample_rate)]
+    )
+    if intake.reads == "codes":
+        assert model.dvae is not None, "a run that reads codes has a DVAE"
+        codes: Tensor = conditioner(model.dvae(heard.unsqueeze(0)))[0]
+        return codes
+    if intake.reads == "nothing":
+        constant: Tensor = conditioner(heard.new_zeros(1, 0))[0]
+        return constant
+    chunk_s = model.config.cloning.chunk_s if intake.chunk_s is None else intake.chunk_s
+    size = heard.shape[0] if math.isinf(chunk_s) else int(chunk_s * intake.sample_rate)
+    chunks = [
+        c
+        for c in torch.split(heard, size)
+        if len(c) >= model.config.cloning.min_chunk_s * intake.sample_rate
+    ]
+    made = [conditioner(chunk.unsqueeze(0))[0] for chunk in chunks]
+    if intake.pooling == "concatenate":
+        return torch.cat(made)
+    weights = torch.tensor([float(len(chunk)) for chunk in chunks], device=heard.device)
+    mean: Tensor = (torch.stack(made) * (weights / weights.sum())[:, None, None]).sum(0)
+    return mean
+
+
+@torch.inference_mode()
+def write_speech(codes: Path, codec: Codec, folder: Path) -> int:
+    """Write `folder/ID.wav` of each utterance of a .npz of codes; return how many."""
+    with np.load(codes) as data:
+        ids, counts, values = data["ids"].tolist(), data["counts"], data["codes"].astype(np.int64)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, some in zip(ids, np.split(values, np.cumsum(counts)[:-1]), strict=True):
+        if len(some) == 0:
+            continue
+        made = codec.speak(torch.from_numpy(some).unsqueeze(0))[0]
+        pcm = (made.clamp(-1, 1) * 32767).round().to(torch.int16).numpy()
+        write = partial(write_wav, samples=pcm, sample_rate=codec.vocoder.sample_rate)
+        files.write_with(folder / f"{name}.wav", write)
+    return len(ids)
+
+
+def _seed(seed: int, name: str) -> int:
+    return int(hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()[:8], 16) & 0x7FFF_FFFF
+
+
+def _save(path: Path, arrays: Mapping[str, Any]) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
