@@ -124,7 +124,7 @@ def engine_row(
 
 def first_audio(model: XttsModel, prompt: Prompt, codes: int) -> Iterator[dict[str, Any]]:
     """Voice and text tokens ready: from the request to the first samples on the host, and on."""
-    vector = torch.randn(model.speaker_encoder.config.embedding)
+    vector = torch.randn(model.config.sizes.embedding)
     for dtype in (torch.bfloat16, torch.float32):
         engine = DecodingEngine(
             model.gpt, prompt.sampling, steps=codes, dtype=dtype,
@@ -153,7 +153,7 @@ def throughput(model: XttsModel, prompt: Prompt) -> Iterator[dict[str, Any]]:
     """Many prompts of mixed length: codes by continuous batching, then waveforms in batches."""
     lengths = torch.randint(40, 301, (512,), generator=torch.Generator().manual_seed(0)).tolist()
     prompts = [replace(prompt, seed=i, max_codes=n) for i, n in enumerate(lengths)]
-    vector = torch.randn(model.speaker_encoder.config.embedding)
+    vector = torch.randn(model.config.sizes.embedding)
     for dtype, rows, half in (
         (torch.bfloat16, 64, torch.float16), (torch.bfloat16, 128, torch.float16),
         (torch.bfloat16, 256, torch.float16), (torch.float32, 128, torch.float32),

@@ -62,7 +62,7 @@ class BatchVocoder:
         self.dtype = dtype or model.dtype
         same = self.dtype == model.dtype
         self.vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
-        width = model.speaker_encoder.config.embedding
+        width = model.config.sizes.embedding
         self._vectors = torch.zeros(batch, width, device=model.device, dtype=self.dtype)
         *before, last = self.vocoder.stages(self._vectors)
         if not isinstance(last, Local):

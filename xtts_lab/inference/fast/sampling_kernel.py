@@ -16,6 +16,46 @@ HALF = tl.constexpr(1 << 31)
 
 
 @triton.jit
+def _kept(score, mass, top_k, top_p):
+    """Which codes top-k and top-p leave, of unnormalised probabilities `mass` [V]."""
+    # The order of the floats as integers: from the least to the largest, from 0 to 2^32 - 1.
+    bits = score.to(tl.int32, bitcast=True)
+    order = tl.where(bits < 0, -1 - bits, bits).to(tl.int64)
+    order = tl.where(bits < 0, order, HALF + order)
+    order = tl.where(mass > 0.0, order, 0)
+    least = tl.zeros([], dtype=tl.int64)
+    bit = tl.full([], HALF, dtype=tl.int64)
+    for _ in range(32):
+        trial = least + bit
+        enough = tl.sum((order >= trial).to(tl.int32), axis=0) >= top_k
+        least = tl.where(enough, trial, least)
+        bit = bit // 2
+    kept = (mass > 0.0) & ((top_k == 0) | (order >= least))
+    mass = tl.where(kept, mass, 0.0)
+    whole = tl.sum(mass, axis=0)
+    low = tl.zeros([], dtype=tl.int64)
+    bit = tl.full([], HALF, dtype=tl.int64)
+    for _ in range(32):
+        trial = low + bit
+        above = tl.sum(tl.where(order > trial, mass, 0.0), axis=0)
+        low = tl.where(above >= top_p * whole, trial, low)
+        bit = bit // 2
+    return kept & ((top_p >= 1.0) | (order > low))
+
+
+@triton.jit
+def _draw(mass, kept, uniform, inside, V):
+    """The code at which the cumulated probability passes `uniform`, and its margin."""
+    chance = tl.where(kept, mass, 0.0).to(tl.float64)
+    cumulated = tl.cumsum(chance, axis=0)
+    total = tl.sum(chance, axis=0)
+    passed = (cumulated <= uniform * total) & inside
+    code = tl.minimum(tl.sum(passed.to(tl.int32), axis=0), V - 1)
+    edges = tl.where(inside & (cumulated < total), cumulated / total, 2.0)
+    return code, tl.min(tl.abs(edges - uniform), axis=0)
+
+
+@triton.jit
 def draw_kernel(
     logits, seen, uniforms, embedding, position, x, codes, tight, slots, places, taken, stopped,
     limits,
@@ -52,37 +92,9 @@ def draw_kernel(
         score = score / temperature
         best = best / temperature
         mass = tl.where(score > -1e29, tl.exp(score - best), 0.0)
-        # The order of the floats as integers: from the least to the largest, from 0 to 2^32 - 1.
-        bits = score.to(tl.int32, bitcast=True)
-        order = tl.where(bits < 0, -1 - bits, bits).to(tl.int64)
-        order = tl.where(bits < 0, order, HALF + order)
-        order = tl.where(mass > 0.0, order, 0)
-        least = tl.zeros([], dtype=tl.int64)
-        bit = tl.full([], HALF, dtype=tl.int64)
-        for _ in range(32):
-            trial = least + bit
-            enough = tl.sum((order >= trial).to(tl.int32), axis=0) >= top_k
-            least = tl.where(enough, trial, least)
-            bit = bit // 2
-        kept = (mass > 0.0) & ((top_k == 0) | (order >= least))
-        mass = tl.where(kept, mass, 0.0)
-        whole = tl.sum(mass, axis=0)
-        low = tl.zeros([], dtype=tl.int64)
-        bit = tl.full([], HALF, dtype=tl.int64)
-        for _ in range(32):
-            trial = low + bit
-            above = tl.sum(tl.where(order > trial, mass, 0.0), axis=0)
-            low = tl.where(above >= top_p * whole, trial, low)
-            bit = bit // 2
-        kept = kept & ((top_p >= 1.0) | (order > low))
-        chance = tl.where(kept, mass, 0.0).to(tl.float64)
-        cumulated = tl.cumsum(chance, axis=0)
-        total = tl.sum(chance, axis=0)
+        kept = _kept(score, mass, top_k, top_p)
         uniform = tl.load(uniforms + row * steps + tl.minimum(step, steps - 1))
-        passed = (cumulated <= uniform * total) & inside
-        code = tl.minimum(tl.sum(passed.to(tl.int32), axis=0), V - 1)
-        edges = tl.where(inside & (cumulated < total), cumulated / total, 2.0)
-        margin = tl.min(tl.abs(edges - uniform), axis=0)
+        code, margin = _draw(mass, kept, uniform, inside, V)
     live = tl.load(stopped + row) == 0
     tl.store(codes + row * steps + step, code, mask=step < steps)
     tl.store(seen + row * V + code, 1)

@@ -32,7 +32,7 @@ class FastStream:
         if model.vocoder.reads != "states":
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
         self.model, self.engine = model, engine
-        width = model.speaker_encoder.config.embedding
+        width = model.config.sizes.embedding
         self._vector = torch.zeros(1, width, device=model.device, dtype=model.dtype)
         stages = (*before_vocoder(model, 1.0), *model.vocoder.stages(self._vector))
         self._stages: tuple[Stage, ...] = bucketed(stages)
