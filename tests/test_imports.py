@@ -25,6 +25,7 @@ BASE = {
     "languages",
     "notices",
     "records",
+    "threads",
 }
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}

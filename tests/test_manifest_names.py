@@ -129,7 +129,13 @@ def test_columns_that_are_left_unread_are_named(
     texts, lines = both(folder, row)
     assert texts.unread == lines.unread == ("up_votes", "Notes")
     assert run_app(["plan", experiment(folder)]) == 0
-    assert "texts: columns left unread: up_votes, Notes\n" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert "  texts: columns left unread: up_votes, Notes\n" in out
+    assert "speakers: columns" not in out
+    recorded = "path,text,lang,speaker,licence\na.wav,A.,en,s,CC0\nb.wav,B.,en,s,CC0\n"
+    speakers = {"name": "manifest", "path": str(write(folder, "s.csv", recorded))}
+    assert run_app(["plan", experiment(folder, speakers=speakers)]) == 0
+    assert "  speakers: columns left unread: licence\n" in capfd.readouterr().out
 
 
 SEPARATED = {

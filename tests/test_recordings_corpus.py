@@ -42,14 +42,14 @@ def _libritts(root: Path) -> None:
         name = f"{speaker}_1_000001_000000"
         _write(root / subset / speaker / "1" / f"{name}.wav")
         text = root / subset / speaker / "1" / f"{name}.normalized.txt"
-        text.write_text("hello\n", encoding="utf-8")
+        text.write_text(f"hello from {speaker}\n", encoding="utf-8")
 
 
 def _mls(root: Path) -> None:
     for split in ("train", "dev", "test"):
         _write(root / split / "audio" / f"1{split}" / "2" / f"1{split}_2_000003.flac")
         (root / split / "transcripts.txt").write_text(
-            f"1{split}_2_000003\thallo welt\n", encoding="utf-8"
+            f"1{split}_2_000003\thallo {split}\n", encoding="utf-8"
         )
 
 
@@ -57,7 +57,7 @@ def _common_voice(root: Path) -> None:
     for split in ("train", "dev", "test"):
         _write(root / "clips" / f"{split}.wav")
         (root / f"{split}.tsv").write_text(
-            f'client_id\tpath\tsentence\tup_votes\nme-{split}\t{split}.wav\tSag "ja\t2\n',
+            f'client_id\tpath\tsentence\tup_votes\nme-{split}\t{split}.wav\tSag "{split}\t2\n',
             encoding="utf-8",
         )
 
@@ -81,10 +81,12 @@ MAKERS = {
 }
 EXPECTED = {
     "ljspeech": [("corpus", 'Mister "A"', None), ("corpus", "plain", None)],
-    "libritts": [("19", "hello", "train"), ("7", "hello", "test"), ("84", "hello", "validation")],
-    "mls": [(f"1{s}", "hallo welt", t) for s, t in zip(
+    "libritts": [
+        (s, f"hello from {s}", t) for s, t in (("19", "train"), ("7", "test"), ("84", "validation"))
+    ],
+    "mls": [(f"1{s}", f"hallo {s}", t) for s, t in zip(
         ("dev", "test", "train"), ("validation", "test", "train"), strict=True)],
-    "common_voice": [(f"me-{s}", 'Sag "ja', t) for s, t in zip(
+    "common_voice": [(f"me-{s}", f'Sag "{s}', t) for s, t in zip(
         ("dev", "test", "train"), ("validation", "test", "train"), strict=True)],
     "manifest": [("a", "Eins, zwei", "train"), ("b", "", "test")],
 }  # fmt: skip
@@ -170,6 +172,36 @@ def test_mistakes_are_one_line(
     assert told in message
     assert "\n" not in message
     assert not out.exists()
+
+
+def test_few_speakers_without_splits_are_split_by_text_and_no_text_is_in_two(
+    tmp_path: Path,
+) -> None:
+    root, out = tmp_path / "lj", tmp_path / "out"
+    lines = [f"LJ-{n:03d}|x|the clip of number {n % 130}" for n in range(150)]
+    _write(root / "wavs" / "LJ-000.wav", 1.2)
+    for n in range(1, 150):
+        (root / "wavs" / f"LJ-{n:03d}.wav").symlink_to(root / "wavs" / "LJ-000.wav")
+    (root / "metadata.csv").write_text("\n".join(lines), encoding="utf-8")
+    command = ["corpus", "recordings", "--from", str(root), "--layout", "ljspeech"]
+    assert run_app([*command, "--languages", "en", "--out", str(out)]) == 0
+    by_split = Corpus.open(out).items.groupby("split")["text"].agg(set)
+    assert set(by_split.index) == {"train", "validation", "test"}
+    assert not (by_split["train"] & by_split["test"]) | (by_split["validation"] & by_split["test"])
+
+
+def test_what_a_held_out_speaker_says_is_not_trained_on(tmp_path: Path) -> None:
+    root, out = tmp_path / "corpus", tmp_path / "out"
+    _manifest(root)
+    (root / "manifest.csv").write_text(
+        "path,language,speaker,text,split\naudio/train.wav,en,a,Say it!,train\n"
+        "audio/eval.wav,en,b,say it,eval\naudio/train.wav,en,a,Something else.,train\n",
+        encoding="utf-8",
+    )
+    command = ["corpus", "recordings", "--from", str(root), "--layout", "manifest"]
+    assert run_app([*command, "--out", str(out)]) == 0
+    assert set(Corpus.open(out).items["text"]) == {"say it", "Something else."}
+    assert layout.read_card(out)["texts_left_out"] == 1
 
 
 def test_held_out_speakers_of_the_pack_have_no_clip_in_training(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -183,3 +184,31 @@ def test_a_language_that_the_vocabulary_lacks_is_refused_at_planning(
     assert err.count("\n") == 1
     assert f"systems.x: does not speak {lacking}; leave them out of texts.languages" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_records_what_was_left_out(tmp_path: Path) -> None:
+    silence(tmp_path / "silent.wav", "dither")
+    write_voice(tmp_path / "spoken.wav", 2.0)
+    rows = [
+        {"id": "mixed", "references": ["silent.wav", "spoken.wav"]},
+        {"id": "fine", "references": ["spoken.wav"]},
+        {"id": "lost", "references": ["silent.wav"]},
+    ]
+    said = {"text": "Hello.", "language": "en", "speaker": "s"}
+    lines = "".join(json.dumps({**row, **said}) + "\n" for row in rows)
+    (tmp_path / "m.jsonl").write_text(lines)
+    experiment = {
+        "name": "x",
+        "systems": {"x": {"name": "xtts", "checkpoint": "random-tiny", "max_codes": 4}},
+        "texts": {"name": "manifest", "path": str(tmp_path / "m.jsonl")},
+        "metrics": [{"name": "duration"}],
+        "sanity": False,
+    }
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(experiment))
+    assert run_app(["run", str(tmp_path / "x.yaml"), "--out", str(tmp_path / "out")]) == 1
+    trials = pd.read_parquet(tmp_path / "out" / "trials.parquet").set_index("utterance_id")
+    left_out = trials["references_left_out"]
+    assert left_out["mixed"] == "silent.wav: is silent (nothing above -80 dBFS)"
+    assert left_out[["fine", "lost"]].isna().all()
+    assert trials["status"].to_dict() == {"mixed": "ok", "fine": "ok", "lost": "failed"}
+    assert "silent.wav: is silent" in trials["error"]["lost"]

@@ -97,6 +97,51 @@ def test_examples(text: str, language: str, expected: str) -> None:
     assert normalise(text, language) == expected
 
 
+SAME = {
+    "fractions": [
+        ("en", "1½ cups", "1 1/2 cups"), ("de", "2¼", "2 1/4"), ("fr", "½", "1/2"),
+        ("es", "10 ¾", "10 3/4"), ("pl", "3⅓", "3 1/3"),
+    ],
+    "exponents": [
+        ("en", "10² times", "10^2 times"), ("de", "5 m²", "5 m2"), ("ru", "10³", "10^3"),
+        ("it", "CO₂", "co2"), ("fr", "2⁴", "2^4"),
+    ],
+    "thousands": [
+        ("en", "1,250 people", "1250 people"), ("de", "1.250 Leute", "1250 Leute"),
+        ("fr", "1 250 gens", "1250 gens"), ("fr", "1\u202f250", "1250"),
+        ("es", "12.345.678", "12345678"),
+        ("it", "1.250,50", "1250,50"), ("pt", "10.000", "10 000"), ("pl", "12 345", "12345"),
+        ("ru", "10\u00a0000", "10000"), ("nl", "1.250", "1250"), ("cs", "1 234 567", "1234567"),
+        ("tr", "1.250", "1250"), ("hu", "15 000", "15000"), ("de", "1’250", "1'250"),
+        ("ar", "1,250", "1250"), ("zh-cn", "1,250人", "1250人"), ("ja", "1,250円", "1250円"),
+        ("ko", "1,250원", "1250원"),
+    ],
+    "yo": [("ru", "Ещё всё", "еще все"), ("ru", "ЁЛКА", "елка"), ("ru", "е\u0308лка", "елка")],
+    "apostrophes": [
+        ("en", f"don{mark}t", "dont") for mark in "'’‘‛`´ʼʻʹʽʾʿ՚ꞌ＇｀′"
+    ] + [("fr", f"l{mark}été", "lété") for mark in "'’´`"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"), [case for cases in SAME.values() for case in cases]
+)
+def test_ways_to_write_the_same_are_the_same(language: str, one: str, other: str) -> None:
+    assert normalise(one, language) == normalise(other, language)
+    assert normalise(f"a {one} b", language) == normalise(f"a {other} b", language)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("en", "1½", "11/2"), ("en", "10²", "102"), ("de", "3,5", "35"), ("en", "0,250", "250"),
+        ("en", "5′3", "53"), ("uk", "ё", "е"), ("fr", "1 25", "125"), ("en", "1,2345", "12345"),
+    ],
+)  # fmt: skip
+def test_what_differs_stays_different(language: str, one: str, other: str) -> None:
+    assert normalise(one, language) != normalise(other, language)
+
+
 def test_marks_that_make_words_are_kept() -> None:
     # Whisper's BasicTextNormalizer drops vowel signs (category M), which breaks Indic scripts.
     assert normalise("हिन्दी", "hi") == "हिन्दी"

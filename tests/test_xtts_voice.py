@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from itertools import pairwise
@@ -196,6 +197,8 @@ def test_half_and_half_lies_between() -> None:
 
 def test_impossible_blends_are_refused() -> None:
     codes = Voice(torch.zeros(8, dtype=torch.long), torch.zeros(32))
-    for voices in ([], [(voice(0), 0.0)], [(voice(0), 2.0), (voice(1), -1.0)], [(codes, 1.0)]):
+    lost = [[(voice(0), weight), (voice(1), 1.0)] for weight in (math.nan, math.inf, -math.inf)]
+    bad = ([], [(voice(0), 0.0)], [(voice(0), 2.0), (voice(1), -1.0)], [(codes, 1.0)], *lost)
+    for voices in bad:
         with pytest.raises(UsageError):
             blend(voices)

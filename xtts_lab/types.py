@@ -108,7 +108,7 @@ class Speakers(Protocol):
 class Voice:
     """What a model knows of a speaker: `prefix` [N, D], or codes [N]; `embedding` [E].
 
-    `reference_s` is how many seconds of reference audio went into the prefix, where that is known.
+    `reference_s` is how many seconds of sound went into the prefix, where that is known.
     `text` and `language` are what the audio behind the codes says, for models that read it.
     `left_out` has a line for each reference that was not used, and why.
     """
@@ -183,8 +183,8 @@ class Synthesis:
 
     `details` is what was measured on the way, determined by the request as the audio is:
     `prefix_length`, `reference_s` (seconds of reference used), `tight_steps` (how many codes
-    were drawn with a sampling margin under 1e-4) and `unspoken` (letters and symbols of the text
-    that nothing read) are columns of a run's trials.
+    were drawn with a sampling margin under 1e-4), `unspoken` (letters and symbols of the text
+    that nothing read) and `references_left_out` (which, and why) are columns of a run's trials.
     """
 
     audio: Audio

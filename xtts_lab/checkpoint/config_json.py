@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
+import pydantic
+
+from xtts_lab import config as configuration
 from xtts_lab.checkpoint.impostors import refuse_impostors
 from xtts_lab.errors import UsageError
 from xtts_lab.model import CloningDefaults, Kind, ModelConfig, SamplingDefaults, TextDefaults, part
 from xtts_lab.nn.gpt import GptConfig
 from xtts_lab.nn.speaker_encoder import SpeakerEncoderConfig
 from xtts_lab.types import Part
+from xtts_lab.yaml_file import Document, Where
 
 T = TypeVar("T")
 
@@ -118,7 +121,7 @@ def _check_hop(args: Mapping[str, Any], vocoder: Part) -> None:
     hop = args.get("output_hop_length")
     if hop not in (None, math.prod(rates)):
         raise UsageError(
-            f"config.json: output_hop_length: {hop} does not work; the vocoder makes "
+            f"config.json: output_hop_length: {str(hop)[:80]} does not work; the vocoder makes "
             f"{math.prod(rates)} samples of a frame"
         )
 
@@ -169,16 +172,28 @@ def _published_encoder(config: ModelConfig) -> SpeakerEncoderConfig:
 
 def from_json(kind: type[T], data: object, where: str) -> T:
     """Build a dataclass from JSON; `UsageError` names the first key that does not fit."""
+    source, _, path = where.partition(": ")
+    place = Where(Document(source), tuple(path.split(".")) if path else ())
     if kind is Part:
-        return _part(data, where)  # type: ignore[return-value]
+        return _part(data, place)  # type: ignore[return-value]
     if not isinstance(data, Mapping):
-        raise UsageError(f"{where}: must be an object")
+        raise UsageError(f"{place}: must be an object")
     hints = typing.get_type_hints(kind)
-    unknown = sorted(set(data) - set(hints))
-    if unknown:
-        raise UsageError(f"{where}: unknown key '{unknown[0]}'")
-    values = {key: _value(hints[key], value, f"{where}.{key}") for key, value in data.items()}
-    return kind(**values)
+    parts = {
+        key: _part(value, place / key) for key, value in data.items() if hints.get(key) is Part
+    }
+    plain = {key: value for key, value in data.items() if key not in parts}
+    known = {key: hint for key, hint in hints.items() if hint is not Part}
+    return kind(**parts, **_checked(known, plain, place))
+
+
+def _checked(hints: Mapping[str, Any], data: Mapping[str, Any], place: Where) -> dict[str, Any]:
+    """Return what `data` holds, of the types of `hints`; `UsageError` names what does not fit."""
+    settings = pydantic.ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+    fields: dict[str, Any] = {key: (hint, None) for key, hint in hints.items()}
+    model = pydantic.create_model("config", __config__=settings, **fields)
+    found = configuration.validate(model, dict(data), place)
+    return {key: getattr(found, key) for key in data}
 
 
 def _own_parts(base: ModelConfig, own: object) -> ModelConfig:
@@ -194,12 +209,11 @@ def _own_parts(base: ModelConfig, own: object) -> ModelConfig:
 def _section(default: T, keys: Mapping[str, str], data: Mapping[str, Any]) -> T:
     """Fill a dataclass from the published keys; those that are absent or null keep the default."""
     hints = typing.get_type_hints(type(default))
-    found = {
-        field: _value(hints[field], data[key], f"config.json: {key}")
-        for field, key in keys.items()
-        if data.get(key) is not None
-    }
-    return replace(default, **found)  # type: ignore[type-var]
+    given = {field: data[key] for field, key in keys.items() if data.get(key) is not None}
+    renamed = {keys[field]: value for field, value in given.items()}
+    known = {keys[field]: hints[field] for field in given}
+    found = _checked(known, renamed, Where(Document("config.json")))
+    return replace(default, **{field: found[keys[field]] for field in given})  # type: ignore[type-var]
 
 
 def _parts(base: ModelConfig, args: Mapping[str, Any], gpt: GptConfig) -> ModelConfig:
@@ -240,37 +254,17 @@ def _with_vocabulary(gpt: GptConfig, vocabulary: Mapping[str, int]) -> GptConfig
     )
 
 
-def _part(value: object, where: str) -> Part:
+def _part(value: object, place: Where) -> Part:
     if not (isinstance(value, Mapping) and set(value) == {"name", "settings"}):
-        raise UsageError(f"{where}: must hold name and settings")
-    kind: Kind = "vocoders" if where.endswith("vocoder") else "conditioners"
+        raise UsageError(f"{place}: must hold name and settings")
+    kind: Kind = "vocoders" if str(place).endswith("vocoder") else "conditioners"
     settings = value["settings"]
     if not (isinstance(value["name"], str) and isinstance(settings, Mapping)):
-        raise UsageError(f"{where}: name must be text, settings an object")
+        raise UsageError(f"{place}: name must be text, settings an object")
     try:
         return part(kind, value["name"], **settings)
     except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
-
-
-def _value(hint: Any, value: object, where: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return from_json(hint, value, where)  # type: ignore[arg-type]
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        choices = [part for part in inner if part is not type(None)]
-        return None if value is None else _value(choices[0], value, where)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_value(inner[0], item, where) for item in value)
-    if origin is Literal and value in inner:
-        return value
-    if hint is bool and isinstance(value, bool):
-        return value
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint in (int, str) and isinstance(value, hint) and not isinstance(value, bool):
-        return value
-    raise UsageError(f"{where}: {value!r} is not of the kind {getattr(hint, '__name__', hint)}")
+        raise UsageError(f"{place}: {error}") from error
 
 
 def _integral(value: float | bool) -> float | bool:

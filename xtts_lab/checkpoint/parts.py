@@ -226,7 +226,7 @@ def _header(path: Path, kind: Kind, where: Where | None) -> _Header:
     try:
         settings = json.loads(data["settings"])
         part = Part(data["name"], dict(settings))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"{place}: {path.name} does not say which part it holds") from error
     return _Header(part, data.get("trained_with", ""))
 

@@ -16,7 +16,12 @@ class BaseTexts:
 
 
 class BaseSpeakers:
-    """The base of all sources of speakers, which bring `ids` and `voice` (`xtts_lab.types`)."""
+    """The base of all sources of speakers, which bring `ids` and `voice` (`xtts_lab.types`).
+
+    `unread` is what of the source means nothing here, for `plan` to say.
+    """
+
+    unread: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Release what is held: processes, memory."""

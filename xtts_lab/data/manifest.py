@@ -76,7 +76,7 @@ class ManifestTexts:
             row for row in rows if row.language in wanted and (row.text or not transcribed_only)
         ]
         self._per_language = per_language
-        self.unread = tuple(dict.fromkeys(name for row in rows for name in row.unread))
+        self.unread = _unread(rows)
 
     @property
     def own_references(self) -> bool:
@@ -90,6 +90,10 @@ class ManifestTexts:
             rows = [row for row in self._rows if row.language == language]
             chosen += [_sentence(row) for row in rows[: self._per_language]]
         return tuple(chosen)
+
+
+def _unread(rows: Iterable[Row]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in rows for name in row.unread))
 
 
 def _sentence(row: Row) -> Sentence:
@@ -172,6 +176,7 @@ class ManifestSpeakers:
                 registry.unknown("reference_language", reference_language, ("same", *LANGUAGES))
             )
         self._rows = _select(Source(path, format, language, speaker, split, root, max_clip_s))
+        self.unread = _unread(self._rows)
         self._references = references
         self._enrolment = enrolment
         self._language = reference_language

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from xtts_lab import config, registry
 from xtts_lab.device import device_class
+from xtts_lab.errors import UsageError
+from xtts_lab.notices import say
 from xtts_lab.runs.keys import PartContent
 from xtts_lab.yaml_file import Document, Where
 
+MOST_SAID = 500
+"""Characters of an error that are kept."""
+
 
 def construct(kind: str, spec: Mapping[str, Any], device: str | None) -> Any:
-    """Build a part from its resolved spec; `device` replaces its own where it has one."""
+    """Build a part from its resolved spec; `device` replaces its own where it has one.
+
+    Raises `UsageError` for whatever the part raises, its `sys.exit` included.
+    """
     name = str(spec["name"])
     has_device = "device" in config.schema(registry.lookup(kind, name)).model_fields
     chosen = {**spec, "device": device} if device is not None and has_device else dict(spec)
-    return config.build(kind, chosen, Where(Document(f"{kind} {name}")))
+    with _blamed(f"{kind} {name}"):
+        return config.build(kind, chosen, Where(Document(f"{kind} {name}")))
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{name}: cannot be set up: {describe(error)}") from error
 
 
 def content_of(part: Any, spec: Mapping[str, Any], device: str | None) -> PartContent:
     """Return what determines a part's output: settings, weights, and the class of device.
 
-    Settings that the part calls free do not, nor does the size of its batches in fp32.
+    Settings that the part calls free do not, nor does the size of its batches in fp32. Raises
+    `UsageError` for whatever the part raises.
     """
+    with _blamed(str(spec["name"])):
+        return _content_of(part, spec, device)
+
+
+def _content_of(part: Any, spec: Mapping[str, Any], device: str | None) -> PartContent:
     free = {"device", *part.free_settings}
     if part.dtype == "float32":
         free |= {*part.batch_settings}
@@ -46,7 +72,25 @@ def _without(settings: Mapping[str, Any], free: Collection[str]) -> dict[str, An
     return kept
 
 
+def close(part: Any) -> None:
+    """Release what a part holds; a part that fails at that has done its work before."""
+    try:
+        part.close()
+    except (Exception, SystemExit) as error:
+        say(f"{type(part).__name__}: cannot be closed: {describe(error)}")
+
+
 def describe(error: BaseException) -> str:
     """Return what a part raised as one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    try:
+        said = str(error)
+    except Exception:  # an exception of theirs may fail at that too
+        said = ""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return one_line(": ".join([type(error).__name__, *lines[:1]]))
+
+
+def one_line(text: object) -> str:
+    """Return what a part says as one line of text that can be written, shortened if it is long."""
+    line = " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= MOST_SAID else f"{line[:MOST_SAID]}..."

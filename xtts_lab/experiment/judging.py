@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from xtts_lab import registry
-from xtts_lab.experiment.construction import construct, describe
+from xtts_lab.experiment.construction import one_line
+from xtts_lab.experiment.workers.tasks import AT_WORK, work_through
 from xtts_lab.types import Clip, Failure
 
 Record = dict[str, Any]
@@ -25,6 +28,11 @@ class Need:
     clip: Clip
     sha256: str
 
+    @property
+    def id(self) -> str:
+        """Of its record."""
+        return self.key
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -33,7 +41,12 @@ class Batch:
     instrument: str
     spec: Mapping[str, Any]
     device: str | None
-    needs: Sequence[Need]
+    jobs: Sequence[Need]
+    kind: str = "instruments"
+
+    def failed(self, need: Need, error: str) -> Record:
+        """Return the record of a clip without output."""
+        return _record_of(need, one_line(error), None)
 
 
 def uses_language(spec: Mapping[str, Any]) -> bool:
@@ -42,36 +55,32 @@ def uses_language(spec: Mapping[str, Any]) -> bool:
 
 
 def perform(batch: Batch) -> Iterator[Record]:
-    """Measure a batch; yield one record per clip, in order."""
-    instrument = construct("instruments", batch.spec, batch.device)
-    pending = list(batch.needs)
+    """Measure a batch; yield what `work_through` does."""
+    return work_through(batch, batch.device, _ask, partial(_record, batch))
+
+
+def measured(batch: Batch) -> Iterator[Record]:
+    """Measure a batch in this process; yield one record per clip, in order."""
+    return (record for record in perform(batch) if AT_WORK not in record)
+
+
+def _ask(instrument: Any, needs: Sequence[Need]) -> Iterator[Any]:
+    results: Iterator[Any] = instrument.measure([need.clip for need in needs])
+    return results
+
+
+def _record(batch: Batch, need: Need, result: Any, _seconds: float) -> Record:
+    if isinstance(result, Failure):
+        return batch.failed(need, result.error)
     try:
-        while pending:
-            for record in _attempt(instrument, list(pending)):
-                pending.pop(0)
-                yield record
-    finally:
-        instrument.close()
+        # As it will be read back, and as it can be written into a table.
+        output = json.loads(json.dumps(result, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        return batch.failed(need, f"the output is not JSON: {error}")
+    if not isinstance(output, dict):
+        return batch.failed(need, f"the output is not a mapping: {str(output)[:40]}")
+    return _record_of(need, None, output)
 
 
-def _attempt(instrument: Any, needs: Sequence[Need]) -> Iterator[Record]:
-    results = iter(instrument.measure([need.clip for need in needs]))
-    for need in needs:
-        try:
-            result = next(results)
-        except StopIteration:
-            result = Failure("the instrument yielded no result")
-        except Exception as error:  # whatever an instrument raises fails this clip only
-            yield _record(need, Failure(describe(error)))
-            return
-        yield _record(need, result)
-
-
-def _record(need: Need, result: Any) -> Record:
-    failed = isinstance(result, Failure)
-    return {
-        "id": need.key,
-        "instrument": need.instrument,
-        "error": result.error if failed else None,
-        "output": None if failed else result,
-    }
+def _record_of(need: Need, error: str | None, output: Any) -> Record:
+    return {"id": need.key, "instrument": need.instrument, "error": error, "output": output}

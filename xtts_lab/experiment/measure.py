@@ -9,8 +9,9 @@ from pathlib import Path
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
-from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.pool import chunks, perform_all
+from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import EvidenceContent, evidence_key
 from xtts_lab.runs.shared import Cache
@@ -68,8 +69,9 @@ def _language(trial: Trial, role: str) -> str | None:
     return trial.item.utterance.language
 
 
-def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, workers: int) -> int:
+def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers: int) -> int:
     """Take the measurements that are missing; return how many were taken."""
+    journal = logs.ended
     missing: dict[str, Need] = {}
     for need in needs:
         known = journal.get(need.key)
@@ -83,13 +85,16 @@ def measure(plan: Plan, needs: Sequence[Need], journal: Journal, cache: Cache, w
         wanted = [need for need in missing.values() if need.instrument == instrument]
         spec = plan.experiment.spec.instruments[instrument]
         tasks = [Batch(instrument, spec, plan.device, part) for part in chunks(wanted, workers)]
-        records = perform_all(perform, tasks, workers)
         start = time.perf_counter()
-        for record in track(records, f"measure {instrument}", len(wanted)):
-            journal.append(record)
-            if record["error"] is None:
-                cache.put("evidence", record["id"], record)
+        made = perform_all(perform, tasks, workers, child=logs.need_child(tasks))
+        for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):
+            pass
         if wanted:
             mean_s = (time.perf_counter() - start) / len(wanted)
             remember(cache, plan.instruments[instrument], mean_s)
+    # Now that all instruments have ended, and are known to have given one result a clip.
+    for need in needs:
+        record = journal.get(need.key)
+        if record is not None and record["error"] is None and not cache.has("evidence", need.key):
+            cache.put("evidence", need.key, record)
     return len(missing)

@@ -13,11 +13,12 @@ from xtts_lab import config
 from xtts_lab.cache import cache_dir
 from xtts_lab.conditions import IN_CLAIMS, condition_of
 from xtts_lab.data.sentences import prompts
+from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.construction import construct, content_of
+from xtts_lab.experiment.construction import close, construct, content_of
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
 from xtts_lab.experiment.pairing import MEANING, Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
@@ -26,6 +27,8 @@ from xtts_lab.runs.keys import PartContent, audio_key, trial_seed, work_key
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.types import Request
 from xtts_lab.yaml_file import Where
+
+MAX_TRIALS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     Raises `UsageError` for languages a system lacks, an encoder that would judge itself, absent
     weights, a reference whose words are needed and not known.
     """
+    if device is not None:
+        _check_device(device)
     where = Where(experiment.document)
     experiment, items, notes = _items(experiment, where)
     spec = experiment.spec
@@ -93,10 +98,11 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
             systems[arm.id] = content_of(system, arm.spec, device)
             facts[arm.id] = facts_of(system)
         finally:
-            system.close()
+            close(system)
     instruments = _instrument_identities(spec.instruments, device)
     used = _used(items, spec)
     told = _told(experiment, used, facts, instruments, hashes, device)
+    _refuse_too_many(len(experiment.arms), len(used) * spec.repeats, spec.limit, where)
     trials: list[Trial] = []
     for arm in experiment.arms:
         own = told if facts[arm.id].needs_reference_text else used
@@ -105,6 +111,22 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
     check_claims(experiment.claims, ids, _conditions(chosen), where)
     return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device, notes)
+
+
+def _check_device(device: str) -> None:
+    try:
+        resolve_device(device)
+    except UsageError as error:
+        raise UsageError(f"--device: {error}") from error
+
+
+def _refuse_too_many(arms: int, of_each: int, limit: int | None, where: Where) -> None:
+    trials = arms * min(of_each, limit or of_each)
+    if trials > MAX_TRIALS:
+        raise UsageError(
+            f"{where}: {trials:,} trials, and at most {MAX_TRIALS:,} can be planned; ask for fewer "
+            "repeats, speakers or texts, or give a limit"
+        )
 
 
 def _items(
@@ -124,10 +146,11 @@ def _items(
             folder=cache_dir() / "speakers",
         )
     finally:
-        speakers.close()
+        close(speakers)
     notes = [f"pairing {pairing}: {MEANING[pairing]}"]
-    if texts.unread:
-        notes.append(f"texts: columns left unread: {', '.join(texts.unread)}")
+    for what, source in (("texts", texts), ("speakers", speakers)):
+        if source.unread:
+            notes.append(f"{what}: columns left unread: {', '.join(source.unread)}")
     chosen = replace(experiment, spec=spec.model_copy(update={"pairing": pairing}))
     return chosen, items, tuple(notes)
 
@@ -232,7 +255,7 @@ def _instrument_identities(
         try:
             identities[key] = content_of(instrument, spec, device)
         finally:
-            instrument.close()
+            close(instrument)
     return identities
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from xtts_lab.cache import cache_dir
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
+from xtts_lab.experiment.judging import Batch, Need, measured, uses_language
 from xtts_lab.experiment.pairing import Item
 from xtts_lab.experiment.progress import track
 from xtts_lab.runs.keys import EvidenceContent, PartContent, evidence_key
@@ -99,7 +99,7 @@ def _transcribed(
     missing = [need for key, need in needs.items() if key not in found]
     if missing:
         batch = Batch(transcriber.key, transcriber.spec, transcriber.device, missing)
-        for record in track(perform(batch), "transcribe references", len(missing)):
+        for record in track(measured(batch), "transcribe references", len(missing)):
             found[record["id"]] = record
             if record["error"] is None:
                 cache.put("evidence", record["id"], record)

@@ -20,6 +20,7 @@ from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.score import score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
+from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
@@ -72,16 +73,18 @@ def run(
             Journal(folder.trials_log) as trials,
             Journal(folder.evidence_log) as evidence,
             Journal(folder.latency_log) as latency,
+            Journal(folder.begun_log) as begun,
         ):
             # Audio from the cache has no timings.
             source = Cache(None) if folder.remeasuring.exists() else cache
-            made, cached = synthesise(plan, folder, trials, source, workers)
+            made, cached = synthesise(plan, folder, Logs(trials, begun), source, workers)
             folder.remeasuring.unlink(missing_ok=True)
             # Before the instruments load, and with no worker at work beside it.
-            streams = stream_trials(plan, folder, trials, latency)
+            streams = stream_trials(plan, folder, trials, Logs(latency, begun))
             needs = needs_of(plan, folder, trials)
-            measured = measure(plan, needs, evidence, cache, workers)
+            measured = measure(plan, needs, Logs(evidence, begun), cache, workers)
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, streams)
+            files.remove(folder.begun_log)  # all of it has ended
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
         if failures == 0:
@@ -114,8 +117,9 @@ def _write_tables(
     streams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
-    scores = tables.frame(score(plan, needs, trials, evidence, streams), schema.SCORES)
-    failures = tables.failures_frame(plan, needs, trials, evidence, streams)
+    rows = score(plan, needs, trials, evidence, streams)
+    scores = tables.frame(rows, schema.SCORES)
+    failures = tables.failures_frame(plan, needs, trials, evidence, streams, rows)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))

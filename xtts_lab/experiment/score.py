@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from xtts_lab.experiment.judging import Need
+from xtts_lab.experiment.metric_calls import MetricError, applies, compared, scored
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.stream import streamed_of
 from xtts_lab.experiment.synthesise import timings_of
@@ -16,6 +17,8 @@ from xtts_lab.runs.metric_use import MetricUse
 from xtts_lab.types import Evidence
 
 Row = dict[str, Any]
+METRIC_ERROR = "metric_error"
+"""Key of a row, no column: what went wrong in the metric itself."""
 Voice = tuple[str, str, str | None, str]
 
 
@@ -29,7 +32,8 @@ def score(
     """Return one row per unit (trial, or group of repeats) and metric id, in plan order.
 
     A metric that does not apply to a unit has no row; one whose evidence failed has a row without
-    a value, and the error in `detail`. `streams` are the latency driver's records, by trial.
+    a value, and the error in `detail`. Where the metric itself failed, that is under `METRIC_ERROR`
+    too. `streams` are the latency driver's records, by trial.
     """
     by_trial: dict[str, list[Need]] = {}
     for need in needs:
@@ -47,13 +51,16 @@ def score(
     beside = _compared(asked, gather)
     rows: list[Row] = []
     for use, unit in asked:
-        rows += _score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
+        try:
+            rows += _score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
+        except MetricError as error:
+            rows += [{**row, METRIC_ERROR: str(error)} for row in _without(use, unit, str(error))]
     return rows
 
 
 def _compared(
     asked: Sequence[tuple[MetricUse, list[Trial]]], gather: _Gatherer
-) -> dict[tuple[str, str], Mapping[str, float]]:
+) -> dict[tuple[str, str], Mapping[str, float] | MetricError]:
     """Return what compares units with all else that the same voice says: by metric, first trial.
 
     One call for each voice, so that a metric can do it in a time linear in the trials.
@@ -62,13 +69,17 @@ def _compared(
     for use, unit in asked:
         if use.metric.compares_texts:
             voices.setdefault((use.prefix, _voice(unit)), []).append((use, unit))
-    found: dict[tuple[str, str], Mapping[str, float]] = {}
+    found: dict[tuple[str, str], Mapping[str, float] | MetricError] = {}
     for (prefix, _), entries in voices.items():
         use = entries[0][0]
         sound = {unit[0].id: _sound(use, unit, gather) for _, unit in entries}
         named = [first for first, evidence in sound.items() if evidence]
-        sums = use.metric.cross_text([sound[first] for first in named])
-        found |= {(prefix, first): one for first, one in zip(named, sums, strict=True)}
+        try:
+            sums = compared(use, [sound[first] for first in named])
+        except MetricError as error:
+            found |= dict.fromkeys([(prefix, first) for first in named], error)
+        else:
+            found |= {(prefix, first): one for first, one in zip(named, sums, strict=True)}
     return found
 
 
@@ -100,26 +111,26 @@ def _deterministic_arms(groups: Sequence[Sequence[Trial]], trials: Journal) -> s
 
 
 def _score_unit(
-    use: MetricUse, unit: Sequence[Trial], beside: Mapping[str, float], gather: _Gatherer
+    use: MetricUse,
+    unit: Sequence[Trial],
+    beside: Mapping[str, float] | MetricError,
+    gather: _Gatherer,
 ) -> list[Row]:
+    if not applies(use, unit[0].item.utterance):
+        return []
     gathered = [gather(use, trial) for trial in unit]
     errors = [error for _, error in gathered if error]
     if errors:
-        return [_row(unit[0], name, None, detail={"error": errors[0]}) for name in use.ids.values()]
-    known = [found for found, _ in gathered]
-    components = dict(use.metric.components(known))
-    if not components:
-        return []
-    components.update(beside)
-    ratios, detail = use.metric.ratios, dict(use.metric.detail(known))
-    rows = []
-    for quantity, value in use.metric.values(components).items():
-        above, below = ratios.get(quantity, ("", ""))
-        parts = (components.get(above), components.get(below))
-        rows.append(
-            _row(unit[0], use.ids[quantity], value, parts, detail | use.kept(quantity, components))
-        )
-    return rows
+        return _without(use, unit, errors[0])
+    if isinstance(beside, MetricError):
+        raise beside
+    found = scored(use, [evidence for evidence, _ in gathered], beside)
+    return [_row(unit[0], use.ids[one.quantity], one.value, one.parts, one.detail) for one in found]
+
+
+def _without(use: MetricUse, unit: Sequence[Trial], error: str) -> list[Row]:
+    """Return the rows of a unit that has no values."""
+    return [_row(unit[0], name, None, detail={"error": error}) for name in use.ids.values()]
 
 
 def _sound(use: MetricUse, unit: Sequence[Trial], gather: _Gatherer) -> list[Evidence]:

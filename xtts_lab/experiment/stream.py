@@ -24,9 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
-from xtts_lab.experiment.construction import construct, describe
+from xtts_lab.experiment.construction import close, construct, describe, one_line
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.pool import perform_all
+from xtts_lab.experiment.workers.tasks import Logs, at_work
+from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import stream_key
 from xtts_lab.runs.store import RunFolder
@@ -46,18 +49,33 @@ class StreamError(ValueError):
 
 @dataclass(frozen=True)
 class Job:
-    """One trial to stream: `offline` is the audio that it is known by."""
+    """One trial to stream; its id is the trial's, `offline` the audio that it is known by."""
 
-    trial_id: str
+    id: str
     key: str
     request: Request
     offline: Path
 
 
-def stream_trials(
-    plan: Plan, folder: RunFolder, trials: Journal, journal: Journal
-) -> dict[str, Record]:
-    """Stream what a metric wants streamed and is not in `journal`; return records by trial.
+@dataclass(frozen=True)
+class Batch:
+    """Trials of one arm to stream, after `warmups` streams of its first `requests`."""
+
+    spec: Mapping[str, Any]
+    device: str | None
+    jobs: Sequence[Job]
+    requests: Sequence[Request]
+    warmups: int
+    silence_dbfs: float
+    kind: str = "systems"
+
+    def failed(self, job: Job, error: str) -> Record:
+        """Return the record of a trial that cannot be timed."""
+        return {"id": job.id, "key": job.key, "error": one_line(error)}
+
+
+def stream_trials(plan: Plan, folder: RunFolder, trials: Journal, logs: Logs) -> dict[str, Record]:
+    """Stream what a metric wants streamed and is not in `logs`; return records by trial.
 
     Only trials with audio, of arms that can stream, have one. A failure is a record with an error;
     it is tried again in the next run. Empty where no metric asks for streaming.
@@ -73,7 +91,7 @@ def stream_trials(
         if not plan.facts[arm].streams:
             continue
         jobs = [job for t in own[: asked.trials] if (job := _job(t, folder, trials, asked))]
-        found |= _stream_arm(own[0].arm.spec, plan.device, jobs, asked, journal)
+        found |= _stream_arm(own[0].arm.spec, plan.device, jobs, asked, logs)
     return found
 
 
@@ -90,25 +108,39 @@ def _stream_arm(
     device: str | None,
     jobs: Sequence[Job],
     asked: Streaming,
-    journal: Journal,
+    logs: Logs,
 ) -> dict[str, Record]:
-    missing = [job for job in jobs if not _is_done(job, journal)]
+    missing = [job for job in jobs if not _is_done(job, logs.ended)]
     if missing:
-        system = construct("systems", spec, device)
-        try:
-            clock = clock_of(spec, device)
-            warm_up(system, [job.request for job in jobs], asked.warmups)
-            records = (_record(system, job, clock, asked.silence_dbfs) for job in missing)
-            for record in track(records, "stream", len(missing)):
-                journal.append(record)
-        finally:
-            system.close()
-    known = {job.trial_id: journal.get(job.trial_id) for job in jobs}
+        requests = [job.request for job in jobs[: asked.warmups]]
+        batch = Batch(spec, device, missing, requests, asked.warmups, asked.silence_dbfs)
+        made = perform_all(perform, [batch], 1, child=logs.need_child([batch]))
+        for _ in track(logs.keep(made), "stream", len(missing)):
+            pass
+    known = {job.id: logs.ended.get(job.id) for job in jobs}
     return {trial_id: record for trial_id, record in known.items() if record is not None}
 
 
+def perform(batch: Batch) -> Iterator[Record]:
+    """Stream a batch on all cores; yield that each trial begins, and its record."""
+    try:
+        system = construct("systems", batch.spec, batch.device)
+        clock = clock_of(batch.spec, batch.device)
+    except (Exception, SystemExit) as error:
+        yield from (batch.failed(job, describe(error)) for job in batch.jobs)
+        return
+    try:
+        for number, job in enumerate(batch.jobs):
+            yield at_work(job)
+            if number == 0:
+                warm_up(system, batch.requests, batch.warmups)
+            yield _record(batch, system, job, clock)
+    finally:
+        close(system)
+
+
 def _is_done(job: Job, journal: Journal) -> bool:
-    record = journal.get(job.trial_id)
+    record = journal.get(job.id)
     return record is not None and record["key"] == job.key and record["error"] is None
 
 
@@ -131,17 +163,20 @@ def warm_up(system: StreamingSystem, requests: Sequence[Request], count: int) ->
     for i in range(count):
         request = requests[i % len(requests)]
         # What fails here fails again when it is timed, and is recorded there.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):
             for chunk in system.stream(request, system.prepare(request.references)):
                 _on_host(chunk)
 
 
-def _record(system: StreamingSystem, job: Job, clock: Clock, silence_dbfs: float) -> Record:
+def _record(batch: Batch, system: StreamingSystem, job: Job, clock: Clock) -> Record:
     try:
-        streamed = time_trial(system, job.request, audio.load(job.offline), clock, silence_dbfs)
-    except Exception as error:  # whatever a system raises fails this trial only
-        return {"id": job.trial_id, "key": job.key, "error": describe(error)}
-    return {"id": job.trial_id, "key": job.key, "error": None, **dataclasses.asdict(streamed)}
+        offline = audio.load(job.offline)
+        streamed = time_trial(system, job.request, offline, clock, batch.silence_dbfs)
+        record = {"id": job.id, "key": job.key, "error": None, **dataclasses.asdict(streamed)}
+        seal(record)  # raises for what cannot be recorded
+    except (Exception, SystemExit) as error:  # whatever a system raises fails this trial only
+        return batch.failed(job, describe(error))
+    return record
 
 
 def streamed_of(record: Mapping[str, Any]) -> Streamed:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio, files
-from xtts_lab.experiment.construction import construct, describe
+from xtts_lab.experiment.construction import one_line
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
-from xtts_lab.experiment.pool import chunks, perform_all
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.pool import chunks, perform_all
+from xtts_lab.experiment.workers.tasks import Logs, work_through
+from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.shared import Cache
 from xtts_lab.runs.store import RunFolder
@@ -26,9 +28,9 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """One trial's work unit, independent of every other."""
+    """One trial's work unit, independent of every other; its id is the trial's."""
 
-    trial_id: str
+    id: str
     key: str
     request: Request
     destination: Path
@@ -41,12 +43,18 @@ class Batch:
     spec: Mapping[str, Any]
     device: str | None
     jobs: Sequence[Job]
+    kind: str = "systems"
+
+    def failed(self, job: Job, error: str) -> Record:
+        """Return the record of a trial without audio."""
+        return {"id": job.id, "key": job.key, "status": "failed", "error": one_line(error)}
 
 
 def synthesise(
-    plan: Plan, folder: RunFolder, journal: Journal, cache: Cache, workers: int
+    plan: Plan, folder: RunFolder, logs: Logs, cache: Cache, workers: int
 ) -> tuple[int, int]:
     """Make the audio that is missing; return how many were synthesised, and found in the cache."""
+    journal = logs.ended
     missing = [t for t in plan.trials if not _is_done(t, folder, journal)]
     wanted = [t for t in missing if not _from_cache(t, folder, journal, cache)]
     by_arm: dict[str, list[Trial]] = {}
@@ -55,13 +63,12 @@ def synthesise(
     batches = [
         batch for trials in by_arm.values() for batch in _batches(plan, trials, folder, workers)
     ]
-    audio_of = {trial.id: folder.path / trial.audio for trial in wanted}
-    records = perform_all(perform, batches, workers)
-    for record in track(records, "synthesise", len(wanted)):
-        if record["status"] == "ok":
-            kept = {**record, "timings": None, "synthesis_s": None}
-            cache.put_audio(record["key"], audio_of[record["id"]], kept)
-        journal.append(record)
+    made = perform_all(perform, batches, workers, child=logs.need_child(batches))
+    for _ in track(logs.keep(made), "synthesise", len(wanted)):
+        pass
+    for trial in plan.trials:
+        if not cache.has("audio", trial.key):
+            _to_cache(trial, folder, journal, cache)
     _remember_costs(plan, by_arm, journal, cache)
     return len(wanted), len(missing) - len(wanted)
 
@@ -95,6 +102,14 @@ def _from_cache(trial: Trial, folder: RunFolder, journal: Journal, cache: Cache)
     return True  # where the same audio was lost, what was timed when it was made still holds
 
 
+def _to_cache(trial: Trial, folder: RunFolder, journal: Journal, cache: Cache) -> None:
+    """Share what was made, once a system has ended: only then is known whose results are whose."""
+    record = journal.get(trial.id) or {}
+    if record.get("status") == "ok":
+        kept = {**record, "timings": None, "synthesis_s": None}
+        cache.put_audio(trial.key, folder.path / trial.audio, kept)
+
+
 def _batches(
     plan: Plan, trials: Sequence[Trial], folder: RunFolder, workers: int
 ) -> Iterator[Batch]:
@@ -104,60 +119,39 @@ def _batches(
 
 
 def perform(batch: Batch) -> Iterator[Record]:
-    """Synthesise a batch and write its audio; yield one record per job, in order."""
-    system = construct("systems", batch.spec, batch.device)
-    pending = list(batch.jobs)
-    try:
-        while pending:
-            # After an exception the system is asked again, for what is left.
-            for record in _attempt(system, list(pending)):
-                pending.pop(0)
-                yield record
-    finally:
-        system.close()
+    """Synthesise a batch and write its audio; yield what `work_through` does."""
+    return work_through(batch, batch.device, _ask, partial(_record, batch))
 
 
-def _attempt(system: Any, jobs: Sequence[Job]) -> Iterator[Record]:
-    """Yield records until all jobs are done or the system raises, which fails one job."""
-    results = iter(system.synthesise([job.request for job in jobs]))
-    for job in jobs:
-        start = time.perf_counter()
-        try:
-            result = next(results)
-        except StopIteration:
-            result = Failure("the system yielded no result")
-        except Exception as error:  # whatever a system raises fails this trial only
-            yield _failed(job, describe(error))
-            return
-        yield _record(job, result, time.perf_counter() - start)
+def _ask(system: Any, jobs: Sequence[Job]) -> Iterator[Synthesis | Failure]:
+    results: Iterator[Synthesis | Failure] = system.synthesise([job.request for job in jobs])
+    return results
 
 
-def _record(job: Job, result: Synthesis | Failure, synthesis_s: float) -> Record:
+def _record(batch: Batch, job: Job, result: Synthesis | Failure, synthesis_s: float) -> Record:
     if isinstance(result, Failure):
-        return _failed(job, result.error)
+        return batch.failed(job, result.error)
     try:
         details = checked(result.details)
         audio.save(job.destination, result.audio)
     except (DetailError, audio.AudioError) as error:
-        return _failed(job, str(error))
-    return {
-        "id": job.trial_id,
+        return batch.failed(job, str(error))
+    record = {
+        "id": job.id,
         "key": job.key,
         "status": "ok",
         "error": None,
         "sha256": audio.sha256(job.destination),
         "bytes": job.destination.stat().st_size,
-        "sample_rate": result.audio.sample_rate,
+        "sample_rate": int(result.audio.sample_rate),
         "duration_s": round(result.audio.duration_s, 6),
-        "stop": result.stop,
+        "stop": one_line(result.stop),
         "details": details,
         "synthesis_s": synthesis_s,
         "timings": dataclasses.asdict(result.timings),
     }
-
-
-def _failed(job: Job, error: str) -> Record:
-    return {"id": job.trial_id, "key": job.key, "status": "failed", "error": error}
+    seal(record)  # raises for what cannot be recorded, such as a timing that is NaN
+    return record
 
 
 def timings_of(record: Record) -> Timings:

@@ -13,10 +13,14 @@ from xtts_lab import files
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
+from xtts_lab.experiment.score import METRIC_ERROR
 from xtts_lab.runs import schema
 from xtts_lab.runs import trial_details as details
+from xtts_lab.runs.csv_cells import neutralise
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.schema import Table
+
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
 
 def frame(rows: Sequence[Mapping[str, Any]], table: Table) -> pd.DataFrame:
@@ -115,13 +119,25 @@ def failures_frame(
     trials: Journal,
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]],
+    scores: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
         error = streams.get(trial.id, {}).get("error")
         failed += [] if error is None else [_failure(trial, "latency", error)]
+    failed += _failed_scores(plan, scores)
     return frame(failed, schema.FAILURES)
+
+
+def _failed_scores(plan: Plan, scores: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield where a metric itself failed: once a unit, whatever the number of its quantities."""
+    failed: dict[str, dict[str, None]] = {}
+    for row in scores:
+        if METRIC_ERROR in row:
+            failed.setdefault(row["trial_id"], {})[row[METRIC_ERROR]] = None
+    for trial in plan.trials:
+        yield from (_failure(trial, "score", error) for error in failed.get(trial.id, ()))
 
 
 def _failed_trials(plan: Plan, trials: Journal) -> Iterator[dict[str, Any]]:
@@ -141,7 +157,15 @@ def _failed_needs(plan: Plan, needs: Sequence[Need], evidence: Journal) -> Itera
             continue
         seen.add(need.key)
         what = need.instrument if own else f"{need.instrument} ({need.role})"
-        yield _failure(trial_of[need.trial_id], f"measure {what}", error)
+        yield _failure(trial_of[need.trial_id], f"measure {what}", _of_own_file(error, need))
+
+
+def _of_own_file(error: str, need: Need) -> str:
+    """Name the clip at hand: evidence is kept by content, and was taken of a file like it."""
+    named, colon, rest = error.partition(": ")
+    if colon and Path(named).suffix.lower() in SOUND_SUFFIXES:
+        return f"{need.clip.path.name}: {rest}"
+    return error
 
 
 def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
@@ -158,9 +182,11 @@ def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
 
 def write_parquet(path: Path, data: pd.DataFrame) -> None:
     """Write a frame as parquet, atomically; equal frames give equal bytes."""
-    files.write_with(path, lambda p: data.to_parquet(p, index=False, compression="zstd"))
+    # As bytes: pyarrow cannot open a path that the locale cannot write.
+    files.write_bytes(path, data.to_parquet(index=False, compression="zstd"))
 
 
 def write_csv(path: Path, data: pd.DataFrame) -> None:
-    """Write a frame as CSV, atomically; floats round-trip."""
-    files.write_with(path, lambda p: data.to_csv(p, index=False, lineterminator="\n"))
+    """Write a frame as CSV, atomically; floats and, by `csv_cells`, texts round-trip."""
+    safe = neutralise(data)
+    files.write_with(path, lambda p: safe.to_csv(p, index=False, lineterminator="\n"))

@@ -74,8 +74,8 @@ def blend(voices: Sequence[tuple[Voice, float]]) -> Voice:
     if not voices:
         raise UsageError("voices: none given to blend")
     total = sum(weight for _, weight in voices)
-    if not (total > 0.0 and all(weight >= 0.0 for _, weight in voices)):
-        raise UsageError("voices: the weights must not be negative, and one must be over 0")
+    if not (0.0 < total < math.inf and all(weight >= 0.0 for _, weight in voices)):
+        raise UsageError("voices: the weights must be numbers from 0 up, and one must be over 0")
     if any(not voice.prefix.is_floating_point() for voice, _ in voices):
         raise UsageError("voices: a prefix of codes cannot be blended; use another conditioner")
     shapes = {tuple(voice.prefix.shape) for voice, _ in voices}

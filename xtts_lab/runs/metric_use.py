@@ -25,8 +25,14 @@ class MetricUse:
     spec: Mapping[str, Any]
 
     def applies(self, utterance: Utterance) -> bool:
-        """Return whether evidence need be gathered for an utterance."""
-        return bool(self.metric.applies(utterance))
+        """Return whether evidence need be gathered for an utterance.
+
+        True as well where the metric fails at that: it fails again when it scores, on the record.
+        """
+        try:
+            return bool(self.metric.applies(utterance))
+        except (Exception, SystemExit):
+            return True
 
     def pool(self, quantity: str) -> Pool | None:
         """Return how totals of named components become values; None for ratios of sums."""

@@ -65,6 +65,11 @@ class Cache:
             self._name(path)
         return record
 
+    def has(self, kind: str, key: str) -> bool:
+        """Return whether there is a record, sound or not; True for a cache that keeps nothing."""
+        path = self._path(kind, key, ".json")
+        return path is None or path.is_file()
+
     def put(self, kind: str, key: str, record: Record) -> None:
         """Keep a record."""
         path = self._path(kind, key, ".json")

@@ -33,12 +33,14 @@ _CLIPS: Mapping[str, tuple[str, ...]] = {
     "enrolment": ("enrolment", *COLUMNS["enrolment"]),
 }
 _TRUSTED = frozenset(_CLIPS)
+_NAMES = frozenset(n for names in (*_COLUMNS.values(), *_CLIPS.values()) for n in names)
 
 
 def read(source: Source) -> Iterator[Record]:
     """Yield the records; a record's line is its row from 1. Raises `UsageError` where it cannot."""
     rows = _dataset(source)
     audio = _audio_columns(rows)
+    unread = tuple(name for name in rows.features if name not in _NAMES)
     for number, row in enumerate(rows, 1):
         values: dict[str, Any] = {"id": f"{number:06d}", "split": source.split or ""}
         for meaning, names in _COLUMNS.items():
@@ -50,7 +52,7 @@ def read(source: Source) -> Iterator[Record]:
             if found is not None:
                 clip = str(_clip(source, number, found))
                 values[meaning] = clip if meaning == "path" else [clip]
-        yield Record(number, values, trusted=_TRUSTED)
+        yield Record(number, values, unread, _TRUSTED)
 
 
 def is_saved(path: Path) -> bool:

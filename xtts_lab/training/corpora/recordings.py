@@ -6,7 +6,7 @@ Clips that a filter refuses are counted in the card (`refused`), never passed ov
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +17,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.training.corpora import folder as layout
 from xtts_lab.training.corpora.layouts import Recording
 from xtts_lab.training.corpora.planning import ENROLMENT, SHARD_ITEMS
+from xtts_lab.training.corpora.texts import folded, split_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 HELD_OUT = 0.05
 """The share of speakers that validation has where a corpus has no splits, and test as well."""
+FEW = 10
+"""With fewer speakers than this and no splits of its own, a corpus is split by texts."""
+
 FRAME_S = 0.02
 MARGIN_S = 0.1
 
@@ -53,29 +57,60 @@ def plan(found: Sequence[Recording], folder: Path, filters: Filters, seed: int) 
     for recording in found:
         if not recording.path.is_file():
             raise UsageError(f"{recording.path} is listed and not there")
-    rows = [row for _, part in groupby(found, _speaker) for row in _rows(list(part), seed)]
-    table = pd.DataFrame(rows)
+    splits = _splits(found, seed)
+    rows = [row for _, part in groupby(found, _speaker) for row in _rows(list(part), splits)]
+    kept = _text_disjoint(rows)
+    table = pd.DataFrame(kept)
     table.insert(0, "shard", [index // SHARD_ITEMS for index in range(len(table))])
     layout.write_table(layout.plan_path(folder), table)
     files.write_json(layout.speakers_path(folder), {row["speaker"]: {} for row in rows})
-    files.write_json(layout.card_path(folder), _card(table, filters, seed))
+    card = _card(table, filters, seed) | {"texts_left_out": len(rows) - len(kept)}
+    files.write_json(layout.card_path(folder), card)
 
 
 def _speaker(recording: Recording) -> str:
     return recording.speaker
 
 
-def _rows(clips: list[Recording], seed: int) -> list[dict[str, Any]]:
+def _splits(found: Sequence[Recording], seed: int) -> Callable[[Recording], layout.Split]:
+    """Return what says a clip's split: the corpus, else the speaker's hash, else the text's."""
+    speakers = {recording.speaker for recording in found}
+
+    def split(clip: Recording) -> layout.Split:
+        by_hash = split_of(clip.text) if len(speakers) < FEW else _split_of(clip.speaker, seed)
+        return clip.split or by_hash
+
+    return split
+
+
+def _text_disjoint(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out of train what validation or test says, and of validation what test says."""
+    said: dict[str, set[str]] = {split: set() for split in layout.SPLITS}
+    for row in rows:
+        said[row["split"]].add(folded(row["text"]))
+    later = {
+        "train": said["validation"] | said["test"],
+        "validation": said["test"],
+        "test": set(),
+    }
+    return [
+        row for row in rows if not row["text"] or folded(row["text"]) not in later[row["split"]]
+    ]
+
+
+def _rows(
+    clips: list[Recording], split: Callable[[Recording], layout.Split]
+) -> list[dict[str, Any]]:
     """Return a speaker's rows; a held-out speaker's end with enrolment, if there are enough."""
-    own = clips[0].split or _split_of(clips[0].speaker, seed)
-    apart = ENROLMENT if own != "train" and len(clips) > 2 * ENROLMENT else 0
+    splits = [split(clip) for clip in clips]
+    apart = ENROLMENT if "train" not in splits and len(clips) > 2 * ENROLMENT else 0
     phonemes = _phonemes(clips)
     return [
         {
             "id": f"{clip.speaker}-{index:05d}",
             "language": clip.language,
             "speaker": clip.speaker,
-            "split": clip.split or own,
+            "split": splits[index],
             "role": "enrolment" if index >= len(clips) - apart else "utterance",
             "text": clip.text,
             "phonemes": phonemes[index],

@@ -1,0 +1,377 @@
+"""Processes that die of their work: nothing else is lost, and what killed them is recorded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.dying_jobs import Job, Task, perform
+from xtts_lab import registry
+from xtts_lab.cli import run_app
+from xtts_lab.data.sentences import builtin
+from xtts_lab.experiment.workers.pool import MOST_DEATHS, perform_all
+
+SPEC = {"name": "null"}
+
+
+def _results(deeds: list[str], workers: int = 1) -> tuple[dict[str, str | None], set[int]]:
+    jobs = [Job(str(i), deed) for i, deed in enumerate(deeds)]
+    tasks = [Task({"name": f"part-{i % 2}"}, jobs[i::2]) for i in range(2)]
+    records = list(perform_all(perform, [t for t in tasks if t.jobs], workers, child=True))
+    ended = [record for record in records if "at_work" not in record]
+    assert sorted(record["id"] for record in ended) == sorted(job.id for job in jobs)
+    pids = {record["pid"] for record in ended if "pid" in record}
+    return {record["id"]: record["error"] for record in ended}, pids
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        ("SIGKILL", "killed by SIGKILL"),
+        ("SIGSEGV", "killed by SIGSEGV"),
+        ("SIGABRT", "killed by SIGABRT"),
+        ("SIGTERM", "killed by SIGTERM"),
+        ("exit", "ended with exit code 0"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_kills_its_process_fails_alone(deed: str, said: str, workers: int) -> None:
+    errors, _ = _results(["", "", deed, "", "", deed, ""], workers)
+    failed = {name: error for name, error in errors.items() if error is not None}
+    assert failed.keys() == {"2", "5"}
+    assert all(said in error for error in failed.values())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_killed_from_outside_loses_nothing(workers: int, tmp_path: Path) -> None:
+    deeds = ["", f"once {tmp_path / 'a'}", "", f"once {tmp_path / 'b'}", ""]
+    errors, pids = _results(deeds, workers)
+    assert set(errors.values()) == {None}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}  # both died once
+    assert os.getpid() not in pids
+
+
+def test_what_a_worker_raises_fails_what_is_left_of_its_task() -> None:
+    errors, _ = _results(["", "", "raise", "", "", ""])
+    assert errors["0"] is None
+    assert "RuntimeError: at the close" in str(errors["2"])
+    assert "RuntimeError" in str(errors["4"])
+    assert errors["1"] is errors["3"] is errors["5"] is None
+
+
+def test_a_part_that_does_nothing_but_die_is_given_up() -> None:
+    deeds = ["SIGKILL" if i % 2 else "" for i in range(4 * MOST_DEATHS)]
+    errors, _ = _results(deeds)
+    assert all(errors[str(i)] is None for i in range(0, len(deeds), 2))
+    said = [str(errors[str(i)]) for i in range(1, len(deeds), 2)]
+    assert sum("twice" in one for one in said) == MOST_DEATHS
+    assert sum("not tried" in one for one in said) == MOST_DEATHS
+
+
+SYSTEMS = """\
+import os, signal, sys
+import torch
+from xtts_lab.types import Audio, Failure, Synthesis, Timings
+
+class Base:
+    languages = frozenset({"en"})
+    sample_rate = 16000
+    identity = {}
+    extra, fewer = 0, 0
+    def synthesise(self, requests):
+        made = [r for r in requests[: len(requests) - self.fewer]] + [requests[0]] * self.extra
+        for request in made:
+            yield self.say(request.text == FIRST, request)
+    def say(self, first, request):
+        return self.bad(request) if first else self.good()
+    def good(self, **more):
+        samples = 0.1 * torch.sin(torch.arange(8000) / 10.0)
+        return Synthesis(Audio(samples, 16000), **more)
+    def close(self): pass
+
+FIRST = ""
+def system(name, bad, **more):
+    made = type(name, (Base,), {"bad": lambda self, request: bad(self), **more})
+    made.__init__ = lambda self: None
+    return made
+
+def raises(error):
+    def do(*_):
+        raise error
+    return do
+
+class Odd(Exception):
+    def __str__(self): raise ValueError("not even this")
+
+class ClosesBadly(Base):
+    def __init__(self): pass
+    def say(self, first, request): return self.good()
+    def close(self): sys.exit(3)
+
+kill = system("Kill", lambda s: os.kill(os.getpid(), signal.SIGKILL))
+ends = system("Ends", lambda s: os._exit(0))
+exits = system("Exits", lambda s: sys.exit(0))
+raised = system("Raised", raises(RuntimeError("first line\\nsecond \\ud800 line")))
+odd = system("OddOne", raises(Odd()))
+memory = system("Memory", raises(MemoryError()))
+recursion = system("Recursion", raises(RecursionError("deep")))
+surrogate = system("Surrogate", lambda s: Failure("lone \\ud800 surrogate\\nand a line"))
+nothing = system("Nothing", lambda s: None)
+text = system("Text", lambda s: "audio")
+number = system("Number", lambda s: Failure(7))
+nan_time = system("NanTime", lambda s: s.good(timings=Timings(total_ms=float("nan"))))
+text_time = system("TextTime", lambda s: s.good(timings=Timings(total_ms=object())))
+nan_audio = system("NanAudio", lambda s: Synthesis(Audio(torch.full((10,), float("nan")), 16000)))
+no_audio = system("NoAudio", lambda s: Synthesis(Audio(torch.zeros(0), 16000)))
+wide = system("Wide", lambda s: Synthesis(Audio(torch.zeros(2, 10), 16000)))
+detail = system("Detail", lambda s: s.good(details={"x": float("inf")}))
+no_rate = system("NoRate", lambda s: Synthesis(Audio(torch.zeros(10), 0)))
+fewer = system("Fewer", lambda s: s.good(), fewer=1)
+more = system("More", lambda s: s.good(), extra=1)
+closes = ClosesBadly
+"""
+ONE_FAILS = {  # the first utterance fails, with these words
+    "kill": "killed by SIGKILL",
+    "ends": "ended with exit code 0",
+    "exits": "SystemExit: 0",
+    "raised": "RuntimeError: first line",
+    "odd": "Odd",
+    "memory": "MemoryError",
+    "recursion": "RecursionError: deep",
+    "surrogate": r"lone \ud800 surrogate and a line",
+    "nothing": "NoneType",
+    "text": "str",
+    "number": "7",
+    "nan_time": "Out of range float values are not JSON compliant",
+    "text_time": "not JSON serializable",
+    "nan_audio": "not finite",
+    "no_audio": "is empty",
+    "wide": "not mono",
+    "detail": "details are not JSON",
+    "no_rate": "",
+}
+ALL_FAIL = {"fewer": "gave 1 results for 2 jobs", "more": "gave more results for 2 jobs"}
+
+
+def _plugin(folder: Path, code: str, groups: dict[str, dict[str, str]]) -> None:
+    """Lay out what `pip install` of a package with entry points would."""
+    folder.mkdir()
+    (folder / "dying_plugin.py").write_text(code)
+    info = folder / "dying-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dying\nVersion: 1.0\n")
+    lines = []
+    for group, names in groups.items():
+        lines.append(f"[xtts_lab.{group}]")
+        lines += [f"{name} = dying_plugin:{value}" for name, value in names.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_plugin() -> None:
+    sys.modules.pop("dying_plugin", None)
+
+
+def _experiment(folder: Path, **changes: object) -> Path:
+    data = {
+        "name": "deaths",
+        "systems": {"sound": {"name": "null"}},
+        "texts": {"name": "builtin", "languages": ["en"], "per_language": 2},
+        "speakers": {"name": "synthetic", "count": 1, "references": 0},
+        "metrics": [{"name": "duration"}],
+        "sanity": False,
+        "statistics": {"resamples": 100},
+    }
+    file = folder / "x.yaml"
+    file.write_text(yaml.safe_dump({**data, **changes}, allow_unicode=True))
+    return file
+
+
+def test_systems_that_misbehave_fail_their_trials_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [*ONE_FAILS, *ALL_FAIL, "closes"]
+    first = builtin("en")[0].text
+    code = SYSTEMS.replace('FIRST = ""', f"FIRST = {first!r}")
+    _plugin(tmp_path / "site", code, {"systems": {name: name for name in names}})
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    systems = {name: {"name": name} for name in names}
+    file = _experiment(tmp_path, systems={"sound": {"name": "null"}, **systems})
+    assert run_app(["run", str(file), "--out", str(tmp_path / "run"), "--no-cache"]) == 1
+    trials = pd.read_parquet(tmp_path / "run" / "trials.parquet")
+    by_arm = dict(list(trials.groupby("arm", sort=False)))
+    for arm, words in ONE_FAILS.items():
+        failed = by_arm[arm][by_arm[arm]["status"] == "failed"]
+        assert len(failed) == 1, arm
+        assert words in failed["error"].iloc[0], arm
+        assert "\n" not in failed["error"].iloc[0]
+    for arm, words in ALL_FAIL.items():
+        assert by_arm[arm]["error"].str.contains(words).all(), arm
+    assert (by_arm["sound"]["status"] == "ok").all()
+    assert (by_arm["closes"]["status"] == "ok").all()
+    failures = pd.read_csv(tmp_path / "run" / "failures.csv")
+    assert len(failures) == len(ONE_FAILS) + 2 * len(ALL_FAIL)
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+JUDGES = """\
+import math, os, sys
+from xtts_lab.types import Failure
+
+class Base:
+    uses_language = False
+    identity = {}
+    def measure(self, clips):
+        for clip in clips:
+            yield self.judge()
+
+def instrument(name, judge):
+    made = type(name, (Base,), {"judge": lambda self: judge()})
+    made.__init__ = lambda self: None
+    return made
+
+def raises():
+    raise RuntimeError("no")
+
+INSTRUMENTS = {
+    "i_good": lambda: {"x": 1.0},
+    "i_raises": raises,
+    "i_exits": lambda: sys.exit(0),
+    "i_ends": lambda: os._exit(0),
+    "i_nan": lambda: {"x": math.nan},
+    "i_set": lambda: {"x": {1}},
+    "i_list": lambda: [1.0],
+    "i_none": lambda: None,
+    "i_surrogate": lambda: {"x": "\\ud800"},
+    "i_failure": lambda: Failure("lone \\udfff"),
+}
+globals().update({name: instrument(name, judge) for name, judge in INSTRUMENTS.items()})
+
+def metric(name, needs=(), **methods):
+    members = {
+        "level": "trial", "needs": needs, "directions": {"x": "none"},
+        "components": lambda self, trials: {"x": 1.0},
+        "values": lambda self, sums: {"x": sums["x"]},
+        **methods,
+    }
+    made = type(name, (), members)
+    made.__init__ = lambda self: None
+    return made
+
+def bad(*_):
+    raise ValueError("lone \\ud800 and\\nmore")
+
+def leave(*_):
+    sys.exit(0)
+
+METRICS = {
+    "m-good": {},
+    "m-components-raise": {"components": bad},
+    "m-components-exit": {"components": leave},
+    "m-components-list": {"components": lambda s, t: [1.0]},
+    "m-components-none": {"components": lambda s, t: None},
+    "m-components-text": {"components": lambda s, t: {"x": "1.0"}},
+    "m-values-raise": {"values": bad},
+    "m-values-nan": {"values": lambda s, c: {"x": math.nan}},
+    "m-values-infinite": {"values": lambda s, c: {"x": -math.inf}},
+    "m-values-none": {"values": lambda s, c: {"x": None}},
+    "m-values-text": {"values": lambda s, c: {"x": "high"}},
+    "m-values-list": {"values": lambda s, c: {"x": [1.0, 2.0]}},
+    "m-values-complex": {"values": lambda s, c: {"x": 1j}},
+    "m-values-other": {"values": lambda s, c: {"y": 1.0}},
+    "m-values-number": {"values": lambda s, c: 1.0},
+    "m-applies-raise": {"applies": bad},
+    "m-detail-raise": {"detail": bad},
+    "m-detail-surrogate": {"detail": lambda s, t: {"said": "\\ud800"}},
+    "m-detail-set": {"detail": lambda s, t: {"said": {1}}},
+    "m-texts-raise": {"compares_texts": True, "cross_text": bad},
+    "m-texts-fewer": {"compares_texts": True, "cross_text": lambda s, u: []},
+}
+globals().update({n.replace("-", "_"): metric(n, **m) for n, m in METRICS.items()})
+for name in INSTRUMENTS:
+    globals()["of_" + name] = metric("Of" + name, needs=(name,))
+"""
+
+
+def test_judges_and_metrics_that_misbehave_are_recorded_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: dict[str, object] = {}
+    exec(JUDGES, names)
+    metrics, instruments = list(names["METRICS"]), list(names["INSTRUMENTS"])  # type: ignore[call-overload]
+    groups = {
+        "metrics": {
+            **{name: name.replace("-", "_") for name in metrics},
+            **{f"of-{name}": f"of_{name}" for name in instruments},
+        },
+        "instruments": {"i_ends": "i_ends"},
+    }
+    for name in set(instruments) - {"i_ends"}:  # as built-in ones, in this process
+        monkeypatch.setitem(registry.BUILTIN["instruments"], name, f"dying_plugin:{name}")
+    _plugin(tmp_path / "site", JUDGES, groups)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    asked = [{"name": name} for name in groups["metrics"]]
+    file = _experiment(tmp_path, metrics=[*asked, {"name": "duration"}])
+    assert run_app(["run", str(file), "--out", str(tmp_path / "run"), "--no-cache"]) == 1
+    scores = pd.read_parquet(tmp_path / "run" / "scores.parquet")
+    known = set(scores[scores["value"].notna()]["metric"])
+    assert known >= {"m-good.x", "of-i_good.x", "duration.seconds"}
+    assert not {m for m in known if m.startswith(("m-", "of-"))} - {"m-good.x", "of-i_good.x"}
+    failures = pd.read_csv(tmp_path / "run" / "failures.csv")
+    counts = failures["stage"].str.partition(" ")[0].value_counts().to_dict()
+    # Both trials say the same: their one measurement fails once for each of them.
+    assert counts == {"score": 2 * (len(metrics) - 1), "measure": 2 * (len(instruments) - 1)}
+    assert not failures["error"].str.contains("\n").any()
+
+
+SELF_KILLING = """\
+import os, signal, sys
+from pathlib import Path
+from xtts_lab.systems.null import NullSystem
+
+class Kills(NullSystem):
+    def __init__(self, *, seeds: int = 2) -> None:
+        super().__init__()
+        self._seeds = seeds
+    def synthesise(self, requests):
+        for request in requests:
+            if request.seed % self._seeds == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield from super().synthesise([request])
+"""
+
+
+def test_a_built_in_that_kills_the_only_process_is_recorded_at_the_next_resume(
+    tmp_path: Path,
+) -> None:
+    """What comes with the package runs in the process of the run itself: it dies once."""
+    (tmp_path / "killer.py").write_text(SELF_KILLING)
+    (tmp_path / "go.py").write_text(
+        "import sys\nfrom xtts_lab import registry\nfrom xtts_lab.cli import run_app\n"
+        "registry.BUILTIN['systems']['null'] = 'killer:Kills'\n"
+        "if __name__ == '__main__':\n    sys.exit(run_app(sys.argv[1:]))\n"
+    )
+    file = _experiment(tmp_path, repeats=4)
+    command = [sys.executable, "go.py", "run", str(file), "--out", "run", "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert run().returncode == -signal.SIGKILL
+    done = run()
+    assert done.returncode == 1, done.stderr
+    trials = pd.read_parquet(tmp_path / "run" / "trials.parquet")
+    doomed = trials["seed"] % 2 == 0
+    assert 0 < doomed.sum() < len(trials)
+    assert (trials["status"] == "failed").tolist() == doomed.tolist()
+    assert trials[doomed]["error"].str.contains("killed by SIGKILL").all()

@@ -1,0 +1,1 @@
+"""Work that may fail, and processes that may die of it."""

@@ -1,0 +1,175 @@
+"""Run independent tasks here or in worker processes; the results are the same.
+
+A worker that dies takes no other work along: the job that it was at is tried again alone, in a new
+process, and recorded as failed where that dies too, with the signal's name; all else goes on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from xtts_lab.experiment.workers.server import DONE, serve
+from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
+
+MOST_DEATHS = 5
+"""Jobs of one part in a row whose processes died, after which its other jobs are not tried."""
+_PATIENCE_S = 5.0
+
+
+def perform_all(
+    perform: Callable[[Any], Iterator[Record]],
+    tasks: Sequence[Any],
+    workers: int,
+    *,
+    child: bool = False,
+) -> Iterator[Record]:
+    """Yield the records of all tasks: in order with one worker, else as they are finished.
+
+    `perform` and the tasks must be picklable. `child`: one worker too is a process of its own.
+    """
+    if workers <= 1 and not child:
+        for task in tasks:
+            yield from perform(task)
+        return
+    pool = _Pool(perform, max(1, workers), tasks)
+    try:
+        yield from pool.records()
+    finally:
+        pool.close()
+
+
+def chunks(items: Sequence[Any], workers: int, most: int = 64) -> list[Sequence[Any]]:
+    """Split items into tasks: one with one worker, else a few for each, so that none idles."""
+    if not items:
+        return []
+    if workers <= 1:
+        return [items]
+    size = max(1, min(most, -(-len(items) // (4 * workers))))
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A process, and the task it is at with the jobs that are left of it."""
+
+    process: SpawnProcess
+    connection: Connection
+    task: Task | None = None
+    left: Sequence[Any] = ()
+
+
+class _Pool:
+    def __init__(
+        self, perform: Callable[[Any], Iterator[Record]], most: int, tasks: Sequence[Task]
+    ) -> None:
+        self._perform, self._most = perform, most
+        self._queue: deque[Task] = deque(tasks)
+        self._workers: list[_Worker] = []
+        self._deaths: Counter[str] = Counter()  # by job
+        self._in_a_row: Counter[str] = Counter()  # failed by death, by part
+
+    def records(self) -> Iterator[Record]:
+        while self._queue or any(worker.task for worker in self._workers):
+            self._assign()
+            for connection in wait([worker.connection for worker in self._workers]):
+                worker = next(w for w in self._workers if w.connection is connection)
+                try:
+                    said = worker.connection.recv()
+                except (EOFError, OSError):
+                    yield from self._died(worker)
+                else:
+                    yield from self._heard(worker, said)
+
+    def _assign(self) -> None:
+        idle = [worker for worker in self._workers if worker.task is None]
+        while self._queue and (idle or len(self._workers) < self._most):
+            worker = idle.pop() if idle else self._start()
+            worker.task = self._queue.popleft()
+            worker.left = list(worker.task.jobs)
+            try:
+                worker.connection.send(worker.task)
+            except OSError:  # it died meanwhile, which its end of the pipe will say
+                return
+
+    def _start(self) -> _Worker:
+        # Not forked: a child of a process with running threads (torch's) may deadlock.
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs, self._perform))
+        process.start()
+        theirs.close()  # else its death would not end the pipe
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _heard(self, worker: _Worker, said: Any) -> Iterator[Record]:
+        if said == DONE:
+            worker.task, worker.left = None, ()
+            return
+        if AT_WORK not in said:
+            worker.left = [job for job in worker.left if job.id != said["id"]]
+            if worker.task is not None and not said.get(DIED):
+                self._in_a_row[_part(worker.task)] = 0
+        yield said
+
+    def _died(self, worker: _Worker) -> Iterator[Record]:
+        self._workers.remove(worker)
+        worker.connection.close()
+        worker.process.join()
+        task, left = worker.task, list(worker.left)
+        if task is None or not left:
+            return
+        first, rest = left[0], left[1:]
+        self._deaths[first.id] += 1
+        if rest:
+            self._queue.appendleft(with_jobs(task, rest))
+        if self._deaths[first.id] < 2:
+            self._queue.appendleft(with_jobs(task, [first]))
+            return
+        why = _cause(worker.process.exitcode)
+        yield {**task.failed(first, f"{why} while it was at work, twice"), DIED: True}
+        part = _part(task)
+        self._in_a_row[part] += 1
+        if self._in_a_row[part] >= MOST_DEATHS:
+            yield from self._given_up(part, why)
+
+    def _given_up(self, part: str, why: str) -> Iterator[Record]:
+        """Fail what is queued for a part that does nothing but die."""
+        doomed = [task for task in self._queue if _part(task) == part]
+        self._queue = deque(task for task in self._queue if _part(task) != part)
+        said = f"not tried: {why} in {MOST_DEATHS} other jobs in a row"
+        for task in doomed:
+            yield from ({**task.failed(job, said), DIED: True} for job in task.jobs)
+
+    def close(self) -> None:
+        """End the workers: idle ones when their pipe closes, the others at once."""
+        for worker in self._workers:
+            worker.connection.close()
+            if worker.task is not None:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_PATIENCE_S)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+
+def _part(task: Task) -> str:
+    return f"{task.kind} {sorted(task.spec.items(), key=str)}"
+
+
+def _cause(exit_code: int | None) -> str:
+    """Say how a process ended: by which signal, or with which code. Why, nobody knows."""
+    if exit_code is not None and exit_code < 0:
+        try:
+            return f"the process was killed by {signal.Signals(-exit_code).name}"
+        except ValueError:
+            return f"the process was killed by signal {-exit_code}"
+    return f"the process ended with exit code {exit_code}"

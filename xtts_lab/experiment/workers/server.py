@@ -1,0 +1,42 @@
+"""What a worker process does: take tasks, send records, until there is nobody to send them to."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from xtts_lab.experiment.construction import describe
+from xtts_lab.experiment.workers.tasks import AT_WORK
+
+DONE = "done"
+"""Sent behind the records of a task."""
+
+
+def serve(connection: Connection, perform: Callable[[Any], Iterator[dict[str, Any]]]) -> None:
+    """Perform the tasks that come, and send their records as they are made."""
+    # An interruption is for the parent, whose end of the pipe then closes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            _do(connection, perform, connection.recv())
+
+
+def _do(
+    connection: Connection, perform: Callable[[Any], Iterator[dict[str, Any]]], task: Any
+) -> None:
+    said: set[str] = set()
+    try:
+        for record in perform(task):
+            connection.send(record)
+            if AT_WORK not in record:
+                said.add(record["id"])
+    except OSError:
+        raise
+    except Exception as error:  # at the close of a part, say
+        for job in task.jobs:
+            if job.id not in said:
+                connection.send(task.failed(job, describe(error)))
+    connection.send(DONE)
