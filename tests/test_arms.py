@@ -34,12 +34,11 @@ def test_the_grid_multiplies_its_own_system_only() -> None:
 
 
 def test_suffixes_are_the_shortest_unique_tails_and_values_bare_or_json() -> None:
-    from xtts_lab.experiment.arms import _suffixes
-    from xtts_lab.runs.arm_ids import arm_id, system_of
+    from xtts_lab.runs.arm_ids import arm_id, suffixes_of, system_of
 
     paths = [("systems", "x", "vocoder", "name"), ("systems", "x", "conditioner", "name")]
-    assert _suffixes(paths) == ["vocoder.name", "conditioner.name"]
-    assert _suffixes([("systems", "x", "sampling", "top_k")]) == ["top_k"]
+    assert suffixes_of(paths) == ["vocoder.name", "conditioner.name"]
+    assert suffixes_of([("systems", "x", "sampling", "top_k")]) == ["top_k"]
     values = ("nano-1", 0.75, True, None, "a b", {"k": [1, 2]})
     assert [arm_id("x", [("k", value)]) for value in values] == [
         "x[k=nano-1]", "x[k=0.75]", "x[k=true]", "x[k=null]", 'x[k="a b"]', 'x[k={"k":[1,2]}]',

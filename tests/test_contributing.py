@@ -56,6 +56,20 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sys.modules.pop(f"plugin_{name}", None)
 
 
+def test_the_map_leads_to_files_that_exist() -> None:
+    """A newcomer's questions have a line each, and what the line names is there."""
+    guide = GUIDE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| (`[^|]+) \|$", guide, re.MULTILINE)
+    asked = " ".join(what for what, _ in rows)
+    for word in ("sampling default", "cache key", "language", "interval", "Whisper", "table of"):
+        assert word in asked
+    named = [path for _, places in rows for path in re.findall(r"`(xtts_lab/[^`]+)`", places)]
+    assert len(rows) >= 15
+    assert len(named) >= len(rows)
+    for path in named:
+        assert (GUIDE.parent / path).exists(), path
+
+
 def test_snippets_are_short() -> None:
     assert set(_snippets()) == {"conditioner", "vocoder", "metric", "system", "instrument"}
     assert all(code.count("\n") < 30 for code in _snippets().values())

@@ -10,7 +10,7 @@ from typing import Any
 
 from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
-from xtts_lab.runs.arm_ids import arm_id
+from xtts_lab.runs.arm_ids import arm_id, suffixes_of
 from xtts_lab.yaml_file import Where
 
 MAX_ARMS = 1000
@@ -79,7 +79,7 @@ def _arms_of(
         cells *= len(values)
     if cells > MAX_ARMS:
         raise UsageError(f"{where / 'ablate'}: {cells} arms; at most {MAX_ARMS}, so split the grid")
-    suffixes = _suffixes(list(grid))
+    suffixes = suffixes_of(list(grid))
     arms = []
     for cell in itertools.product(*grid.values()):
         spec = copy.deepcopy(dict(written))
@@ -102,15 +102,3 @@ def _set(
             spec[key] = {}
         spec, base = spec[key], base.get(key) or {}
     spec[path[-1]] = value
-
-
-def _suffixes(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return for each path the shortest tail that no other path ends with."""
-    suffixes = []
-    for path in paths:
-        others = [other for other in paths if other != path]
-        size = 1
-        while size < len(path) and any(o[-size:] == path[-size:] for o in others):
-            size += 1
-        suffixes.append(".".join(path[-size:]))
-    return suffixes

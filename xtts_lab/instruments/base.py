@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
+from xtts_lab import audio
 from xtts_lab.types import Clip, Failure, Json
 
 
@@ -12,8 +14,8 @@ class BaseInstrument:
     """The base of all instruments: what differs from these defaults, a class sets itself.
 
     An instrument that does not inherit is given the same defaults for what it leaves out
-    (`registry`). It brings `measure` (see `xtts_lab.types.Instrument`) and, unless it computes
-    something that will never change, an `identity`.
+    (`registry`). It brings `judge`, or `measure` (see `xtts_lab.types.Instrument`) to be given all
+    clips at once, and, unless it computes something that will never change, an `identity`.
 
     - `uses_language`: it is told the language of a clip, which then enters the key of its output;
     - `free_settings`: settings that do not determine its output (the path of weights whose hash is
@@ -32,8 +34,16 @@ class BaseInstrument:
         return {}
 
     def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one JSON-like output per clip, in order."""
-        raise NotImplementedError(f"{type(self).__name__} measures nothing of {len(clips)} clips")
+        """Yield one JSON-like output per clip, in order: a `Failure` where it cannot be read."""
+        for clip in clips:
+            try:
+                yield self.judge(clip.path)
+            except audio.AudioError as error:
+                yield Failure(str(error))
+
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the output for one clip; a `Failure` says in a line why there is none."""
+        raise NotImplementedError(f"{type(self).__name__} has no output for {path.name}")
 
     def close(self) -> None:
         """Release what is held: processes, memory."""

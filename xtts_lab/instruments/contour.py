@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from xtts_lab import audio
 from xtts_lab.instruments import cepstrum, f0
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import HOP_S, levels_dbfs, speech_span, too_long
-from xtts_lab.types import Clip, Failure, Json
+from xtts_lab.types import Failure, Json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,13 +51,9 @@ class Contour(BaseInstrument):
             "version": _VERSION,
         }
 
-    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one output per clip, in order; a clip without `MIN_S` of sound is a `Failure`."""
-        for clip in clips:
-            try:
-                yield _measure(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the output; a clip without `MIN_S` of sound is a `Failure`."""
+        return _measure(path)
 
 
 def _measure(path: Path) -> dict[str, Json] | Failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from xtts_lab import audio
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import unusable
 from xtts_lab.instruments.optional import import_optional, package_folder
-from xtts_lab.types import Clip, Failure, Json
+from xtts_lab.types import Failure, Json
 
 _VERSION = 1  # raise when the output for a clip can change
 _SAMPLE_RATE = 16_000
@@ -46,15 +46,8 @@ class Dnsmos(BaseInstrument):
             "version": _VERSION,
         }
 
-    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one set of scores per clip, in order."""
-        for clip in clips:
-            try:
-                yield self._score(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
-
-    def _score(self, path: Path) -> dict[str, Json] | Failure:
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the scores."""
         samples = audio.load(path, _SAMPLE_RATE).samples.clamp(-1.0, 1.0).numpy()
         problem = unusable(samples, _SAMPLE_RATE, min_s=MIN_S)
         if problem is not None:

@@ -8,7 +8,7 @@ The network is given weights with `weights_only=True`.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.optional import import_optional, package_folder
 from xtts_lab.instruments.speechbrain_yaml import Declared, read
 from xtts_lab.torchaudio_cpu import import_torchaudio
-from xtts_lab.types import Clip, Failure, Json
+from xtts_lab.types import Failure, Json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,15 +74,8 @@ class Ecapa(BaseInstrument):
             "version": _VERSION,
         }
 
-    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one embedding per clip, in order; a clip without speech is a `Failure`."""
-        for clip in clips:
-            try:
-                yield self._embed(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
-
-    def _embed(self, path: Path) -> dict[str, Json] | Failure:
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the embedding; a clip without speech is a `Failure`."""
         speech = guards.load_speech(path)
         if isinstance(speech, Failure):
             return speech

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from xtts_lab import audio
@@ -17,7 +17,7 @@ from xtts_lab.instruments.frames import (
     span,
     speech_span,
 )
-from xtts_lab.types import Clip, Failure, Json
+from xtts_lab.types import Failure, Json
 
 _VERSION = 1  # raise when the output for a clip can change
 CLIPPED = 0.999
@@ -50,13 +50,9 @@ class Levels(BaseInstrument):
             "version": _VERSION,
         }
 
-    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one output per clip, in order; only a clip that cannot be read is a `Failure`."""
-        for clip in clips:
-            try:
-                yield _measure(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the output; only a clip that cannot be read is a `Failure`."""
+        return _measure(path)
 
 
 def _measure(path: Path) -> dict[str, Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from xtts_lab.instruments.frames import (
     speech_span,
     too_long,
 )
-from xtts_lab.types import Clip, Failure, Json
+from xtts_lab.types import Failure, Json
 
 _VERSION = 1  # raise when the output for a clip can change
 MIN_VOICED_S = 0.05
@@ -55,15 +55,8 @@ class Pitch(BaseInstrument):
             "version": _VERSION,
         }
 
-    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one output per clip, in order; a clip of digital silence is a `Failure`."""
-        for clip in clips:
-            try:
-                yield self._measure(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
-
-    def _measure(self, path: Path) -> dict[str, Json] | Failure:
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the output; a clip of digital silence is a `Failure`."""
         import numpy as np
 
         loaded = audio.load(path, f0.SAMPLE_RATE)

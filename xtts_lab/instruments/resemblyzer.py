@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import guards
 from xtts_lab.instruments.base import BaseInstrument
-from xtts_lab.types import Audio, Clip, Failure, Json
+from xtts_lab.types import Audio, Failure, Json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,15 +49,8 @@ class Resemblyzer(BaseInstrument):
             "version": _VERSION,
         }
 
-    def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield one embedding per clip, in order; a clip without speech is a `Failure`."""
-        for clip in clips:
-            try:
-                yield self._embed(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
-
-    def _embed(self, path: Path) -> dict[str, Json] | Failure:
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the embedding; a clip without speech is a `Failure`."""
         import numpy as np
         import resemblyzer
 

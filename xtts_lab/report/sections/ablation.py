@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +10,8 @@ from typing import Any
 from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import BLANK, figure, span
 from xtts_lab.report.tables import Cell, Table, metric_head, records, upright, value_cell
+from xtts_lab.runs.arm_ids import named_arm, shown_value, suffixes_of
 from xtts_lab.runs.reading import Run
-
-_BARE = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,11 @@ def grids(run: Run) -> list[Grid]:
 
 
 def _grid(system: str, paths: Mapping[str, Sequence[Any]], known: set[str]) -> Grid:
-    keys = tuple(_suffixes([tuple(path.split(".")) for path in paths]))
-    values = tuple(tuple(_shown(v) for v in options) for options in paths.values())
+    keys = tuple(suffixes_of([tuple(path.split(".")) for path in paths]))
+    values = tuple(tuple(shown_value(v) for v in options) for options in paths.values())
     arms = {}
     for cell in itertools.product(*values):
-        tails = ",".join(f"{k}={v}" for k, v in zip(keys, cell, strict=True))
-        arm = f"{system}[{tails}]"
+        arm = named_arm(system, zip(keys, cell, strict=True))
         if arm in known:
             arms[cell] = arm
     return Grid(system, keys, values, arms)
@@ -134,22 +130,3 @@ def _value_head(run: Run, key: str, value: str, arm: str | None) -> Cell:
 def _caption(run: Run, grid: Grid, condition: str) -> str:
     apart = f", {condition}" if len(run.conditions) > 1 else ""
     return f"{grid.system} by {' and '.join(grid.keys)}{apart}"
-
-
-def _suffixes(paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return for each path the shortest tail that no other has, which arms are named by."""
-    suffixes = []
-    for path in paths:
-        others = [other for other in paths if other != path]
-        size = 1
-        while size < len(path) and any(o[-size:] == path[-size:] for o in others):
-            size += 1
-        suffixes.append(".".join(path[-size:]))
-    return suffixes
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    if _BARE.fullmatch(text):
-        return text
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

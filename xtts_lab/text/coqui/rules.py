@@ -97,6 +97,7 @@ RULES: tuple[Rule, ...] = (
             "ru": r"\d\s?(?:тыс|млн|млрд)\b",
             "tr": r"\d\s?(?:mn|mr)\b",
             "hu": r"\d\s?(?:mio|mrd|md)\b",
+            "ko": r"(?<!\d)1만",
         },
     ),
     Rule(
@@ -168,13 +169,13 @@ RULES: tuple[Rule, ...] = (
         "symbols",
         "Signs without a word in the reference, which the vocabulary mostly lacks; no space "
         "between a sign's word and a comma.",
-        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”]|[(«“„]\s*[&@%#$£°]"},
+        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³^]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”،؛؟]|[(«“„]\s*[&@%#$£°]"},
     ),
     Rule(
         "roman",
         "Roman numerals are numbers, ordinals after a name or before a century.",
         {
-            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])"
+            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])|\b[VX]e\s"
             r"|(?<!\w)[IVX]\.\s)"
         },
     ),
