@@ -73,6 +73,7 @@ class XttsSystem(BaseSystem):
         self._batch_size = batch_size
         self._compat = coqui_compat
         self._model: XTTS | None = None
+        self._unusable: str | None = None
 
     @staticmethod
     def complete(settings: Mapping[str, Any], where: Where) -> dict[str, Any]:
@@ -169,16 +170,23 @@ class XttsSystem(BaseSystem):
         self._model = None
 
     def _loaded(self) -> XTTS:
+        """Return the model. One that cannot be used is not read again for every trial."""
+        if self._unusable is not None:
+            raise UsageError(self._unusable)
         if self._model is None:
             from xtts_lab.api import XTTS
 
-            self._model = XTTS.from_pretrained(
-                self._parts.source.folder,
-                device=self._device,
-                coqui_compat=self._compat,
-                conditioner=self._parts.conditioner.spec,
-                vocoder=self._parts.vocoder.spec,
-            )
+            try:
+                self._model = XTTS.from_pretrained(
+                    self._parts.source.folder,
+                    device=self._device,
+                    coqui_compat=self._compat,
+                    conditioner=self._parts.conditioner.spec,
+                    vocoder=self._parts.vocoder.spec,
+                )
+            except UsageError as error:
+                self._unusable = str(error)
+                raise
         return self._model
 
 
