@@ -21,6 +21,9 @@ from xtts_lab.types import Part
 CHUNK_S = 6.0
 """References are cut where the longest of training ended."""
 
+PENALTY = 1.0
+"""None: XTTS-v2's 5.0 is for 21.5 codes a second, which hardly recur; shorter ones rightly do."""
+
 
 def export_run(
     folder: Path,
@@ -43,6 +46,7 @@ def export_run(
         config,
         vocoder=chosen,
         cloning=replace(config.cloning, chunk_s=CHUNK_S),
+        sampling=replace(config.sampling, repetition_penalty=PENALTY),
         languages=_languages(sources),
     )
     model = XttsModel(whole)
@@ -54,7 +58,9 @@ def export_run(
         model.vocoder.load_state_dict(module.state_dict())
     fresh = folder / ".export"
     shutil.rmtree(fresh, ignore_errors=True)
-    native.export(fresh, model, sources.folder / VOCABULARY, note=_note(sources), name=folder.name)
+    native.export(
+        fresh, model, sources.folder / VOCABULARY, note=note_of(sources), name=folder.name
+    )
     for path in sorted(fresh.iterdir()):
         path.replace(folder / path.name)
     fresh.rmdir()
@@ -66,7 +72,7 @@ def _languages(sources: Sources) -> tuple[str, ...]:
     return tuple(sorted({str(name) for table in tables for name in table["language"].unique()}))
 
 
-def _note(sources: Sources) -> str:
+def note_of(sources: Sources) -> str:
     """A line for the model card on what the model was trained on."""
     tables = [(corpus, corpus.split("train")) for corpus in sources.corpora]
     hours = sum(float(table["samples"].sum()) / c.sample_rate / 3600 for c, table in tables)
