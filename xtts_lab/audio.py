@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ def load(path: Path, sample_rate: int | None = None) -> Audio:
 
     require_file(path)
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
         raise unreadable(path, error) from error
     if samples.shape[0] == 0:
@@ -46,7 +47,7 @@ def duration_s(path: Path) -> float:
 
     require_file(path)
     try:
-        return float(soundfile.info(str(path)).duration)
+        return float(soundfile.info(os.fsencode(path)).duration)
     except (OSError, RuntimeError) as error:
         raise unreadable(path, error) from error
 
@@ -79,7 +80,7 @@ def save(path: Path, audio: Audio, comment: str = "", title: str = "") -> None:
 
     def write(partial: Path) -> None:
         with soundfile.SoundFile(
-            str(partial), "w", audio.sample_rate, 1, subtype="PCM_16", format="WAV"
+            os.fsencode(partial), "w", audio.sample_rate, 1, subtype="PCM_16", format="WAV"
         ) as file:
             if comment:
                 file.comment = comment
@@ -106,7 +107,7 @@ def comment_of(path: Path) -> str:
 
     require_file(path)
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             return str(file.comment)
     except (OSError, RuntimeError) as error:
         raise unreadable(path, error) from error

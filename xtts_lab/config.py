@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.yaml_file import Where
 
 Spec = dict[str, Any]
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -31,7 +34,11 @@ def schema(target: type[Any]) -> type[pydantic.BaseModel]:
     Positional-only arguments are no settings: what is built around the part passes them.
     """
     hashable: Any = target
-    return _schema(hashable)
+    try:
+        return _schema(hashable)
+    except (TypeError, ValueError, NameError, AttributeError, pydantic.PydanticUserError) as error:
+        name = getattr(target, "__name__", target)
+        raise UsageError(f"{name}: its settings cannot be read ({error})") from error
 
 
 @cache
@@ -102,11 +109,28 @@ def _validate(kind: str, name: str, spec: Mapping[str, Any], where: Where) -> py
 
 def validate(model: type[Model], data: Any, where: Where) -> Model:
     """Validate JSON-like data; the first mistake becomes a `UsageError` that names its key."""
+    _refuse_odd(data, where)
     try:
         # By way of JSON, where strict mode still reads text as a path and a list as a tuple.
         return model.model_validate_json(json.dumps(data, default=str))
     except pydantic.ValidationError as error:
         raise UsageError(_explain(error.errors()[0], model, where)) from error
+
+
+def _refuse_odd(data: Any, where: Where) -> None:
+    """Refuse what no setting can mean: numbers that are none, text that cannot be written."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            _refuse_odd(str(key), where)
+            _refuse_odd(value, where / key)
+    elif isinstance(data, list | tuple):
+        for i, value in enumerate(data):
+            _refuse_odd(value, where / i)
+    elif isinstance(data, float) and not math.isfinite(data):
+        raise UsageError(f"{where}: must be a finite number, not {data}")
+    elif isinstance(data, str) and _UNWRITABLE.search(data):
+        shown = json.dumps(data)[:80]
+        raise UsageError(f"{where}: holds a character that is no text: {shown}; leave it out")
 
 
 def _keys(kind: Any, path: tuple[Any, ...]) -> list[str]:

@@ -126,8 +126,24 @@ def lookup(kind: str, name: str) -> type[Any]:
     known = built_in if name in built_in else targets(kind)
     if name not in known:
         raise UsageError(unknown(kind.removesuffix("s"), name, known))
-    imported: Any = _imported(known[name])
+    imported: Any = _loaded(kind, name, known[name])
     found: type[Any] = _with_defaults(kind, imported)
+    return found
+
+
+def _loaded(kind: str, name: str, target: str) -> type[Any]:
+    """Import a class; what goes wrong in a package that brings it is a `UsageError`."""
+    try:
+        found = _imported(target)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"{kind.removesuffix('s')} '{name}' cannot be loaded from {target} "
+            f"({type(error).__name__}: {error}); reinstall or remove the package that brings it"
+        ) from error
+    if not isinstance(found, type):
+        raise UsageError(f"{kind.removesuffix('s')} '{name}': {target} is no class")
     return found
 
 

@@ -18,6 +18,8 @@ from xtts_lab.errors import UsageError
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000  # after aliases are followed: a small file must not unfold into a huge one
 MAX_DEPTH = 40
+MAX_TEXT = 20_000  # characters of an override's value
+MAX_SHOWN = 60  # characters of an override in a message
 
 _TAGS = {
     f"tag:yaml.org,2002:{kind}"
@@ -112,13 +114,19 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         path, equals, text = override.partition("=")
+        shown = override if len(override) <= MAX_SHOWN else f"{override[:MAX_SHOWN]}..."
         if not equals or not path:
-            raise UsageError(f"override '{override}': write it as path.to.key=value")
+            raise UsageError(f"override '{shown}': write it as path.to.key=value")
+        if len(text) > MAX_TEXT:
+            raise UsageError(
+                f"override '{shown}': has {len(text)} characters, over {MAX_TEXT}; write it into "
+                "the file"
+            )
         *parents, last = path.split(".")
-        target = _descend(document.data, parents, override)
-        value = _value(override, text)
+        target = _descend(document.data, parents, shown)
+        value = _value(shown, text)
         if isinstance(target, list):
-            target[_index(target, last, override)] = value
+            target[_index(target, last, shown)] = value
         else:
             target[last] = value
 
@@ -152,6 +160,10 @@ def _value(override: str, text: str) -> Any:
         return _Reader(Document(f"override '{override}'", {})).convert(node, ())
     except yaml.YAMLError as error:
         raise UsageError(f"override '{override}': value is not valid YAML") from error
+    except RecursionError as error:
+        raise UsageError(
+            f"override '{override}': nested too deeply; at most {MAX_DEPTH} levels"
+        ) from error
 
 
 class _Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import signal
 import sys
 from typing import Any
@@ -15,6 +16,9 @@ DONE, FAILED_TRIALS, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed trials, 2 a mistake, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no error
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run_app(sys.argv[1:]))
 
 
@@ -28,10 +32,13 @@ def run_app(arguments: list[str]) -> int:
         return _mistake(str(error))
     except KeyboardInterrupt:
         result = INTERRUPTED
+    except SystemExit as error:
+        return _mistake(f"a part of the bench ended the program (exit code {error.code})")
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            raise
+        return _mistake(_of_system(error))
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            name = str(error.filename)
-            return _mistake(f"{name[:60]}...: a name in it is longer than the file system allows")
         # The parser's own complaints (typer's classes differ between versions) are mistakes too.
         message = getattr(error, "format_message", None)
         if message is None:
@@ -46,6 +53,14 @@ def run_app(arguments: list[str]) -> int:
 def _mistake(message: str) -> int:
     print(f"xtts-lab: {' '.join(message.split())}", file=sys.stderr)
     return MISTAKE
+
+
+def _of_system(error: OSError) -> str:
+    """Word what the file system said: a full disk, a folder without rights, a name too long."""
+    name = str(error.filename)
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{name[:60]}...: a name in it is longer than the file system allows"
+    return f"{name}: {error.strerror}; mend it, and run the same command again"
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

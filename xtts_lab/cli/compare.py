@@ -11,7 +11,7 @@ from xtts_lab.report.formats import sheet
 from xtts_lab.report.sections import comparison
 from xtts_lab.runs import against_published
 from xtts_lab.runs import compare as compare_runs
-from xtts_lab.runs.reading import read_results
+from xtts_lab.runs.reading import held_to, read_results
 
 
 def compare(
@@ -20,7 +20,8 @@ def compare(
     """Compare a run with another, or with a publication; print it, and write it to `out`."""
     if (second is None) == (name is None):
         raise UsageError("compare: give a second run, or --published NAME, and not both")
-    made = _of_runs(first, second, arms) if second else _of_published(first, str(name), arms)
+    with held_to(first, *([second] if second else [])):
+        made = _of_runs(first, second, arms) if second else _of_published(first, str(name), arms)
     print(sheet.plain(made))
     if out is not None:
         sheet.write(made, out)

@@ -14,6 +14,7 @@ from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
+from xtts_lab.runs.reading import held_to
 from xtts_lab.runs.store import RunFolder
 
 
@@ -87,7 +88,8 @@ def rebuild_report(path: Path) -> int:
     """Rebuild `report.html` and `report.md` of a run folder."""
     if not (path / "trials.parquet").is_file():
         raise UsageError(f"{path}: holds no finished run; run its experiment first")
-    report.build(path)
+    with held_to(path):
+        report.build(path)
     RunFolder(path).note_report()
     print(path / "report.html")
     return DONE

@@ -8,6 +8,7 @@ resampling the whole file at once (each block brings the samples that the filter
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def _read(path: Path) -> Iterator[tuple[Tensor, int]]:
 
     require_file(path)
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             rate = int(file.samplerate)
             while len(data := file.read(int(BLOCK_S * rate), dtype="float32", always_2d=True)):
                 yield _mono(data, path), rate

@@ -145,7 +145,7 @@ def _is_there(path: Path) -> bool:
     if not os.path.lexists(path):
         return False
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             pcm = file.read(dtype="int16").tobytes()
             if file.title == _seal(path, pcm, file.samplerate):
                 return True

@@ -17,6 +17,7 @@ MEANING = {
 }
 """What each pairing does, for readers of a plan."""
 
+MAX_ITEMS = 1_000_000
 MAX_IMPOSTORS = 19  # speakers: with the speaker's own, a choice among 20
 MAX_IMPOSTOR_CLIPS = 5  # of each: enough for a stable mean, and no growth with long enrolments
 
@@ -52,8 +53,19 @@ def pair(
     row names, where it does.
     """
     items: list[Item] = []
-    for turn, sentence in enumerate(sentences):
-        for speaker in _speakers_of(sentence, speakers, pairing, turn):
+    spoken = dict.fromkeys(s.language for s in sentences) if pairing != "own" else {}
+    known = {language: speakers.ids(language) for language in spoken}
+    turns = [
+        _speakers_of(s, known.get(s.language, ()), pairing, i) for i, s in enumerate(sentences)
+    ]
+    count = sum(map(len, turns))
+    if count > MAX_ITEMS:
+        raise UsageError(
+            f"{count:,} pairs of a sentence and a speaker, and at most {MAX_ITEMS:,} can be "
+            "planned; ask for fewer texts or speakers, or `pairing: rotate`"
+        )
+    for sentence, turn in zip(sentences, turns, strict=True):
+        for speaker in turn:
             own = pairing == "own"
             audio = (sentence.voice if own else None) or speakers.voice(
                 speaker, sentence.language, prompts=prompts, folder=folder, exclude=sentence.target
@@ -64,14 +76,13 @@ def pair(
     return _with_impostors(items)
 
 
-def _speakers_of(sentence: Any, speakers: Speakers, pairing: str, turn: int) -> tuple[str, ...]:
+def _speakers_of(sentence: Any, known: tuple[str, ...], pairing: str, turn: int) -> tuple[str, ...]:
     if pairing == "own":
         if sentence.speaker is None:
             raise UsageError(
                 f"pairing: own: sentence '{sentence.id}' names no speaker; use rotate or cross"
             )
         return (sentence.speaker,)
-    known = speakers.ids(sentence.language)
     if not known:
         raise UsageError(
             f"speakers: none can be used for '{sentence.language}'; leave the language out of "

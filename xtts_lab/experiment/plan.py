@@ -13,6 +13,7 @@ from xtts_lab import config
 from xtts_lab.cache import cache_dir
 from xtts_lab.conditions import IN_CLAIMS, condition_of
 from xtts_lab.data.sentences import prompts
+from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
@@ -26,6 +27,8 @@ from xtts_lab.runs.keys import PartContent, audio_key, trial_seed, work_key
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.types import Request
 from xtts_lab.yaml_file import Where
+
+MAX_TRIALS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     Raises `UsageError` for languages a system lacks, an encoder that would judge itself, absent
     weights, a reference whose words are needed and not known.
     """
+    if device is not None:
+        _check_device(device)
     where = Where(experiment.document)
     experiment, items, notes = _items(experiment, where)
     spec = experiment.spec
@@ -97,6 +102,7 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     instruments = _instrument_identities(spec.instruments, device)
     used = _used(items, spec)
     told = _told(experiment, used, facts, instruments, hashes, device)
+    _refuse_too_many(len(experiment.arms), len(used) * spec.repeats, spec.limit, where)
     trials: list[Trial] = []
     for arm in experiment.arms:
         own = told if facts[arm.id].needs_reference_text else used
@@ -105,6 +111,22 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
     check_claims(experiment.claims, ids, _conditions(chosen), where)
     return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device, notes)
+
+
+def _check_device(device: str) -> None:
+    try:
+        resolve_device(device)
+    except UsageError as error:
+        raise UsageError(f"--device: {error}") from error
+
+
+def _refuse_too_many(arms: int, of_each: int, limit: int | None, where: Where) -> None:
+    trials = arms * min(of_each, limit or of_each)
+    if trials > MAX_TRIALS:
+        raise UsageError(
+            f"{where}: {trials:,} trials, and at most {MAX_TRIALS:,} can be planned; ask for fewer "
+            "repeats, speakers or texts, or give a limit"
+        )
 
 
 def _items(

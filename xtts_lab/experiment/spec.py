@@ -49,7 +49,7 @@ class ExperimentSpec(pydantic.BaseModel):
     texts: Spec
     speakers: Spec = {"name": "synthetic"}
     pairing: Literal["rotate", "cross", "own"] | None = None
-    repeats: int = pydantic.Field(default=1, ge=1)
+    repeats: int = pydantic.Field(default=1, ge=1, le=10_000)
     seed: int = pydantic.Field(default=0, ge=0)
     limit: int | None = pydantic.Field(default=None, ge=1)
     instruments: dict[str, Spec] = {}

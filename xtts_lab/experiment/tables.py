@@ -16,8 +16,11 @@ from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.score import METRIC_ERROR
 from xtts_lab.runs import schema
 from xtts_lab.runs import trial_details as details
+from xtts_lab.runs.csv_cells import neutralise
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.schema import Table
+
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
 
 def frame(rows: Sequence[Mapping[str, Any]], table: Table) -> pd.DataFrame:
@@ -154,7 +157,15 @@ def _failed_needs(plan: Plan, needs: Sequence[Need], evidence: Journal) -> Itera
             continue
         seen.add(need.key)
         what = need.instrument if own else f"{need.instrument} ({need.role})"
-        yield _failure(trial_of[need.trial_id], f"measure {what}", error)
+        yield _failure(trial_of[need.trial_id], f"measure {what}", _of_own_file(error, need))
+
+
+def _of_own_file(error: str, need: Need) -> str:
+    """Name the clip at hand: evidence is kept by content, and was taken of a file like it."""
+    named, colon, rest = error.partition(": ")
+    if colon and Path(named).suffix.lower() in SOUND_SUFFIXES:
+        return f"{need.clip.path.name}: {rest}"
+    return error
 
 
 def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
@@ -171,9 +182,11 @@ def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
 
 def write_parquet(path: Path, data: pd.DataFrame) -> None:
     """Write a frame as parquet, atomically; equal frames give equal bytes."""
-    files.write_with(path, lambda p: data.to_parquet(p, index=False, compression="zstd"))
+    # As bytes: pyarrow cannot open a path that the locale cannot write.
+    files.write_bytes(path, data.to_parquet(index=False, compression="zstd"))
 
 
 def write_csv(path: Path, data: pd.DataFrame) -> None:
-    """Write a frame as CSV, atomically; floats round-trip."""
-    files.write_with(path, lambda p: data.to_csv(p, index=False, lineterminator="\n"))
+    """Write a frame as CSV, atomically; floats and, by `csv_cells`, texts round-trip."""
+    safe = neutralise(data)
+    files.write_with(path, lambda p: safe.to_csv(p, index=False, lineterminator="\n"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +18,7 @@ from xtts_lab.conditions import conditions_of
 from xtts_lab.errors import UsageError
 from xtts_lab.runs import schema
 from xtts_lab.runs.arm_ids import system_of
+from xtts_lab.runs.csv_cells import restore
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.runs.schema import Table
 from xtts_lab.yaml_file import Document, Where
@@ -200,11 +203,35 @@ def read_table(run: Path, table: Table) -> pd.DataFrame:
     if table.optional and not (run / table.file).is_file():
         return _NOTHING
     if table.file.endswith(".parquet"):
-        return _parsed(run, table.file, pd.read_parquet)
-    data = _parsed(run, table.file, lambda p: pd.read_csv(p, dtype=str, keep_default_na=False))
+        # As bytes: pyarrow cannot open a path that the locale cannot write.
+        return _parsed(run, table.file, lambda p: pd.read_parquet(io.BytesIO(p.read_bytes())))
+    data = _parsed(run, table.file, lambda p: _csv(p, table))
+    return restore(data)
+
+
+def _csv(path: Path, table: Table) -> pd.DataFrame:
+    data = pd.read_csv(path, dtype=str, keep_default_na=False)
     for column in data.columns.intersection(list(table.numbers)):
         data[column] = pd.to_numeric(data[column].replace("", None))
     return data
+
+
+@contextmanager
+def held_to(*runs: Path) -> Iterator[None]:
+    """Blame run folders for what goes wrong while they are put into words.
+
+    A table may be sound in itself and yet be another run's, or hold what none would. Raises
+    `UsageError` in place of what that leads to.
+    """
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        named = " and ".join(str(run) for run in runs)
+        reason = next(iter(str(error).splitlines()), "")
+        raise UsageError(
+            f"{named}: what it holds does not fit together ({type(error).__name__}: "
+            f"{reason[:120]}); run its experiment again"
+        ) from error
 
 
 def _text(path: Path) -> str:

@@ -9,14 +9,11 @@ from pathlib import Path
 
 from xtts_lab import files, records
 from xtts_lab.errors import UsageError
+from xtts_lab.runs import schema
 
-REPORT = ("report.html", "report.md", "tables.tex")
-WRITTEN = (
-    "experiment.yaml", "environment.json", "trials.parquet", "arms.csv", "evidence.parquet",
-    "scores.parquet", "timings.parquet", "latency.parquet", "failures.csv", "summary.csv",
-    "comparisons.csv", "claims.csv", *REPORT,
-)  # fmt: skip
-"""What a run writes beside its audio; `latency.parquet` only where trials were streamed."""
+REPORT = (*schema.REPORTS, "tables.tex")
+WRITTEN = (schema.EXPERIMENT, schema.ENVIRONMENT, *(t.file for t in schema.tables()), *REPORT)
+"""What a run writes beside its audio, where it is asked for."""
 
 
 class RunFolder:

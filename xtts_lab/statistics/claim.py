@@ -24,7 +24,7 @@ class Claim(pydantic.BaseModel):
     arm: list[str] = pydantic.Field(min_length=1)
     baseline: list[str] | None = pydantic.Field(default=None, min_length=1)
     direction: Literal["higher", "lower"]
-    margin: float | None = pydantic.Field(default=None, allow_inf_nan=False)
+    margin: float | None = pydantic.Field(default=None, ge=-1e9, le=1e9)
     language: str = ALL
     condition: Literal["same-language", "cross-lingual", "no-reference"] | None = None
     text: str | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.limits import check_count
 from xtts_lab.systems.base import BaseSystem
 from xtts_lab.torchaudio_cpu import import_torchaudio
 from xtts_lab.types import Audio, Failure, Json, Request, Synthesis, Timings
@@ -47,6 +48,8 @@ class CoquiSystem(BaseSystem):
         check_weights_text(self._source)
         self.languages = self._source.languages
         self._device = device
+        if max_codes is not None:
+            check_count("max_codes", max_codes)
         self._limits = {} if max_codes is None else {"max_new_tokens": max_codes}
         self._model: Any = None
 

@@ -33,7 +33,7 @@ def read_bounded(path: Path, max_duration_s: float) -> Audio:
     if not os.path.isfile(path):  # noqa: PTH113  a name too long for a file is no error there
         raise AudioError(f"{path.name}: no such file")
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             _check_header(path.name, file, max_duration_s)
             samples = _read(file, max_duration_s)
     except (OSError, RuntimeError) as error:

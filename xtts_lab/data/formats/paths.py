@@ -87,6 +87,6 @@ def _duration_s(path: Path) -> float | None:
     import soundfile
 
     try:
-        return float(soundfile.info(str(path)).duration)
+        return float(soundfile.info(os.fsencode(path)).duration)
     except (OSError, RuntimeError, ZeroDivisionError):
         return None

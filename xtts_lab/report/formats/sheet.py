@@ -15,6 +15,7 @@ from xtts_lab import files
 from xtts_lab.report.formats.markdown import escape, table_lines
 from xtts_lab.report.page import templates
 from xtts_lab.report.tables import Cell, Table
+from xtts_lab.runs.csv_cells import neutralise
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ def write(sheet: Sheet, folder: Path) -> None:
     page = templates().get_template("sheet.html").render(c=sheet)
     files.write_text(folder / "compare.html", page.rstrip() + "\n")
     files.write_text(folder / "compare.md", "\n".join(_markdown(sheet)).rstrip() + "\n")
-    files.write_text(folder / "compare.csv", sheet.data.to_csv(index=False, lineterminator="\n"))
+    files.write_text(
+        folder / "compare.csv", neutralise(sheet.data).to_csv(index=False, lineterminator="\n")
+    )
 
 
 def plain(sheet: Sheet) -> str:

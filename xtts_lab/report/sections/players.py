@@ -6,6 +6,7 @@ import base64
 import io
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def _data_uri(path: Path) -> str:
     import soundfile
 
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32")
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32")
     except (OSError, RuntimeError):
         return ""
     kind, mime = ("MP3", "audio/mpeg") if rate in _MP3_RATES else ("FLAC", "audio/flac")

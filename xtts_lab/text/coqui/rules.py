@@ -168,7 +168,7 @@ RULES: tuple[Rule, ...] = (
         "symbols",
         "Signs without a word in the reference, which the vocabulary mostly lacks; no space "
         "between a sign's word and a comma.",
-        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”]|[(«“„]\s*[&@%#$£°]"},
+        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³^]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”،؛؟]|[(«“„]\s*[&@%#$£°]"},
     ),
     Rule(
         "roman",

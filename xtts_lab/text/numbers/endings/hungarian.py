@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from xtts_lab.text.numbers.endings.common import Rules, number
+from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.ordinals import ordinal
 from xtts_lab.text.numbers.written import NUMBER
 
@@ -34,7 +35,7 @@ def attach(words: str, suffix: str) -> str:
 
 
 def _hungarian_percent(match: re.Match[str]) -> str:
-    return f"{number(match[1], 'hu')} {attach('százalék', match[2])}"
+    return f"{agree(number(match[1], 'hu'), 'm', 'hu')} {attach('százalék', match[2])}"
 
 
 def _hungarian_degrees(match: re.Match[str]) -> str:
@@ -53,5 +54,5 @@ def _hungarian(match: re.Match[str]) -> str:
 RULES: Rules = (
     (rf"({NUMBER})\s?%-([^\W\d_]+)", _hungarian_percent),
     (rf"({NUMBER})\s?°(C?)-([^\W\d_]+)", _hungarian_degrees),
-    (rf"({NUMBER})-(?!j?[áée]n?\b|án\b)(?!\d)([^\W\d_]{{1,12}})\b", _hungarian),
+    (rf"({NUMBER})-(?!j?én\b|j?e\b|án?\b)(?!\d)([^\W\d_]{{1,12}})\b", _hungarian),
 )
