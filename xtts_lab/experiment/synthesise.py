@@ -67,8 +67,9 @@ def synthesise(
     made = perform_all(perform, batches, workers, child=logs.need_child(batches))
     for _ in track(logs.keep(made), "synthesise", len(wanted)):
         pass
+    fresh = {trial.id for trial in wanted}  # what the cache holds of these, if anything, is damaged
     for trial in plan.trials:
-        if not cache.has("audio", trial.key):
+        if trial.id in fresh or not cache.has("audio", trial.key):
             _to_cache(trial, folder, journal, cache)
     _remember_costs(plan, by_arm, journal, cache)
     return len(wanted), len(missing) - len(wanted)
