@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +243,34 @@ def test_bends_tilt_the_spectrum_by_what_they_say() -> None:
     change = 10 * np.log10(power[1] / power[0])
     assert np.median(change[:200]) == pytest.approx(6.0, abs=0.5)
     assert np.median(change[-2000:]) == pytest.approx(-6.0, abs=0.5)
+
+
+RENDER_ALONE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"wordfreq", "espeakng_loader", "fugashi", "soundfile"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+from pathlib import Path
+from xtts_lab.training.corpora import rendering
+assert rendering.render(Path(sys.argv[1]))
+"""
+
+
+def test_neural16_is_rendered_where_there_is_neither_espeak_nor_wordfreq(tmp_path: Path) -> None:
+    folder = tmp_path / "neural"
+    flags = ["--hours", "0.01", "--utterances", "2", "--held-out", "1", "--plan-only"]
+    assert run_app(["corpus", "neural16", "--out", str(folder), *flags]) == 0
+    plan = pd.read_parquet(layout.plan_path(folder))
+    assert set(plan["language"]) <= set(world("neural16").languages)
+    layout.write_table(layout.plan_path(folder), plan.head(2))
+    subprocess.run([sys.executable, "-c", RENDER_ALONE, str(folder)], check=True)
+    corpus = Corpus.open(folder)
+    assert corpus.card["content_sha256"]
+    for index, row in corpus.items.iterrows():
+        seconds = len(corpus.samples(int(str(index)))) / 24000
+        assert len(row["phonemes"]) / 30 < seconds < len(row["phonemes"]) / 6
+        assert np.abs(corpus.samples(int(str(index))).astype(int)).max() > 1000

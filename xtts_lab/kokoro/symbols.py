@@ -58,7 +58,8 @@ PER_LANGUAGE: dict[str, dict[str, str]] = {
         "ɾ": "T",
     },
     "es": {},
-    "fr": {},
+    # Not understood well; an English r less badly than the uvular one.
+    "fr": {"ʁ": "ɹ"},
     "it": {},
     "pt": {},
     # A tapped r: the uvular one, which German has, comes out as h in these voices.

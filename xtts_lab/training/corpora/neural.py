@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtts_lab.kokoro import styles
-from xtts_lab.kokoro.front_end import LANGUAGES, written
+from xtts_lab.kokoro.front_end import written
 from xtts_lab.training.corpora import colour
 from xtts_lab.training.corpora.nuisance import resampled
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xtts_lab.espeak.engine import Engine
+
+LANGUAGES = ("en", "es", "de", "it", "pt")
+"""Those whose sounds espeak-ng's IPA gives whole, so that phonemes and speech agree."""
 
 FEWEST_SYMBOLS, MOST_SYMBOLS = 22, 115
 """2 to 8 seconds at an ordinary rate."""
