@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -306,3 +307,35 @@ def test_a_fine_tune_is_fetched_from_the_hub(
     assert not (folder / "optimizer.bin").exists()
     assert same(load(folder).model, load(published).model)
     assert "best_model.pth" in hub.FILES
+
+
+def test_a_checkpoint_with_lost_weights_fails_its_trials(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planning reads no weights; every trial is a recorded failure, and they are read once."""
+
+    def lost(state: dict[str, Any]) -> dict[str, Any]:
+        state["gpt.mel_head.weight"][5] = math.nan
+        return {"model": state}
+
+    rewrite(folder, lost)
+    reads = 0
+    original = XTTS.from_pretrained
+
+    def counted(*given: Any, **named: Any) -> XTTS:
+        nonlocal reads
+        reads += 1
+        return original(*given, **named)
+
+    monkeypatch.setattr(XTTS, "from_pretrained", counted)
+    experiment = tmp_path / "x.yaml"
+    experiment.write_text(
+        f"name: x\nsystems: {{a: {{name: xtts, checkpoint: {folder}, voice: Ana}}}}\n"
+        "texts: {name: builtin, languages: [en], per_language: 3}\nmetrics: [{name: duration}]\n"
+        "sanity: false\n"
+    )
+    assert run_app(["run", str(experiment), "--out", str(tmp_path / "out")]) == 1
+    failures = pd.read_csv(tmp_path / "out" / "failures.csv")
+    assert len(failures) == 3
+    assert failures["error"].str.contains("model.pth: holds values that are not finite").all()
+    assert reads == 1

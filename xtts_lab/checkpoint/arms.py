@@ -21,17 +21,24 @@ from xtts_lab.checkpoint.config_json import from_json, read_json
 from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.checkpoint.reading import read_safetensors
 from xtts_lab.errors import UsageError
-from xtts_lab.model import ModelConfig, XttsModel, part
+from xtts_lab.model import ModelConfig, SamplingDefaults, XttsModel, part
 
 FORMAT = "xtts_lab.arm"
 OWN = ("gpt.", "conditioner.")
 
 
-def write_arm(checkpoint: Path, path: Path, note: str = "") -> None:
-    """Write the arm of a checkpoint folder of ours (a training run, say), whole or not at all."""
+def write_arm(
+    checkpoint: Path, path: Path, note: str = "", sampling: SamplingDefaults | None = None
+) -> None:
+    """Write the arm of a checkpoint folder of ours (a training run, say), whole or not at all.
+
+    `sampling` replaces the checkpoint's own way to draw codes.
+    """
     from safetensors.torch import save_file
 
     config = native.config_of(read_json(checkpoint / "config.json"))
+    if sampling is not None:
+        config = replace(config, sampling=sampling)
     tensors = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in read_safetensors(checkpoint / native.WEIGHTS).items()

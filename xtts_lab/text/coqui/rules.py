@@ -97,6 +97,7 @@ RULES: tuple[Rule, ...] = (
             "ru": r"\d\s?(?:тыс|млн|млрд)\b",
             "tr": r"\d\s?(?:mn|mr)\b",
             "hu": r"\d\s?(?:mio|mrd|md)\b",
+            "ko": r"(?<!\d)1만",
         },
     ),
     Rule(
@@ -174,7 +175,7 @@ RULES: tuple[Rule, ...] = (
         "roman",
         "Roman numerals are numbers, ordinals after a name or before a century.",
         {
-            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])"
+            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])|\b[VX]e\s"
             r"|(?<!\w)[IVX]\.\s)"
         },
     ),

@@ -168,7 +168,8 @@ def _ordinals(text: str, base: str) -> str:
         text = _replace(_suffixed(base), lambda match: _suffix_ordinal(match, base), text)
     if base == "hu":
         text = _replace(r"(\d{1,2})-(j?én|án|j?e)\b", dotted.hungarian_day, text)
-    if base == "it":
+    if base == "it":  # "il 3° capitolo", but "già 31°."
+        text = re.sub(r"(?<![\d.,])((?:[2-9]\d|\d{3,}))°(?=\s*(?:[.,;:!?)]|$))", r"\1 gradi", text)
         text = _replace(r"(?<![\d.,])(\d+)°", lambda match: ordinal(match[1], base), text)
     return dotted.read_dotted(text, base)
 

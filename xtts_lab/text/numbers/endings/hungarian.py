@@ -27,8 +27,8 @@ def attach(words: str, suffix: str) -> str:
     for stem, short in _SHORTENED.items():
         if words.endswith(stem) and _PLAIN_VOWEL.match(suffix):
             return words[: -len(stem)] + short + suffix
-    if words.endswith("kettő") and suffix in ("t", "tt"):
-        return words + suffix
+    if words.endswith("kettő") and re.match("sz[eoö]r|féle|fajta", suffix):
+        return words.removesuffix("kettő") + "két" + suffix
     if words[-1:] in _LONG and suffix not in ("kor", "ként", "szor", "szer"):
         words = words[:-1] + _LONG[words[-1]]
     return words + suffix
