@@ -26,7 +26,7 @@ from xtts_lab.training.speaker.losses import equal_error_rate, margin_loss
 
 STAGE: dict[str, Any] = {
     "name": "speaker_encoder", "corpora": ["tones"], "widths": [4, 8], "blocks": [1, 1],
-    "attention": 8, "embedding": 16, "rows": 6, "crop_s": 0.6, "lr": 3e-3,
+    "attention": 8, "embedding": 16, "rows": 6, "crop_s": 0.4, "lr": 5e-3,
 }  # fmt: skip
 LOOP = {
     "warmup": 2, "log_every": 1, "validate_every": 1000, "workers": 1, "save_minutes": 1e-9,
@@ -77,9 +77,9 @@ def test_the_equal_error_rate_is_that_of_an_independent_roc(seed: int) -> None:
 
 
 def test_it_learns_who_speaks(out: Path) -> None:
-    assert train(out, "who", STAGE, 40) == 0
+    assert train(out, "who", STAGE, 25) == 0
     curve = pd.read_csv(out / "who" / "losses.csv")
-    assert curve["margin"].iloc[-5:].mean() < 0.6 * curve["margin"].iloc[:5].mean()
+    assert curve["margin"].iloc[-5:].mean() < 0.7 * curve["margin"].iloc[:5].mean()
     found = pd.read_csv(out / "who" / "validation.csv").iloc[-1]
     assert 0.0 <= found["eer"] < 0.4
     encoder = load_speaker_encoder(out / "who" / SPEAKER_ENCODER)
@@ -156,7 +156,7 @@ def test_a_gpt_is_conditioned_by_its_vectors(out: Path, tmp_path: Path) -> None:
     from xtts_lab import XTTS
 
     if not (out / "who" / SPEAKER_ENCODER).is_file():
-        assert train(out, "who", STAGE, 40) == 0
+        assert train(out, "who", STAGE, 25) == 0
     assert train(out, "dvae", DVAE, 8) == 0
     assert train(out, "codes", {"name": "tokenise", "corpora": ["tones"], "dvae": "dvae"}, 1) == 0
     gpt = {
