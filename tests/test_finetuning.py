@@ -48,9 +48,14 @@ def out(speech_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_lowers_the_loss_of_a_full_architecture_of_reduced_depth(out: Path) -> None:
-    """Widths, vocabulary, DVAE and mel of XTTS-v2; two GPT layers and one conditioning block."""
+    """Widths, vocabulary, codes and mels of XTTS-v2; one layer of each kind; what stays is small."""
     conditioner = part("conditioners", "perceiver", encoder_blocks=1, depth=1)
-    full = ModelConfig(conditioner=conditioner, dvae=DvaeConfig(residual_blocks=1)).reduced(2)
+    full = ModelConfig(
+        conditioner=conditioner,
+        vocoder=part("vocoders", "hifigan", channels=32),
+        speaker_encoder=ModelConfig.tiny().speaker_encoder,
+        dvae=DvaeConfig(residual_blocks=1),
+    ).reduced(1)
     random_checkpoint(out / "published", full)
     checkpoint = str(out / "published")
     codes: dict[str, object] = {
@@ -61,7 +66,7 @@ def test_it_lowers_the_loss_of_a_full_architecture_of_reduced_depth(out: Path) -
         "name": "finetune", "checkpoint": checkpoint, "corpora": ["human"], "codes": "codes",
         "positions": 250, "reference_s": [1.0, 2.0], "lr": 1e-3, "validation_batches": 1,
     }  # fmt: skip
-    assert train(out, "tuned", stage, 6, validate_every=6) == 0
+    assert train(out, "tuned", stage, 5, validate_every=5) == 0
     losses = pd.read_csv(out / "tuned" / "losses.csv")["audio"]
     assert losses.tail(2).mean() < losses.head(2).mean() - 0.5
     tuned, before = load(out / "tuned"), load(checkpoint)
