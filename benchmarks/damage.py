@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from kill_and_resume import fingerprint
+from kill_and_resume import fingerprint, split
 
 from tests.damage_kinds import ANY_FILE, RECORDS
 
@@ -95,9 +95,9 @@ def main() -> int:
     parser.add_argument("experiment", nargs="?", default="experiments/quickstart.yaml")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most", type=int, default=None, help="Only so many cases, drawn by seed.")
-    parser.add_argument("flags", nargs="*", default=["--languages", "en,es", "--limit", "2"])
-    chosen = parser.parse_args()
-    base = ["run", chosen.experiment, *chosen.flags]
+    own, flags = split(sys.argv[1:], ["--languages", "en,es", "--limit", "2"])
+    chosen = parser.parse_args(own)
+    base = ["run", chosen.experiment, *flags]
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "whole"
         first = run([*base, "--out", str(root / "run")], root / "cache")

@@ -110,18 +110,26 @@ def run_and_kill(
     return f"{done}{died}{' (had finished)' if finished and not killed else ''}"
 
 
+def split(arguments: list[str], default: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is ours and, behind `--`, the flags of `run`."""
+    if "--" not in arguments:
+        return arguments, default
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiment", nargs="?", default="experiments/quickstart.yaml")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("flags", nargs="*", default=["--languages", "en,es", "--limit", "4"])
-    chosen = parser.parse_args()
+    own, flags = split(sys.argv[1:], ["--languages", "en,es", "--limit", "4"])
+    chosen = parser.parse_args(own)
     rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         began = time.perf_counter()
-        start(command(chosen.experiment, root / "whole", chosen.flags), root / "cache").wait()
+        start(command(chosen.experiment, root / "whole", flags), root / "cache").wait()
         whole_s = time.perf_counter() - began
         expected = fingerprint(root / "whole")
         print(f"uninterrupted: {whole_s:.1f} s, {len(expected)} files compared", flush=True)
@@ -132,9 +140,9 @@ def main() -> int:
             first, second = rng.choice((1, 2)), rng.choice((1, 2))
             first = 2 if way == "a worker" else first
             delay_s = rng.uniform(0.0, 0.8 * whole_s)  # a warm run is faster than the first
-            arguments = command(chosen.experiment, folder, chosen.flags, first)
+            arguments = command(chosen.experiment, folder, flags, first)
             there = run_and_kill(way, arguments, folder, cache, delay_s, rng)
-            start(command(chosen.experiment, folder, chosen.flags, second), cache).wait()
+            start(command(chosen.experiment, folder, flags, second), cache).wait()
             found = fingerprint(folder)
             same = found == expected and not list(root.rglob("*.partial"))
             equal += same

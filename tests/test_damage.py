@@ -262,3 +262,38 @@ def test_a_partial_file_follows_no_link(tmp_path: Path) -> None:
     assert (tmp_path / "theirs").read_text() == "untouched"
     assert (tmp_path / "x").read_text() == "new"
     assert not (tmp_path / "x").is_symlink()
+
+
+def test_a_finished_run_that_cannot_be_written_is_left_as_it_is(
+    whole: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shutil.copytree(whole / "cache", cache)
+    shutil.copytree(whole / "run", tmp_path / "run")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")}
+    # As the file system says it, to root as well.
+    monkeypatch.setattr(os, "access", lambda path, mode: "run" not in Path(path).parts[-2:])
+    for flags in ([], ["--no-cache"]):
+        assert _run(tmp_path, "run", *flags) == 0
+        assert "everything is there already" in capfd.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")} == before
+    (tmp_path / "run" / "summary.csv").unlink()
+    assert _run(tmp_path, "run") == 2
+    assert re.search(r"^xtts-lab: .*run: cannot be written", capfd.readouterr().err, re.MULTILINE)
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-cache"]], ids=["cache", "no cache"])
+def test_a_cache_that_cannot_be_written(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XTTS_LAB_CACHE", "/proc/nowhere")
+    assert _run(tmp_path, "run", *flags) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert "XTTS_LAB_CACHE" in err
+    assert not (tmp_path / "run").exists()
+    # Where nothing need be made there, the run goes on without it.
+    nobody = ["speakers={name: synthetic, count: 1, references: 0, enrolment: 0}", *flags]
+    assert run_app(["run", str(tmp_path / "x.yaml"), "--out", str(tmp_path / "run"), *nobody]) == 0
+    assert ("cannot be written" in capfd.readouterr().err) == (not flags)
