@@ -75,7 +75,8 @@ def differences_of_shares(number: int) -> None:
             hits = []
             for i in range(number):
                 one, two = (cells(layout, faults(layout, share, 0.1, rng)) for _ in range(2))
-                pairs = one.join(two[["numerator", "denominator"]], rsuffix="_base")
+                base = two[["numerator", "denominator"]].add_suffix("_base")
+                pairs = pd.concat([one, base], axis=1)
                 found = gap(pairs, SHARE, _options(i)).interval
                 hits.append(found.low <= 0.0 <= found.high)
             told.append(f"{share:.0%}: {np.mean(hits):.1%}")

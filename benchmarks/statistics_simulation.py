@@ -155,7 +155,7 @@ def main() -> None:
         covers, tells = coverage(world, many, counts=counts)
         told = "" if counts else f"  {tells:6.1%}"
         print(f"  {name:30}{covers:8.1%}{told}")
-    hostile(number)
+    hostile(max(1, number // 4))
     print(f"\n{time.perf_counter() - start:.0f} s")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -227,6 +228,15 @@ def test_a_state_dict_may_be_a_defaultdict(published: Path, folder: Path) -> Non
     assert same(load(folder).model, load(published).model)
 
 
+@pytest.mark.parametrize("key", ["gpt_layers", "gpt_n_heads", "gpt_n_model_channels"])
+@pytest.mark.parametrize("size", [10**9, 10**15, -(10**7)])
+def test_sizes_that_fit_no_memory_are_refused_at_once(folder: Path, key: str, size: int) -> None:
+    data = json.loads((folder / "config.json").read_text())
+    data["model_args"][key] = size
+    (folder / "config.json").write_text(json.dumps(data))
+    assert "is no size; at most" in refused(folder)
+
+
 @pytest.mark.parametrize("hop", [512, 128, 255, 0, -256, 256.5, "256"])
 def test_another_frame_than_the_vocoders_is_refused(folder: Path, hop: object) -> None:
     data = json.loads((folder / "config.json").read_text())
@@ -306,3 +316,35 @@ def test_a_fine_tune_is_fetched_from_the_hub(
     assert not (folder / "optimizer.bin").exists()
     assert same(load(folder).model, load(published).model)
     assert "best_model.pth" in hub.FILES
+
+
+def test_a_checkpoint_with_lost_weights_fails_its_trials(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planning reads no weights; every trial is a recorded failure, and they are read once."""
+
+    def lost(state: dict[str, Any]) -> dict[str, Any]:
+        state["gpt.mel_head.weight"][5] = math.nan
+        return {"model": state}
+
+    rewrite(folder, lost)
+    reads = 0
+    original = XTTS.from_pretrained
+
+    def counted(*given: Any, **named: Any) -> XTTS:
+        nonlocal reads
+        reads += 1
+        return original(*given, **named)
+
+    monkeypatch.setattr(XTTS, "from_pretrained", counted)
+    experiment = tmp_path / "x.yaml"
+    experiment.write_text(
+        f"name: x\nsystems: {{a: {{name: xtts, checkpoint: {folder}, voice: Ana}}}}\n"
+        "texts: {name: builtin, languages: [en], per_language: 3}\nmetrics: [{name: duration}]\n"
+        "sanity: false\n"
+    )
+    assert run_app(["run", str(experiment), "--out", str(tmp_path / "out")]) == 1
+    failures = pd.read_csv(tmp_path / "out" / "failures.csv")
+    assert len(failures) == 3
+    assert failures["error"].str.contains("model.pth: holds values that are not finite").all()
+    assert reads == 1

@@ -162,6 +162,24 @@ def test_claims_about_rare_faults(
     assert row["verdict"] == verdict
 
 
+def test_an_undecided_claim_about_a_rare_fault_says_what_it_would_take() -> None:
+    """Without a fault among n independent trials the share is at most 3.69 / n (exactly, 1 %)."""
+    row = claimed(f"a: {METRIC} < 0.01", {"a": np.zeros((20, 1)).repeat(20, axis=1)})
+    assert row["verdict"] == "undecided"
+    size = 400 / 2.9
+    assert row["need_speakers"] == pytest.approx(20 * 367 / size, rel=0.05)
+    assert row["need_sentences"] == pytest.approx(20 * 367 / size, rel=0.05)
+
+
+@pytest.mark.parametrize("margin", ["1e308", "-1e308"])
+def test_an_absurd_margin_is_no_obstacle(margin: str) -> None:
+    rng = np.random.default_rng(0)
+    arms = {"a": (rng.random((20, 24)) < 0.2).astype(float), "b": faults(20, 24)}
+    verdict = "refuted" if margin == "1e308" else "holds"
+    assert claimed(f"a > b on {METRIC} by {margin}", arms)["verdict"] == verdict
+    assert claimed(f"a: {METRIC} > {margin}", arms)["verdict"] == verdict
+
+
 @pytest.mark.parametrize("events", [1, 2, 5])
 def test_a_few_faults_against_none_are_no_difference(events: int) -> None:
     """One of 480 against none: all that swapping speakers can give is p = 2^(1 - events)."""

@@ -23,10 +23,11 @@ from xtts_lab.kokoro.float_graph import float_graph
 from xtts_lab.kokoro.onnx_runner import OnnxRunner
 from xtts_lab.kokoro.torch_runner import TorchRunner
 from xtts_lab.systems.kokoro import KokoroSystem
+from xtts_lab.training.corpora.neural import Neural16
 from xtts_lab.types import LANGUAGES, Failure, Request, Synthesis
 from xtts_lab.yaml_file import Document, Where
 
-HELLO = "ɡˈʊd mˈɔɹnɪŋ, wˈɜɹld."
+HELLO = "ɡˈʊd mˈɔɹnɪŋ."
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +104,12 @@ def test_the_alphabet_has_114_symbols_and_the_voices_a_style_for_each_length() -
         ("wˈɔːɾɚz", "en", "wˈɔTəɹz"),
         ("ʎˈaβes", "es", "ʎˈaβes"),
         ("raɡˈatsːe", "it", "raɡˈaʦːe"),
-        ("bɔ̃ʒˈuʁ", "fr", "bɔ̃ʒˈuʁ"),
-        ("ma- sˈœʁ", "fr", "ma sˈœʁ"),
+        ("arɾˈivano mˈaɪ dɪ", "it", "arrˈivano mˈI di"),
+        ("bɔ̃ʒˈuʁ", "fr", "bɔ̃ʒˈuɹ"),
+        ("ma- sˈœʁ", "fr", "ma sˈœɹ"),
         ("ɡˈãŋ", "pt", "ɡˈa\u0303ŋ"),
         ("çˈa", "de", "çˈa"),
+        ("rˈoːzən", "de", "ɾˈoːzən"),
     ],
 )
 def test_symbols_of_each_kind(ipa: str, language: str, expected: str) -> None:
@@ -174,14 +177,14 @@ def _system(**settings: object) -> KokoroSystem:
 def test_the_system_says_a_request_the_same_alone_and_in_company() -> None:
     requests = [
         Request(text, language, (), seed)
-        for seed, (text, language) in enumerate([("Good morning.", "en"), ("Buenos días.", "es")])
+        for seed, (text, language) in enumerate([("Good day.", "en"), ("Sí.", "es")])
     ]
     with contextlib.closing(_system(voice={"jf_alpha": 1, "jm_kumo": 1})) as system:
         together = list(system.synthesise(requests))
         alone = list(system.synthesise(requests[1:]))
     assert all(isinstance(result, Synthesis) for result in together)
     assert torch.equal(together[1].audio.samples, alone[0].audio.samples)
-    assert 0.5 < together[0].audio.duration_s < 3
+    assert 0.3 < together[0].audio.duration_s < 3
     assert together[0].audio.samples.abs().max() > 0.05
 
 
@@ -211,7 +214,8 @@ def test_settings_that_are_none_are_one_line(settings: dict[str, object], told: 
 
 
 def test_a_language_that_it_does_not_speak_well_is_not_claimed() -> None:
-    assert {"en", "es", "de", "it", "pt"} <= KokoroSystem.languages <= set(LANGUAGES)
+    assert {"en", "es", "de", "it", "pt", "ja"} == KokoroSystem.languages
+    assert set(Neural16().languages) <= KokoroSystem.languages
 
 
 @pytest.mark.parametrize(

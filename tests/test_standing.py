@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xtts_lab.metrics.info import MetricInfo, Pool
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.claim_text import read_claim
+from xtts_lab.statistics.comparisons import judged
 from xtts_lab.statistics.summaries import COMPARISON_COLUMNS, compare, summarise
 from xtts_lab.statistics.verdicts import judge
 
@@ -176,35 +177,82 @@ def test_a_summary_counts_what_failed_and_leaves_the_mean_to_the_rest() -> None:
     assert table["n"].tolist() == [216, 216]
 
 
-def one_large_speaker() -> tuple[dict[str, Values], NDArray[np.int64]]:
-    """Return arms that differ in one of 12 speakers, who says half of all sentences."""
-    rng = np.random.default_rng(3)
-    who = np.where(np.arange(240) < 120, 0, 1 + np.arange(240) % 11)
-    gain = 0.02 + 0.2 * (who == 0) + 0.03 * rng.normal(size=12)[who]
-    base = rng.normal(size=240)
-    arms = {"arm": base + gain + 0.01 * rng.normal(size=240), "base": base}
-    return {k: v.reshape(12, 20) for k, v in arms.items()}, who.reshape(12, 20)
+def uneven(seed: int) -> tuple[dict[str, Values], NDArray[np.int64]]:
+    """Return arms [1, sentences] of 11 speakers who say 3 to 29 sentences each, and who says which.
+
+    Some speakers gain by the arm and some lose.
+    """
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(11), rng.integers(3, 30, 11))
+    gain, base = rng.normal(0.12, 0.15, 11), rng.normal(size=who.size)
+    arm = base + gain[who] + 0.05 * rng.normal(size=who.size)
+    return {"arm": arm[None, :], "base": base[None, :]}, who[None, :]
 
 
-def test_the_speaker_that_moves_a_difference_most_is_named_with_what_is_left() -> None:
-    arms, who = one_large_speaker()
+@pytest.mark.parametrize(
+    ("seed", "speaker"), [(18, "s03"), (34, "s09"), (46, "s09"), (2, ""), (6, ""), (30, "")]
+)
+def test_a_verdict_that_turns_on_one_speaker_is_undecided(seed: int, speaker: str) -> None:
+    """The seeds are of all kinds: clear with the speaker (p < .02), and p > .1 without, or not."""
+    arms, who = uneven(seed)
     row = compared(arms, PLAIN, speakers=who)
-    assert row["influential_speaker"] == "s00"
-    apart = arms["arm"] - arms["base"]
-    assert row["difference_without"] == pytest.approx(apart[who != 0].mean())
+    claim = claimed(f"arm > base on {METRIC}", arms, speakers=who)
+    assert row["ci_low"] > 0
+    assert row["p_adjusted"] < 0.02
+    # What it says of the others is what they say.
+    apart = (arms["arm"] - arms["base"])[who != int(row["influential_speaker"][1:])]
+    assert row["difference_without"] == pytest.approx(apart.mean())
+    moved = [abs((arms["arm"] - arms["base"])[who != s].mean() - row["difference"])
+             for s in range(11)]  # fmt: skip
+    assert row["influential_speaker"] == f"s{int(np.argmax(moved)):02}"
+    if speaker:
+        assert row["influential_speaker"] == claim["influential_speaker"] == speaker
+        assert row["p_without"] >= 0.1
+        assert row["verdict"] == row["verdict_without"] == "undecided"
+        assert row["reason"] == f"turns on speaker {speaker}"
+        assert claim["verdict"] == claim["verdict_without"] == "undecided"
+        assert f"turns on one speaker, {speaker}" in claim["reason"]
+    else:
+        assert row["verdict"] == row["verdict_without"] == "better"
+        assert claim["verdict"] == claim["verdict_without"] == "holds"
 
 
-def test_a_verdict_that_turns_on_one_speaker_is_undecided() -> None:
-    """Sign flips: six speakers, all for the arm, give p = 2/64; without one it is .06."""
-    rng = np.random.default_rng(5)
-    base = rng.normal(size=(12, 20))
-    gain = np.full((12, 1), 0.02) * rng.choice([1.0, -1.0], size=(12, 1), p=[0.8, 0.2])
-    for large, verdict in ((0.02, "undecided"), (0.6, "better")):
-        arm = base + 0.2 * large + gain * (large < 0.5)
-        arm[0] += 1.0 * (large < 0.5)
-        row = compared({"arm": arm + 1e-3 * rng.normal(size=(12, 20)), "base": base}, PLAIN)
-        assert row["verdict"] == verdict
-        assert row["verdict_without"] in {verdict, ""}
-        claim = claimed(f"arm > base on {METRIC}", {"arm": arm, "base": base})
-        assert claim["influential_speaker"]
-        assert claim["verdict"] == {"undecided": "undecided", "better": "holds"}[verdict]
+ROW: dict[str, Any] = {
+    "baseline": "base", "arm": "arm", "language": "all", "metric": METRIC, "direction": "higher",
+    "difference": 0.1, "ci_low": 0.05, "ci_high": 0.15, "p_value": 0.01, "speakers": 20,
+    "sentences": 40, "failed": 2, "failed_baseline": 0, "influential_speaker": "s01",
+    "difference_without": 0.08, "p_without": 0.02, "p_worst": np.nan,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reason"),
+    [
+        ({}, "better", ""),
+        ({"direction": "lower"}, "worse", ""),
+        ({"p_without": 0.0999}, "better", ""),
+        ({"p_without": 0.1}, "undecided", "turns on speaker s01"),
+        ({"p_worst": 0.049}, "better", ""),
+        ({"p_worst": 0.051}, "undecided", "worst case"),
+        ({"p_worst": 1.0, "p_without": 1.0}, "undecided", "worst case"),
+        ({"p_value": 0.06}, "undecided", ""),
+        ({"ci_low": -0.01}, "undecided", ""),
+        ({"speakers": 9}, "undecided", "10 speakers"),
+        ({"direction": "none"}, "undecided", "no value"),
+        ({"arm": "noise"}, "undecided", "weights of noise"),
+    ],
+)
+def test_verdicts_by_what_they_must_survive(
+    changes: dict[str, Any], verdict: str, reason: str
+) -> None:
+    table = judged(pd.DataFrame([ROW | changes]), 0.05, {"noise"})
+    assert table["verdict"].item() == verdict
+    assert reason in table["reason"].item()
+    assert bool(table["reason"].item()) == bool(reason)
+
+
+def test_what_a_verdict_survives_is_adjusted_like_its_p_value() -> None:
+    """Of two arms, the smaller p-value counts twice, and so do those that it must survive."""
+    rows = [ROW | {"p_without": 0.051}, ROW | {"arm": "other", "p_value": 0.5}]
+    assert judged(pd.DataFrame(rows), 0.05, ())["verdict"].tolist() == ["undecided", "undecided"]
+    assert judged(pd.DataFrame(rows[:1]), 0.05, ())["verdict"].tolist() == ["better"]

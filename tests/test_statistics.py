@@ -115,6 +115,23 @@ def test_no_interval_reaches_beyond_its_metric(events: int) -> None:
         assert free["ci_low"] < 0.0 or free["ci_high"] > 1.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_difference_reaches_beyond_its_metric_or_leaves_its_own_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ends = {"a": rng.beta(0.05, 0.2, (12, 2)), "b": rng.beta(0.2, 0.05, (12, 2))}
+    rows: list[Row] = [
+        (arm, "en", f"s{s}", f"x{t}", 0, metric, float(v), np.nan, np.nan)
+        for arm, values in ends.items()
+        for (s, t), v in np.ndenumerate(values)
+        for metric in LEVELS
+    ]
+    table = compare(*frames(rows), LEVELS, baseline="b", **OPTIONS)
+    for metric, known in LEVELS.items():
+        row = one(table, metric=metric, language="all")
+        reach = known.bounds[1] - known.bounds[0]
+        assert -reach <= row["ci_low"] <= row["difference"] <= row["ci_high"] <= reach
+
+
 def test_one_speaker_and_one_sentence_give_no_interval() -> None:
     lonely = means("a", "en", np.array([[0.4]]))
     table = summarise(*frames(lonely), INFO, **OPTIONS)

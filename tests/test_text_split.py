@@ -72,3 +72,40 @@ def test_built_in_sentences_are_not_cut_inside(language: str) -> None:
 def test_a_limit_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="limit must be at least 1"):
         split_text("a", "en", 0)
+
+
+NUMBERS = [
+    ("zh-cn", "10：30"), ("zh-cn", "１，０００"), ("zh-cn", "12:05"), ("zh-cn", "3.14"),
+    ("zh-cn", "2024/10/01"), ("zh-cn", "１２．５"), ("zh-cn", "10~15"), ("zh-cn", "50%"),
+    ("ja", "１０：３０"), ("ja", "1,234,567"), ("ja", "03-1234-5678"), ("ja", "10〜15"),
+    ("ko", "1,234"), ("en", "10 000"), ("cs", "602 123 456"), ("fr", "06 12 34 56 78"),
+    ("de", "1.250,50"), ("ru", "8 800 555-35-35"), ("pl", "22 123 45 67"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "number"), NUMBERS)
+def test_a_number_is_never_cut(language: str, number: str) -> None:
+    """Wherever the limit falls: at each place in and around the number."""
+    word = {"zh-cn": "我们明天在那里见面", "ja": "私たちは明日そこで会う", "ko": "우리는"}.get(
+        language, "some words here"
+    )
+    gap = "" if language in ("zh-cn", "ja") else " "
+    text = f"{word}{gap}{number}{gap}{word}"
+    for limit in range(len(number), len(text) + 1):
+        pieces = split_text(text, language, limit)
+        assert any(number in piece for piece in pieces), (limit, pieces)
+
+
+def test_a_number_longer_than_the_limit_is_cut() -> None:
+    assert split_text("1" * 25, "en", 10) == ["1" * 10, "1" * 10, "1" * 5]
+
+
+@pytest.mark.parametrize("mark", ["，", "、", "：", ","])
+def test_a_list_of_numbers_is_cut_between_them(mark: str) -> None:
+    text = mark.join(str(number) for number in range(10, 60))
+    pieces = split_text(text, "zh-cn", 20)
+    assert "".join(pieces) == text
+    assert all(len(piece) <= 20 for piece in pieces)
+    assert {part for piece in pieces for part in piece.split(mark) if part} <= {
+        str(number) for number in range(10, 60)
+    }

@@ -95,3 +95,26 @@ def test_the_published_v1_vocabulary() -> None:
     ids = tokenizer.encode("Hello, world!", "en")
     assert ids[0] == 259
     assert tokenizer.decode(ids) == "[en]hello, world!"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "One sentence. Another one. " * 12),
+        ("tr", "İstanbul'da IŞIK var. "),
+        ("zh-cn", "你好。再见！" * 20),
+        ("de", "  Guten Tag.  "),
+    ],
+)
+def test_coqui_compat_does_what_the_reference_does_around_its_tokenizer(
+    vocabulary: Path, language: str, text: str
+) -> None:
+    """`Xtts.inference` strips and lower-cases a text first, and does not split it."""
+    compat = XttsTokenizer.from_file(vocabulary, max_tokens=2000, coqui_compat=True)
+    pieces = compat.pieces(text, language)
+    assert [piece.text for piece in pieces] == [text.strip().lower()]
+    assert pieces[0].ids == compat.encode(text.strip().lower(), language)
+    assert len(XttsTokenizer.from_file(vocabulary).pieces(text * 25, language)) > 1
+    with pytest.raises(UsageError, match=r"tokens, 5 fit: .*split it into sentences"):
+        XttsTokenizer.from_file(vocabulary, 5, coqui_compat=True).pieces(text, language)
+    assert compat.unspoken("😀", language) == ""

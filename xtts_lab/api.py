@@ -137,10 +137,11 @@ class XTTS:
     ) -> Voice:
         """Make a voice of any number of recordings of any length, in flat memory.
 
-        With XTTS-v2's conditioner both halves are duration-weighted means over the chunks of all
-        references; the seconds that went into the prefix stand in `Voice.reference_s`. A
-        `Reference` also says what its recording says, which the conditioner `valle` must know.
-        Silent recordings are left out beside others, with a warning, and refused alone.
+        With XTTS-v2's conditioner both halves are means over the chunks of all references,
+        weighted by seconds of sound; the seconds that went into the prefix stand in
+        `Voice.reference_s`. A `Reference` also says what its recording says, which the conditioner
+        `valle` must know. Silent recordings are left out beside others, with a warning, and refused
+        alone.
         """
         given = [r if isinstance(r, Reference) else Path(r) for r in references]
         cloned = clone(self.model, given, cloning, self.coqui_compat)

@@ -108,7 +108,7 @@ class Speakers(Protocol):
 class Voice:
     """What a model knows of a speaker: `prefix` [N, D], or codes [N]; `embedding` [E].
 
-    `reference_s` is how many seconds of reference audio went into the prefix, where that is known.
+    `reference_s` is how many seconds of sound went into the prefix, where that is known.
     `text` and `language` are what the audio behind the codes says, for models that read it.
     `left_out` has a line for each reference that was not used, and why.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.parity.conftest import Pair
 from xtts_lab import audio
 from xtts_lab.inference.voice import clone
 from xtts_lab.systems.coqui import CoquiSystem
-from xtts_lab.types import Audio, Failure, Reference, Request, Synthesis
+from xtts_lab.types import LANGUAGES, Audio, Failure, Reference, Request, Synthesis
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,27 @@ def test_its_voice_is_the_one_we_clone_under_compat(pair: Pair, reference: Refer
     ours = clone(pair.ours.model, [reference.audio], coqui_compat=True).voice
     torch.testing.assert_close(ours.prefix, prefix[0], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(ours.embedding, embedding.flatten(), rtol=1e-5, atol=1e-6)
+
+
+def test_what_cannot_be_cloned_is_a_failure_of_its_request(
+    pair: Pair, reference: Reference, tmp_path: Path
+) -> None:
+    audio.save(tmp_path / "silent.wav", Audio(torch.zeros(48_000), 16_000))
+    silent, absent = Reference(tmp_path / "silent.wav"), Reference(tmp_path / "absent.wav")
+    system = CoquiSystem(checkpoint=pair.folder, device="cpu", max_codes=4)
+    given = [(silent,), (absent,), (silent, reference), (reference,)]
+    results = list(system.synthesise([Request("Hello.", "en", r, 1) for r in given]))
+    assert [isinstance(result, Failure) for result in results] == [True, True, False, False]
+    assert "all are silent" in results[0].error  # type: ignore[union-attr]
+    assert "absent.wav: cannot be read" in results[1].error  # type: ignore[union-attr]
+
+
+def test_its_languages_are_its_vocabularys(pair: Pair, tmp_path: Path) -> None:
+    assert CoquiSystem(checkpoint=pair.folder).languages == frozenset(LANGUAGES)
+    for file in pair.folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    data = json.loads((tmp_path / "vocab.json").read_text())
+    data["model"]["vocab"]["no more"] = data["model"]["vocab"].pop("[hu]")
+    data["added_tokens"] = [t for t in data["added_tokens"] if t["content"] != "[hu]"]
+    (tmp_path / "vocab.json").write_text(json.dumps(data))
+    assert CoquiSystem(checkpoint=tmp_path).languages == frozenset(LANGUAGES) - {"hu"}

@@ -119,7 +119,7 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
     )
     guide = Guide(prompts, device)
     rows = [*prompts, *guide.beside]
-    embedded, lengths = _prompts(gpt, rows)
+    embedded, lengths = embed_prompts(gpt, rows)
     # The start token is at audio position 0, so the first new code is at K + 1.
     first = torch.tensor([prompt.continued + 1 for prompt in rows], device=device)
     width = embedded.shape[1]
@@ -152,7 +152,7 @@ def limit_of(gpt: Gpt, prompt: Prompt) -> int:
     return ceiling if prompt.max_codes is None else min(prompt.max_codes, ceiling)
 
 
-def _prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
+def embed_prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
     """Embed prompts, padded on the right: [B, P, D], and their lengths [B]."""
     rows = [_prompt(gpt, prompt) for prompt in prompts]
     lengths = torch.tensor([row.shape[0] for row in rows], device=rows[0].device)

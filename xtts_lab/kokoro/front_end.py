@@ -14,7 +14,7 @@ from xtts_lab.kokoro.symbols import to_symbols
 
 __all__ = ["LANGUAGES", "EspeakError", "FrontEnd", "identity", "written"]
 
-LANGUAGES = ("en", "es", "de", "it", "pt")
+LANGUAGES = ("en", "es", "de", "it", "pt", "ja")
 """Those that a recogniser reads about as well as human speech; see docs/kokoro.md."""
 
 

@@ -75,8 +75,8 @@ def contrast(
 
 def _flipped(found: Effect, known: MetricInfo, bound: float, rng: np.random.Generator) -> float:
     ours, theirs = found.short.sums
-    if bound and known.pool is not None:
-        return float("nan")
+    if bound and (known.pool is not None or not np.isfinite(2.0 * bound * ours[:, 1].sum())):
+        return float("nan")  # beyond all numbers, the interval tells enough
     if bound:  # what is tested is the first arm moved by the bound
         ours = ours - bound * np.stack([ours[:, 1], np.zeros(len(ours))], axis=1)
     return sign_flip(found.cells, ours, theirs, found.short.statistic, rng)

@@ -85,6 +85,24 @@ def effective_size(
     return min(seen.size, size) if seen.few else size
 
 
+@dataclass(frozen=True)
+class Exact:
+    """How an interval was made: of a share, or a rate, at an effective sample size."""
+
+    size: float
+    share: bool
+
+    def ends(self, value: float, confidence: float, growth: float = 1.0) -> tuple[float, float]:
+        """Return the interval of `value`; `growth`: as if there were as many times more trials."""
+        ends = share_ends if self.share else rate_ends
+        return ends(value, self.size * growth, confidence)
+
+    def error(self, value: float, growth: float = 1.0) -> float:
+        """Return the standard error of as many independent trials."""
+        noise = value * (1.0 - value) if self.share else value
+        return math.sqrt(max(0.0, noise) / (self.size * growth)) if self.size > _LEAST else math.inf
+
+
 def share_ends(share: float, size: float, confidence: float) -> tuple[float, float]:
     """Return Clopper and Pearson's interval of a share of `size` trials, which need not be whole.
 

@@ -20,15 +20,15 @@ from xtts_lab.statistics.bootstrap import (
 )
 from xtts_lab.statistics.cells import cells_of, rate, sums_of
 from xtts_lab.statistics.effective import (
+    Exact,
     Exposure,
     difference_ends,
     effective_size,
     exposure,
-    rate_ends,
-    share_ends,
 )
 from xtts_lab.statistics.intervals import Interval, interval, student
 from xtts_lab.statistics.pooled import Totals, difference, totals_of
+from xtts_lab.statistics.skewness import ALWAYS, SKEWED
 from xtts_lab.statistics.variance import influences, spread
 
 Ends = tuple[float, float]
@@ -77,13 +77,16 @@ def level(frame: pd.DataFrame, known: MetricInfo, options: Options, *names: str)
     cells, languages = cells_of(frame)
     names = ("summary", *names, languages[0] if len(languages) == 1 else "all")
     whole, short = _totals(frame, [""], known.pool)
-    drawn = _interval(cells, short.sums[0], short.statistic, known.pool, options, names)
+    skewed_from = ALWAYS if known.rate else SKEWED
+    drawn = _interval(
+        cells, short.sums[0], short.statistic, known.pool, options, names, skewed_from
+    )
     value = estimate(cells, whole.sums[0], whole.statistic)
     seen = exposure(cells, _counted(frame, known), share=known.share)
     variance = drawn.spread.variance if drawn.spread else drawn.error**2
     if math.isfinite(drawn.low) and (known.share or known.rate or _positive(known, variance)):
         drawn = _at_level(drawn, value, variance, seen, known)
-    return Effect(value, _within(drawn, value, known.bounds), cells, short)
+    return Effect(value, within(drawn, value, reachable(known, paired=False)), cells, short)
 
 
 def gap(pairs: pd.DataFrame, known: MetricInfo, options: Options, *names: str) -> Effect:
@@ -99,8 +102,7 @@ def gap(pairs: pd.DataFrame, known: MetricInfo, options: Options, *names: str) -
     value = estimate(cells, *_side_by_side(whole))
     if (known.share or known.rate) and known.pool is None and math.isfinite(drawn.low):
         drawn = _beside(drawn, cells, whole.sums, known)
-    low, high = known.bounds
-    return Effect(value, _within(drawn, value, (low - high, high - low)), cells, short)
+    return Effect(value, within(drawn, value, reachable(known, paired=True)), cells, short)
 
 
 def _positive(known: MetricInfo, variance: float) -> bool:
@@ -119,23 +121,23 @@ def _at_level(
     Where enough speakers show events, `drawn` may tell that they are skewed: its reach to the long
     side then stands for a variance, at which that end is taken.
     """
-    low, high = _exact(value, variance, drawn, seen, known)
+    exact = _exact(value, variance, drawn, seen, known)
+    low, high = exact.ends(value, drawn.confidence)
     if not seen.few:
         upwards = not known.share or value <= 0.5
         reach = drawn.high - drawn.centre if upwards else drawn.centre - drawn.low
         skewed = max(variance, (reach / student(drawn.df, drawn.confidence)) ** 2)
-        ends = _exact(value, skewed, drawn, seen, known)
+        ends = _exact(value, skewed, drawn, seen, known).ends(value, drawn.confidence)
         low, high = (low, ends[1]) if upwards else (ends[0], high)
-    return replace(drawn, centre=value, low=low, high=high)
+    return replace(drawn, centre=value, low=low, high=high, exact=exact if seen.few else None)
 
 
 def _exact(
     value: float, variance: float, drawn: Interval, seen: Exposure, known: MetricInfo
-) -> Ends:
+) -> Exact:
     share, confidence = known.share, drawn.confidence
     quantile = student(drawn.df, confidence)
-    size = effective_size(value, variance, quantile, confidence, seen, share=share)
-    return (share_ends if share else rate_ends)(value, size, confidence)
+    return Exact(effective_size(value, variance, quantile, confidence, seen, share=share), share)
 
 
 def _beside(drawn: Interval, cells: Cells, sums: Sequence[Floats], known: MetricInfo) -> Interval:
@@ -148,7 +150,8 @@ def _beside(drawn: Interval, cells: Cells, sums: Sequence[Floats], known: Metric
         own = estimate(cells, side, rate)
         found = spread(cells, layout, influences(cells, side, rate))
         at = replace(drawn, df=found.df)
-        levels.append((own, _exact(own, found.variance, at, shown, known)))
+        exact = _exact(own, found.variance, at, shown, known)
+        levels.append((own, exact.ends(own, drawn.confidence)))
     (ours, our_ends), (theirs, their_ends) = levels
     low, high = difference_ends(ours, our_ends, theirs, their_ends)
     return replace(drawn, low=min(low, drawn.low), high=max(high, drawn.high), spread=None)
@@ -161,7 +164,13 @@ def _counted(frame: pd.DataFrame, known: MetricInfo) -> Floats:
     return np.stack([np.full(len(frame), 0.5), np.ones(len(frame))], axis=1)
 
 
-def _within(found: Interval, value: float, ends: Ends) -> Interval:
+def reachable(known: MetricInfo, *, paired: bool) -> Ends:
+    """Return the least and the most that a level, or a difference (`paired`), can be."""
+    low, high = known.bounds
+    return (low - high, high - low) if paired else (low, high)
+
+
+def within(found: Interval, value: float, ends: Ends) -> Interval:
     """Return an interval that ends where its metric does, and holds its estimate.
 
     Rounding of one sum and of another may differ in the last digit.
@@ -179,6 +188,7 @@ def _interval(
     pool: Pool | None,
     options: Options,
     names: Sequence[str],
+    skewed_from: float = SKEWED,
 ) -> Interval:
     return interval(
         cells,
@@ -188,6 +198,7 @@ def _interval(
         resamples=options.resamples,
         rng=generator(options.seed, *names),
         smooth=pool is None,
+        skewed_from=skewed_from,
     )
 
 

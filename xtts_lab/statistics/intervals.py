@@ -27,7 +27,8 @@ from xtts_lab.statistics.bootstrap import (
     resampled,
     totals,
 )
-from xtts_lab.statistics.skewness import stretches
+from xtts_lab.statistics.effective import Exact
+from xtts_lab.statistics.skewness import SKEWED, stretches
 from xtts_lab.statistics.variance import Spread, influences, spread, units
 
 
@@ -36,6 +37,7 @@ class Interval:
     """An interval around `centre`; NaN twice where nothing tells how far the estimate would move.
 
     `df`: degrees of freedom of its width. `spread` is None where the statistic is not smooth.
+    `exact` says how an interval at few events was made, whose width is not that of a variance.
     """
 
     centre: float
@@ -44,6 +46,7 @@ class Interval:
     df: float
     confidence: float
     spread: Spread | None
+    exact: Exact | None = None
 
     def p_value(self, null: float = 0.0) -> float:
         """Return the two-sided p-value: below 1 - confidence where `null` lies outside."""
@@ -70,12 +73,13 @@ def interval(
     resamples: int,
     rng: np.random.Generator,
     smooth: bool = True,
+    skewed_from: float = SKEWED,
 ) -> Interval:
     """Return the interval of `bootstrap.estimate`.
 
     There is none where some language has one speaker and one sentence, or one speaker whose
     sentences cannot be drawn apart from it. `smooth`: the statistic has derivatives (means,
-    ratios of sums; not percentiles).
+    ratios of sums; not percentiles). `skewed_from`: the skewness from which on `skewness` counts.
     """
     layout = design(cells)
     centre = statistic(totals(sums, cells.language, int(cells.language.max()) + 1))
@@ -104,7 +108,9 @@ def interval(
     low, high = (float(end) for end in mean + stretch * (ends - mean))
     if found and influence is not None:
         reach = student(df, confidence) * math.sqrt(found.variance)
-        down, up = stretches(cells, layout, influence, found, confidence, resamples, rng)
+        down, up = stretches(
+            cells, layout, influence, found, confidence, resamples, rng, skewed_from
+        )
         low = min(low, mean - down * reach) if down > 1.0 else low
         high = max(high, mean + up * reach) if up > 1.0 else high
     return Interval(mean, low, high, df, confidence, found)

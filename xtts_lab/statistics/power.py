@@ -15,8 +15,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import ndtri
 
+from xtts_lab.statistics.effective import Exact
 from xtts_lab.statistics.intervals import Interval, student
 
 POWER = 0.8
@@ -76,6 +78,8 @@ def need(interval: Interval, now: Size, distance: float, least: Size) -> Size | 
     """
     if not math.isfinite(interval.low) or distance <= 0:
         return None
+    if interval.exact is not None:
+        return _rare(interval, interval.exact, now, distance, least)
     parts = components(interval, now)
     size, df = now, interval.df
     for _ in range(ROUNDS):
@@ -86,6 +90,24 @@ def need(interval: Interval, now: Size, distance: float, least: Size) -> Size | 
         growth = min(found.speakers / now.speakers, found.sentences / now.sentences)
         size, df = found, max(1.0, (df + interval.df * growth) / 2.0)
     return Size(math.ceil(size.speakers - 1e-9), math.ceil(size.sentences - 1e-9))
+
+
+def _rare(interval: Interval, exact: Exact, now: Size, distance: float, least: Size) -> Size | None:
+    """Return the size at which an exact interval of few events resolves `distance`.
+
+    Both numbers grow together. Without an event it narrows by the size, not by its root.
+    """
+    value, most = interval.centre, MOST / max(now.speakers, now.sentences)
+    for growth in np.geomspace(1.0, max(1.0, most), 400):
+        low, high = exact.ends(value, interval.confidence, growth)
+        reach = max(high - value, value - low)
+        if reach + float(ndtri(POWER)) * exact.error(value, growth) <= distance:
+            speakers, sentences = now.speakers * growth, now.sentences * growth
+            return Size(
+                math.ceil(max(least.speakers, speakers) - 1e-9),
+                math.ceil(max(least.sentences, sentences) - 1e-9),
+            )
+    return None
 
 
 def _smallest(parts: Components, now: Size, target: float, least: Size) -> Size | None:

@@ -23,6 +23,9 @@ SKEWED = 0.9
 Of 20 normal speakers 5 % show as much by chance, of lognormal ones 80 %.
 """
 
+ALWAYS = 0.0
+"""For levels of error rates, whose speakers are skewed by nature, however calm a sample looks."""
+
 TAIL = 0.4
 """Part of an interval's tail at which the studentised end is taken.
 
@@ -47,6 +50,7 @@ def stretches(
     confidence: float,
     resamples: int,
     rng: np.random.Generator,
+    skewed_from: float,
 ) -> tuple[float, float]:
     """Return by what factors an interval of Student's reaches further down, and up; 1 at least.
 
@@ -63,7 +67,7 @@ def stretches(
     for at, (variance, unit, stratum, drawn) in enumerate(sides):
         own = np.bincount(unit, influence, stratum.size)[drawn].astype(np.float64)
         group = np.unique(stratum[drawn], return_inverse=True)[1]
-        if variance <= 0.0 or not is_skewed(own, group):
+        if variance <= 0.0 or not is_skewed(own, group, skewed_from):
             continue
         counts = counts or weights(layout, resamples, rng)
         reach = np.array(studentised(own, group, counts[at][drawn], confidence), np.float64)
@@ -74,14 +78,14 @@ def stretches(
     return float(down), float(up)
 
 
-def is_skewed(contribution: Floats, stratum: Ints) -> bool:
+def is_skewed(contribution: Floats, stratum: Ints, skewed_from: float) -> bool:
     """Say whether the contributions [S] of units to an estimate are skewed within their strata."""
     centred = contribution - _means(contribution, stratum)[stratum]
     square = float((centred**2).sum())
     if square <= 0.0:
         return False
     third = float((centred**3).sum())
-    return bool(abs(third) * np.sqrt(centred.size) > SKEWED * square**1.5)
+    return bool(abs(third) * np.sqrt(centred.size) > skewed_from * square**1.5)
 
 
 def studentised(

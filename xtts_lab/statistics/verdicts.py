@@ -19,7 +19,7 @@ from xtts_lab.statistics.cells import (
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influential, without
 from xtts_lab.statistics.counts import failed_cells
-from xtts_lab.statistics.estimates import Options, level
+from xtts_lab.statistics.estimates import Effect, Options, level, reachable, within
 from xtts_lab.statistics.failed import extremes, filled, unequal
 from xtts_lab.statistics.intervals import Interval
 from xtts_lab.statistics.power import Size, need
@@ -188,7 +188,7 @@ def _measure(scope: _Scope, cells: pd.DataFrame) -> _Measured | None:
     seeds = seed_spread([_by_seed(scope, cells, frame, side) for side in sides])
     return _Measured(
         test,
-        test.effect.interval if seeds is None else widened(test.effect.interval, seeds),
+        _with_seeds(scope, test.effect, seeds),
         seeds,
         frame,
         trials=int(frame[["n", *frame.columns.intersection(["n_base"])]].sum().sum()),
@@ -196,6 +196,14 @@ def _measure(scope: _Scope, cells: pd.DataFrame) -> _Measured | None:
             int(frame["speaker"].nunique()), len(frame[["language", "sentence"]].drop_duplicates())
         ),
     )
+
+
+def _with_seeds(scope: _Scope, effect: Effect, seeds: SeedSpread | None) -> Interval:
+    """Return the interval of an effect with the spread of training seeds, within its range."""
+    if seeds is None:
+        return effect.interval
+    ends = reachable(scope.known, paired=scope.claim.baseline is not None)
+    return within(widened(effect.interval, seeds), effect.value, ends)
 
 
 def _in_scope(claim: Claim, cells: pd.DataFrame) -> pd.DataFrame:
@@ -272,8 +280,7 @@ def _without_one(scope: _Scope, found: _Measured) -> dict[str, object]:
     rest = contrast(
         without(found.frame, speaker), scope.known, scope.options, names, scope.claim.bound
     )
-    ends = rest.effect.interval
-    wide = ends if found.seeds is None else widened(ends, found.seeds)
+    wide = _with_seeds(scope, rest.effect, found.seeds)
     p_value = float(np.fmax(rest.p_value, wide.p_value(rest.bound)))
     told = p_value < LENIENT * scope.alpha
     return row | {

@@ -33,10 +33,10 @@ class XttsSystem(BaseSystem):
     `conditioner` and `vocoder` (`name`, its settings, `weights`) replace the checkpoint's own, and
     `sampling` (temperature, top_k, top_p, repetition_penalty) its way to draw codes; what is left
     out is the checkpoint's, and stands in the resolved experiment. A part that was not trained
-    together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code:
-    46 ms). `voice` names a studio voice of the checkpoint to speak with instead of cloning the
-    references. `coqui_compat` restores the reference implementation's text front end, truncation
-    of references and penalty. fp32.
+    together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code
+    of XTTS-v2: 46 ms). `voice` names a studio voice of the checkpoint to speak with instead of
+    cloning the references. `coqui_compat` restores the reference implementation's text front end,
+    truncation of references and penalty. fp32.
     """
 
     free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
@@ -73,6 +73,7 @@ class XttsSystem(BaseSystem):
         self._batch_size = batch_size
         self._compat = coqui_compat
         self._model: XTTS | None = None
+        self._unusable: str | None = None
 
     @staticmethod
     def complete(settings: Mapping[str, Any], where: Where) -> dict[str, Any]:
@@ -169,16 +170,23 @@ class XttsSystem(BaseSystem):
         self._model = None
 
     def _loaded(self) -> XTTS:
+        """Return the model. One that cannot be used is not read again for every trial."""
+        if self._unusable is not None:
+            raise UsageError(self._unusable)
         if self._model is None:
             from xtts_lab.api import XTTS
 
-            self._model = XTTS.from_pretrained(
-                self._parts.source.folder,
-                device=self._device,
-                coqui_compat=self._compat,
-                conditioner=self._parts.conditioner.spec,
-                vocoder=self._parts.vocoder.spec,
-            )
+            try:
+                self._model = XTTS.from_pretrained(
+                    self._parts.source.folder,
+                    device=self._device,
+                    coqui_compat=self._compat,
+                    conditioner=self._parts.conditioner.spec,
+                    vocoder=self._parts.vocoder.spec,
+                )
+            except UsageError as error:
+                self._unusable = str(error)
+                raise
         return self._model
 
 

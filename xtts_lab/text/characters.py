@@ -11,7 +11,7 @@ import unicodedata
 _KEPT_SYMBOLS = frozenset("°№℃℉〒")
 _INVISIBLE = frozenset(("Cc", "Cf", "Cn", "Cs", "Me", "Sk"))
 _DROPPED = frozenset(("Co", "So"))
-_TO_SPACE = dict.fromkeys(map(ord, "[]{}|\\^"), " ")
+_TO_SPACE = dict.fromkeys(map(ord, "[]{}|\\"), " ")
 """Not in the vocabulary, and square brackets would let a text spell the vocabulary's own tags."""
 
 _QUOTES = str.maketrans({
@@ -19,7 +19,8 @@ _QUOTES = str.maketrans({
     "‛": "'", "`": "'", "ʼ": "'", "＇": "'", "\u2011": "-", "\u2010": "-", "⁄": "/", "∕": "/",
     "⩽": "≤", "⩾": "≥", "≦": "≤", "≧": "≥", "≅": "≈", "≃": "≈", "∶": ":", "∼": "~", "µ": "μ",
     "﹣": "-", "﹩": "$", "﹪": "%", "﹟": "#", "﹫": "@", "﹢": "+", "﹦": "=", "∗": "*", "⋅": "·",
-    "∙": "·", "﹤": "<", "﹥": ">", "➖": "−", "➕": "+", "➗": "÷", "✖": "×", "✕": "×",
+    "∙": "·", "﹤": "<", "﹥": ">", "➖": "−", "➕": "+", "➗": "÷", "✖": "×",
+    "✕": "×", "٪": "%",
 })  # fmt: skip
 _FULL_WIDTH_SIGNS = str.maketrans(
     {sign: unicodedata.normalize("NFKC", sign) for sign in "％＋＝＠＃＄￡￥￦￠＆＊＜＞～＿＾｜"}
@@ -27,13 +28,15 @@ _FULL_WIDTH_SIGNS = str.maketrans(
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)([．：／－＼])(?=\d)")
 _BEFORE_DIGIT = re.compile(r"－(?=\d)")
 _GROUPED = re.compile("(?<![０-９.,，])[０-９]{1,3}(?:，[０-９]{3})+(?![０-９，])")
+_RAISED = re.compile("(?<=[^\\W_])(?:[⁰¹²³⁴-⁹]{2,}|[⁰⁴-⁹]|⁻[⁰¹²³⁴-⁹]+)")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _HELD_MARKS = frozenset("¡«·»¿،؛؟‑–—‘’“”„‧…、。〈〉《》「」『』・！（），－／：；？।॥॰•")
 """Marks of punctuation beyond ASCII that the vocabulary of XTTS-v2 has."""
 _LETTER_ACUTE = re.compile(r"(?<=\w)´(?=\w)")
 _STRAY = (
     (re.compile(r"([#=+@&%_$£°])\1{2,}"), " "),  # a line, not words
     (re.compile(r"(?<=\d)\s?\*\s?(?=\d)"), " × "),
-    (re.compile(r"[<>](?!\s?[-−.]?\d)|[~](?!\s?[$£€¥]?\d)|\*"), " "),
+    (re.compile(r"(?<!\w)\^|\^(?![-−\d])|[<>](?!\s?[-−.]?\d)|[~](?!\s?[$£€¥]?\d)|\*"), " "),
 )
 
 
@@ -41,6 +44,7 @@ def clean(text: str) -> str:
     """Compose letters, drop what is invisible, and write every digit as 0 to 9."""
     text = unicodedata.normalize("NFC", text).translate(_QUOTES).translate(_FULL_WIDTH_SIGNS)
     text = _GROUPED.sub(lambda match: match[0].replace("，", ","), text)
+    text = _RAISED.sub(lambda match: "^" + match[0].translate(_LOWERED), text)
     text = re.sub(r"\^([23])(?!\d)", lambda match: "²³"[int(match[1]) - 2], text)
     text = "".join(map(_one, text, " " + text)).translate(_TO_SPACE)
     text = _BETWEEN_DIGITS.sub(lambda match: unicodedata.normalize("NFKC", match[1]), text)

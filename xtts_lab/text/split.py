@@ -21,9 +21,12 @@ _CLAUSE = re.compile(
     rf"(?:(?:(?<!\d)[、，；：]+|[、，；：]+(?!\d))[{_CLOSERS}]*|[,;:،؛)»”]+(?=\s)|\s[-–—]+(?=\s)|[—–]+)"
 )
 _WORD = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
-_LIST = re.compile(r"[、，；：,]+|\s+")
-"""What stands between numbers only, where nothing else is left to cut at."""
-_NUMBER = re.compile(r"\d+(?:[.,:：，．/／'’–~～-]?\d+)*[%％‰]?")
+_NUMBER = re.compile(
+    r"\d+(?:(?:[.．:：/／~〜～'’‑–-]|[,，](?=\d{3}(?!\d))|[ \u00a0\u202f](?=\d{2,4}(?!\d)))\d+)*"
+    "[%％‰]?"
+)
+"""A number with its thousands, a time, a date, a range, a telephone number."""
+_INSIDE = re.compile(r"\D+")
 _ADDRESSES = {
     "de": ("hr",), "fr": ("av",), "pl": ("ul", "al"), "ru": ("ул", "им", "стр"), "cs": ("ul",),
     "it": ("sig",), "nl": ("str",), "hu": ("u",),
@@ -42,7 +45,7 @@ def split_text(text: str, language: str, limit: int | None = None) -> list[str]:
     limit = char_limit(language) if limit is None else limit
     if limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
-    pieces = _pack(_sentences(text, base_language(language)), limit, (_CLAUSE, _WORD, _LIST))
+    pieces = _pack(_sentences(text, base_language(language)), limit, (_CLAUSE, _WORD))
     return [piece for piece in map(str.strip, pieces) if piece]
 
 
@@ -92,12 +95,22 @@ def _hard(word: str, limit: int) -> Iterator[str]:
     numbers = [match.span() for match in _NUMBER.finditer(word)]
     start = 0
     while len(word) - start > limit:
-        at = start + limit
-        begun = [first for first, last in numbers if first < at < last]
-        at = begun[0] if begun and begun[0] > start else at
+        at = _before_number(word, start, start + limit, numbers)
         while at > start + 1 and unicodedata.combining(word[at]):
             at -= 1
         at = at if not unicodedata.combining(word[at]) else start + limit
-        yield word[start:at]
+        yield word[start:at].strip()
         start = at
-    yield word[start:]
+    yield word[start:].strip()
+
+
+def _before_number(word: str, start: int, at: int, numbers: Sequence[tuple[int, int]]) -> int:
+    """Return a place at or before `at` that is not within a number.
+
+    Where one fills the piece, it is cut between its groups, and else where the limit falls.
+    """
+    first = next((first for first, last in numbers if first < at < last), at)
+    if first > start:
+        return first
+    inside = [match.end() for match in _INSIDE.finditer(word, start, at)]
+    return inside[-1] if inside and inside[-1] > start else at

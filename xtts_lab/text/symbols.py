@@ -30,7 +30,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     }.items()
 }
 
-OUR_SIGNS = "+=×÷±≥≤≈≠><§π√∞‰²³"
+OUR_SIGNS = "+=×÷±≥≤≈≠><§π√∞‰²³^"
 """Symbols that the reference passes on, where the vocabulary mostly lacks them."""
 
 OUR_WORDS: Mapping[str, tuple[str, ...]] = {
@@ -38,50 +38,50 @@ OUR_WORDS: Mapping[str, tuple[str, ...]] = {
     for base, words in {
         "en": "plus|equals|times|divided by|plus or minus|greater than or equal to"
         "|less than or equal to|approximately|not equal to|greater than|less than|section|pi"
-        "|square root of|infinity|per mille|squared|cubed",
+        "|square root of|infinity|per mille|squared|cubed|to the power of",
         "es": "más|igual a|por|entre|más o menos|mayor o igual que|menor o igual que"
         "|aproximadamente"
         "|distinto de|mayor que|menor que|sección|pi|raíz cuadrada de|infinito|por mil|al cuadrado"
-        "|al cubo",
+        "|al cubo|elevado a",
         "fr": "plus|égale|fois|divisé par|plus ou moins|supérieur ou égal à|inférieur ou égal à"
         "|environ|différent de|supérieur à|inférieur à|paragraphe|pi|racine carrée de|infini"
-        "|pour mille|au carré|au cube",
+        "|pour mille|au carré|au cube|puissance",
         "de": "plus|gleich|mal|geteilt durch|plus minus|größer oder gleich|kleiner oder gleich"
         "|ungefähr|ungleich|größer als|kleiner als|paragraf|pi|wurzel aus|unendlich|promille"
-        "|quadrat|hoch drei",
+        "|quadrat|hoch drei|hoch",
         "pt": "mais|igual a|vezes|dividido por|mais ou menos|maior ou igual a|menor ou igual a"
         "|aproximadamente|diferente de|maior que|menor que|parágrafo|pi|raiz quadrada de|infinito"
-        "|por mil|ao quadrado|ao cubo",
+        "|por mil|ao quadrado|ao cubo|elevado a",
         "it": "più|uguale a|per|diviso|più o meno|maggiore o uguale a|minore o uguale a|circa"
         "|diverso da|maggiore di|minore di|paragrafo|pi greco|radice quadrata di|infinito|per mille"
-        "|al quadrato|al cubo",
+        "|al quadrato|al cubo|elevato a",
         "pl": "plus|równa się|razy|podzielić przez|plus minus|większe lub równe|mniejsze lub równe"
         "|około|różne od|większe niż|mniejsze niż|paragraf|pi|pierwiastek z|nieskończoność|promil"
-        "|do kwadratu|do sześcianu",
+        "|do kwadratu|do sześcianu|do potęgi",
         "ar": "زائد|يساوي|في|على|زائد أو ناقص|أكبر من أو يساوي|أصغر من أو يساوي|حوالي|لا يساوي"
-        "|أكبر من|أصغر من|البند|باي|الجذر التربيعي ل|ما لا نهاية|في الألف|تربيع|تكعيب",
+        "|أكبر من|أصغر من|البند|باي|الجذر التربيعي ل|ما لا نهاية|في الألف|تربيع|تكعيب|أس",
         "zh": "加|等于|乘以|除以|正负|大于等于|小于等于|约|不等于|大于|小于|第|派|根号|无穷大"
         "|千分之"
-        "|的平方|的立方",
+        "|的平方|的立方|的幂",
         "cs": "plus|rovná se|krát|děleno|plus minus|větší nebo rovno|menší nebo rovno|přibližně"
         "|nerovná se|větší než|menší než|paragraf|pí|odmocnina z|nekonečno|promile|na druhou"
-        "|na třetí",
+        "|na třetí|na",
         "ru": "плюс|равно|умножить на|разделить на|плюс минус|больше или равно|меньше или равно"
         "|примерно|не равно|больше|меньше|параграф|пи|корень из|бесконечность|промилле"
-        "|в квадрате|в кубе",
+        "|в квадрате|в кубе|в степени",
         "nl": "plus|is|keer|gedeeld door|plus of min|groter dan of gelijk aan"
         "|kleiner dan of gelijk aan|ongeveer|niet gelijk aan|groter dan|kleiner dan|paragraaf|pi"
-        "|wortel van|oneindig|promille|kwadraat|tot de derde",
+        "|wortel van|oneindig|promille|kwadraat|tot de derde|tot de macht",
         "tr": "artı|eşittir|çarpı|bölü|artı eksi|büyük eşittir|küçük eşittir|yaklaşık"
-        "|eşit değildir|büyüktür|küçüktür|paragraf|pi|karekök|sonsuz|binde|kare|küp",
+        "|eşit değildir|büyüktür|küçüktür|paragraf|pi|karekök|sonsuz|binde|kare|küp|üzeri",
         "hu": "plusz|egyenlő|szorozva|osztva|plusz mínusz|nagyobb vagy egyenlő mint"
         "|kisebb vagy egyenlő mint|körülbelül|nem egyenlő|nagyobb mint|kisebb mint|paragrafus|pi"
-        "|négyzetgyök|végtelen|ezrelék|a négyzeten|a köbön",
+        "|négyzetgyök|végtelen|ezrelék|a négyzeten|a köbön|hatvány",
         "ko": "더하기|는|곱하기|나누기|플러스 마이너스|크거나 같다|작거나 같다|약|같지 않다"
         "|보다 크다"
-        "|보다 작다|제|파이|루트|무한대|퍼밀|제곱|세제곱",
+        "|보다 작다|제|파이|루트|무한대|퍼밀|제곱|세제곱|의 거듭제곱",
         "ja": "プラス|イコール|かける|わる|プラスマイナス|大なりイコール|小なりイコール|約"
-        "|ノットイコール|大なり|小なり|セクション|パイ|ルート|無限大|パーミル|の二乗|の三乗",
+        "|ノットイコール|大なり|小なり|セクション|パイ|ルート|無限大|パーミル|の二乗|の三乗|の累乗",
     }.items()
 }
 
@@ -110,6 +110,13 @@ MINUS: Mapping[str, str] = {
     "pl": "minus", "tr": "eksi", "ru": "минус", "nl": "min", "cs": "minus", "ar": "ناقص",
     "zh": "负", "hu": "mínusz", "ko": "마이너스", "ja": "マイナス",
 }  # fmt: skip
+
+RANGE_WORDS: Mapping[str, str] = {
+    "en": "to", "es": "a", "fr": "à", "de": "bis", "it": "a", "pt": "a", "pl": "do", "tr": "ila",
+    "ru": "до", "nl": "tot", "cs": "až", "ar": "إلى", "hu": "-", "ko": "에서", "ja": "から",
+    "zh": "到",
+}  # fmt: skip
+"""What is said between the ends of a range."""
 
 NUMBER_SIGN: Mapping[str, str] = {
     "en": "number", "es": "número", "fr": "numéro", "de": "nummer", "it": "numero",
@@ -157,7 +164,7 @@ def speak(text: str, base: str) -> str:
     """Replace every symbol that has a word in the language; no space before a closing mark."""
     words = _translation(SIGNS, WORDS[base]) | _translation(OUR_SIGNS, OUR_WORDS[base])
     return re.sub(
-        f"([{re.escape(SIGNS + OUR_SIGNS)}])(?:[ ]*(?=[,.;:!?…)»”]))?",
+        f"([{re.escape(SIGNS + OUR_SIGNS)}])(?:[ ]*(?=[,.;:!?…)»”،؛؟]))?",
         lambda match: _spoken(words[ord(match[1])], match),
         text,
     )
@@ -168,7 +175,7 @@ def _spoken(word: str, match: re.Match[str]) -> str:
     before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     after = match.string[match.end() : match.end() + 1]
     word = word.lstrip() if before and before in "(«“„" else word
-    return word.rstrip() if after and after in ",.;:!?…)»”" else word
+    return word.rstrip() if after and after in ",.;:!?…)»”،؛؟" else word
 
 
 def word_of(sign: str, base: str) -> str:
@@ -181,13 +188,16 @@ def areas(text: str, base: str) -> str:
     square, cubic, names = AREAS[base]
 
     def read(match: re.Match[str]) -> str:
-        name = names["mkc".index(match[1].lower() or "m")]
+        name = names["mkcmкс".index(match[1].lower() or "m") % 3]
         tight = base in ("zh", "ja", "ko")
         words = (square if match[2] == "²" else cubic).format(name)
         after = match.string[match.end() : match.end() + 1]
         return words if tight else f" {words}" + (" " if after.isalnum() else "")
 
-    return re.sub(r"\s?(?<![^\W\d_])([kKc]?)m([²³])", read, text)
+    text = re.sub(
+        "(?<![^\\W\\d_])(ك|س)?م(?=[²³])", lambda m: {"ك": "k", "س": "c"}.get(m[1], "") + "m", text
+    )
+    return re.sub(r"\s?(?<![^\W\d_])([kKcкКс]?)[mм]([²³])", read, text)
 
 
 def _translation(signs: str, words: tuple[str, ...]) -> dict[int, str]:

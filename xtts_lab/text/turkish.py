@@ -31,7 +31,7 @@ def _word(word: str, in_capitals: bool) -> str:
     if not word.isupper() or len(word) == 1:
         dotless_first = word[0] == "I" and _STEMS.match(dotless)
         return ("ı" if dotless_first else word[0]) + word[1:].replace("I", "i")
-    acronym = len(word) <= 4 and not in_capitals and not _STEMS.match(dotless)
+    acronym = len(word) <= 4 and word.isascii() and not in_capitals and not _STEMS.match(dotless)
     if acronym or not _harmonic(dotless) or (dotless[0] == "ı" and not _STEMS.match(dotless)):
         return word.replace("I", "i")
     return dotless

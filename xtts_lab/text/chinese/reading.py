@@ -93,6 +93,8 @@ def _slash(match: re.Match[str]) -> str:
     whole, over, under = (match[1] or "").strip(), int(match[2]), int(match[3])
     if not whole and over >= under and 1 <= over <= 12 and 1 <= under <= 31:
         return f"{over}月{under}日"
+    if not whole and over > under:
+        return f"{over}杠{under}"
     mixed = f"{_number(whole)}又" if whole else ""
     return f"{mixed}{_number(match[3])}分之{_number(match[2])}"
 
@@ -115,6 +117,7 @@ def _money(text: str) -> str:
 
 def _amount(match: re.Match[str]) -> str:
     whole, _, fraction = match["number"].partition(".")
+    fraction = fraction.rstrip("0")
     code = currencies.signs("zh")[match["sign"]]
     found = money.amount(whole, fraction, code, "zh", match["scale"] or "", match["letter"] or "")
     return re.sub(rf"(?<![\d.])(?!2(?!\d)){_NUMBER}", lambda m: _number(m[0]), found)
@@ -135,6 +138,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
      lambda m: f"{m[1]}年{int(m[3])}月{int(m[4])}日"),
     (r"(?<![\d/.])((?:19|20)\d{2})/(0?[1-9]|1[0-2])(?![\d/])", lambda m: f"{m[1]}年{int(m[2])}月"),
     # Clock times, ratios, ranges, scores, signs before numbers.
+    (r"(?<=:\d\d)\s?[-–—~]\s?(?=\d{1,2}:\d\d)", lambda _: "到"),
     (r"(?<![\d.:：])([01]?\d|2[0-4])[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：]|\.\d)", _clock),
     (r"(?<![\d:：])(\d+(?:\.\d+)?)((?:[:：]\d+(?:\.\d+)?)+)(?![\d:：])",
      lambda m: m[1] + re.sub("[:：]", "比", m[2])),
@@ -144,10 +148,11 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"−(?=[.\d$¥￥€£])|(?<![\w)）])[-–](?=[\d$¥￥€£])"
      rf"|(?<=[{_MINUS_CUE}])[-–](?=\d)|(?<=[\u4e00-\u9fff])[-–]{_BELOW_ZERO}",
      lambda _: symbols.MINUS["zh"]),
-    (r"(?<=[\u4e00-\u9fff])[-–](?=\d)", lambda _: ""),
+    (r"(?<=[\u4e00-\u9fffA-Za-z])[-–](?=\d)", lambda _: ""),
     (r"(?<![\w])~(?=\d)|(?<=[\u4e00-\u9fff])~(?=\d)", lambda _: "约"),
     (r"(?<=\d)\s?[x×]\s?(?=\d)", lambda _: "乘以"),
     (r"(?<![\d/.])(\d+\s)?(\d+)/(\d+)(?![\d/])", _slash),
+    (r"(\d+|[A-Za-z])\^(-?\d+)", lambda m: f"{m[1]}的{m[2].replace('-', '负')}次方"),
     (r"#\s?(\d+)", lambda m: f"{m[1]}号"),
     (r"§\s?(\d+)", lambda m: f"第{m[1]}条"),
 )  # fmt: skip

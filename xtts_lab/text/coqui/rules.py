@@ -71,6 +71,13 @@ RULES: tuple[Rule, ...] = (
         {"*": r"\d[./-]\s?\d{1,2}[./-]\s?\d"},
     ),
     Rule(
+        "years",
+        "Years are said in hundreds: nineteen ninety-six, neunzehnhundertdreiundsiebzig.",
+        dict.fromkeys(
+            ("en", "de", "nl"), rf"{_LETTER},? (?:1[1-9]|20)\d\d(?!\d)|\d, (?:1[1-9]|20)\d\d"
+        ),
+    ),
+    Rule(
         "capitals",
         'German and its num2words: "Komma", "Euro", "Million" keep capitals that the '
         "vocabulary lacks.",
@@ -97,6 +104,7 @@ RULES: tuple[Rule, ...] = (
             "ru": r"\d\s?(?:тыс|млн|млрд)\b",
             "tr": r"\d\s?(?:mn|mr)\b",
             "hu": r"\d\s?(?:mio|mrd|md)\b",
+            "ko": r"(?<!\d)1만",
         },
     ),
     Rule(
@@ -168,13 +176,13 @@ RULES: tuple[Rule, ...] = (
         "symbols",
         "Signs without a word in the reference, which the vocabulary mostly lacks; no space "
         "between a sign's word and a comma.",
-        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”]|[(«“„]\s*[&@%#$£°]"},
+        {"*": r"[+=×÷±≥≤≈≠§π√∞‰²³^]|\d\s?[x×]\s?\d|[&@%#$£°]\s*[,.;:!?…)»”،؛؟]|[(«“„]\s*[&@%#$£°]"},
     ),
     Rule(
         "roman",
         "Roman numerals are numbers, ordinals after a name or before a century.",
         {
-            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])"
+            "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])|\b[VX]e\s"
             r"|(?<!\w)[IVX]\.\s)"
         },
     ),
@@ -202,7 +210,9 @@ RULES: tuple[Rule, ...] = (
         "time",
         "Clock times are read as people say them; days and years may be ordinals.",
         {
-            "en": r"\d:\d\d|\d\s?[ap]\.?m\b",
+            "en": r"\d:\d\d|\d\s?[ap]\.?m\b|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov"
+            r"|dec)\w* \d"
+            r"|\d (?:of )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
             "fr": r"\d\s?h|\d:\d\d",
             "pt": r"\d\s?h|\d:\d\d",
             "nl": r"\d\s?uur|\d:\d\d",

@@ -32,6 +32,9 @@ def read_numbers(text: str, write: Write = "".join) -> str:
     text = join_groups(unicodedata.normalize("NFKC", _keep_symbols(text)), "ja")
     text = re.sub(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)", lambda m: m[0].replace(",", ""), text)
     text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
+    text = re.sub(
+        r"(?<![\d.])(?:\d{1,4}[百千万億兆]+)+(?:\d{1,4}(?![百千万億兆\d]))?", _scaled, text
+    )
     text = _codes(re.sub(r"〒\s?(?=\d)", "郵便番号", text), write)
     for pattern, read in _WRITTEN:
         text = re.sub(pattern, read, text)
@@ -45,6 +48,22 @@ def read_numbers(text: str, write: Write = "".join) -> str:
 def _keep_symbols(text: str) -> str:
     """Read what NFKC would make digits or other signs of."""
     return text.replace("²", "\ue002").replace("³", "\ue003").replace("½", "1/2")
+
+
+_SCALES = {"百": 100, "千": 1000, "万": 10**4, "億": 10**8, "兆": 10**12}
+
+
+def _scaled(match: re.Match[str]) -> str:
+    """Write figures and scales as figures: 1億5千万 is 150000000."""
+    total = current = 0
+    for part in re.findall(r"\d+|[百千万億兆]", match[0]):
+        if part.isdigit():
+            current += int(part)
+        elif _SCALES[part] < 10**4:
+            current = (current or 1) * _SCALES[part]
+        else:
+            total, current = total + (current or 1) * _SCALES[part], 0
+    return str(total + current)
 
 
 def _number(digits: str) -> list[str]:
@@ -129,6 +148,7 @@ _WRITTEN: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d/.-])((?:19|20)\d{2})([/.-])(\d{1,2})\2(\d{1,2})(?![\d/-])",
      lambda m: f"{m[1]}年{int(m[3])}月{int(m[4])}日"),
     (r"(?<![\d/])((?:19|20)\d{2})/(0?[1-9]|1[0-2])(?![\d/])", lambda m: f"{m[1]}年{int(m[2])}月"),
+    (r"(?<=:\d\d)\s?[-–—~〜～]\s?(?=\d{1,2}:\d\d)", lambda _: "から"),
     (r"(?<![\d.:])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])", _clock),
     (r"(?<![\d:])(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)(?![\d:])", lambda m: f"{m[1]}対{m[2]}"),
     (rf"(?<![A-Za-z0-9.-])({_NUMBER})({_UNITS}|年|月|日|時)?\s?([-–—~〜～∼])\s?(\d+(?:\.\d+)?)"
@@ -137,6 +157,7 @@ _WRITTEN: tuple[tuple[str, _Read], ...] = (
      rf"|(?<=\w)[-–](?=\d+(?:\.\d+)?{_UNITS})", lambda _: symbols.MINUS["ja"]),
     (r"(?<!\w)[~〜～∼](?=\d)", lambda _: "約"),
     (r"(?<![\d/.])(\d+\s)?(\d{1,4})/(\d{1,4})(?![\d/])", _slash),
+    (r"(\d+|[A-Za-z])\^(-?\d+)", lambda m: f"{m[1]}の{m[2].replace('-', 'マイナス')}乗"),
     (r"(\d+)分の(?=\d)", lambda m: f"{m[1]}ぶんの"),
     (r"(?<=\d)\s?%", lambda _: "パーセント"),
     (r"(?<=\d)\s?(?:°[CF]|[℃℉])", lambda _: "度"),

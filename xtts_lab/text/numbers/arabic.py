@@ -6,52 +6,13 @@ import re
 
 from xtts_lab.text.numbers.numerals import cardinal
 
-_FEMININE_PLURALS = frozenset(
-    [
-        "دقائق",
-        "ثوان",
-        "ثواني",
-        "ثوانٍ",
-        "سنين",
-        "ليال",
-        "ليالي",
-        "ليالٍ",
-        "بنات",
-        "نساء",
-        "مدن",
-        "غرف",
-        "قصص",
-        "شقق",
-        "جمل",
-        "صور",
-        "فرق",
-        "طرق",
-        "أمهات",
-    ]
+_FEMININE_PLURALS = (
+    "دقائق ثوان ثواني ثوانٍ سنين ليال ليالي ليالٍ بنات نساء مدن غرف قصص شقق جمل صور فرق طرق أمهات"
 )
 _MASCULINE = re.compile(r"^ال?(?:$)|^(?:كيلو|سنتي|ملي|مليغ|كيلوغ)?(?:متر|غرام|جرام|لتر)ات$")
-_MASCULINE_PLURALS = frozenset(
-    [
-        "دولارات",
-        "يوروات",
-        "جنيهات",
-        "حيوانات",
-        "مليارات",
-        "مطارات",
-        "قطارات",
-        "اختبارات",
-        "اجتماعات",
-        "امتحانات",
-        "باصات",
-        "سنتات",
-        "بنسات",
-        "مؤتمرات",
-        "قرارات",
-        "مستشفيات",
-        "كيلوات",
-        "طلبات",
-        "مباحثات",
-    ]
+_MASCULINE_PLURALS = (
+    "ريالات دينارات دولارات يوروات جنيهات حيوانات مليارات مطارات قطارات اختبارات اجتماعات امتحانات"
+    " باصات سنتات بنسات مؤتمرات قرارات مستشفيات كيلوات طلبات مباحثات"
 )
 _ONES = {
     "ثلاثة": "ثلاث", "أربعة": "أربع", "خمسة": "خمس", "ستة": "ست", "سبعة": "سبع",
@@ -61,46 +22,10 @@ _FEMININE_ONES = re.compile(
     "(" + "|".join(_ONES) + r")(?= و (?:عشرون|ثلاثون|أربعون|خمسون|ستون|سبعون|ثمانون|تسعون)$|$)"
 )
 _TEEN = re.compile(r"(\S+) عشر$")
-_NO_NOUNS = frozenset(
-    [
-        "و",
-        "من",
-        "في",
-        "على",
-        "إلى",
-        "عن",
-        "مع",
-        "أو",
-        "ثم",
-        "هو",
-        "هي",
-        "كان",
-        "كانت",
-        "أن",
-        "إن",
-        "لا",
-        "ما",
-        "هذا",
-        "هذه",
-        "فاصلة",
-        "نقطة",
-        "ناقص",
-        "زائد",
-        "يناير",
-        "فبراير",
-        "مارس",
-        "أبريل",
-        "مايو",
-        "يونيو",
-        "يوليو",
-        "أغسطس",
-        "سبتمبر",
-        "أكتوبر",
-        "نوفمبر",
-        "ديسمبر",
-        "يساوي",
-        "مقابل",
-    ]
+_NO_NOUNS = (
+    "و من في على إلى عن مع أو ثم هو هي كان كانت أن إن لا ما هذا هذه فاصلة نقطة ناقص زائد يناير"
+    " فبراير"
+    " مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر يساوي مقابل"
 )
 _ARABIC_LETTERS = "ابتثجحخدذرزسشصضطظعغفقكلمنهويأإآ"
 _HOURS = (
@@ -111,7 +36,7 @@ _HOURS = (
 
 def counted(words: str, noun: str) -> str:
     """Return a cardinal before a noun, which may be empty: مئتان before كتاب is مئتا."""
-    if not noun or noun in _NO_NOUNS:
+    if not noun or noun in _NO_NOUNS.split():
         return words
     if is_feminine(noun):
         words = feminine(words)
@@ -119,11 +44,27 @@ def counted(words: str, noun: str) -> str:
     return re.sub(r"(مئتا|ألفا|مليونا|مليارا)ن$", r"\1", words)
 
 
+def read_twos(text: str) -> str:
+    """Read "2" before a singular noun, whose dual says it: 2 كتاب is كتابان."""
+
+    def dual(match: re.Match[str]) -> str:
+        noun = match[1]
+        if (
+            noun in _NO_NOUNS.split()
+            or len(noun) < 3
+            or re.search("^[أا]|(?:ات|ين|ون|ان|ا)$", noun)
+        ):
+            return match[0]
+        return noun[:-1] + "تان" if noun.endswith("ة") else noun + "ان"
+
+    return re.sub(r"(?<![\d.,/:\w] )(?<![\w.,/:-])2 ([ء-ي]+)", dual, text)
+
+
 def read_ones(text: str) -> str:
     """Read "1" before a noun, which it follows in speech: 1 كتاب is كتاب واحد."""
 
     def swapped(match: re.Match[str]) -> str:
-        if match[1] in _NO_NOUNS or not match[1].startswith(tuple(_ARABIC_LETTERS)):
+        if match[1] in _NO_NOUNS.split() or not match[1].startswith(tuple(_ARABIC_LETTERS)):
             return match[0]
         return f"{match[1]} {'واحدة' if is_feminine(match[1]) else 'واحد'}"
 
@@ -144,9 +85,9 @@ def feminine(words: str) -> str:
 def is_feminine(noun: str) -> bool:
     """Return whether a noun, singular or plural, is feminine by its ending or by the list."""
     noun = re.sub("[\u064b-\u0652]", "", noun)
-    if noun in _MASCULINE_PLURALS or _MASCULINE.search(noun):
+    if noun in _MASCULINE_PLURALS.split() or _MASCULINE.search(noun):
         return False
-    return noun.endswith(("ة", "ات")) or noun in _FEMININE_PLURALS
+    return noun.endswith(("ة", "ات")) or noun in _FEMININE_PLURALS.split()
 
 
 def clock(hour: int, minute: int) -> str:

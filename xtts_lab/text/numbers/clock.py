@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from xtts_lab.text.numbers import arabic
+from xtts_lab.text.numbers import arabic, slavic
 from xtts_lab.text.numbers.endings import hungarian, turkish
 from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.korean import native
 from xtts_lab.text.numbers.numerals import cardinal, plural
 from xtts_lab.text.numbers.ordinals import ordinal
+from xtts_lab.text.symbols import RANGE_WORDS
 
 _HOUR, _MINUTE = r"(?P<hour>[01]?\d|2[0-4])", r"(?P<minute>[0-5]\d)"
 _START = r"(?<![\d.,:/])"
 _END = r"(?![\d:]|[.,]\d)"
-_AFTER_HOURS = r"(?P<said>\s?(?:Uhr|uur|heures?|óra\b|hodin\w*|часов|horas?|ore)\b)?"
-_COLON = rf"{_START}{_HOUR}:{_MINUTE}{_AFTER_HOURS}{_END}"
+_AFTER_HOURS = r"(?P<said>\s?(?:Uhr|uur|heures?|óra\b|hodin\w*|часов|horas?|ore)\b)"
+_COLON = rf"{_START}{_HOUR}:{_MINUTE}(?:{_AFTER_HOURS}|(?P<h>\s?h(?:rs?|s)?\b\.?))?{_END}"
 _SECONDS = re.compile(rf"{_START}{_HOUR}:([0-5]\d):([0-5]\d){_END}")
 _DOTTED: Mapping[str, str] = {
     "de": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?Uhr)\b",
@@ -37,11 +38,19 @@ _H_TIME = rf"{_START}{_HOUR}\s?[hH](?:\s?{_MINUTE})?(?P<said>$^)?(?![^\W_])"
 _MERIDIEM = re.compile(
     rf"{_START}([01]?\d)(?:[:.]([0-5]\d))?\s?([ap])\.?m\b(\.(?=\s+[a-z,]))?", re.I
 )
+_TO_TIME = re.compile(
+    r"(?<!\d)(\d{1,2}:\d\d|\d{1,2}(?::\d\d)?\s?[ap]\.?m\.?|\d{1,2}\s?h(?:\s?\d\d)?)\s?[-–—~]\s?"
+    r"(?=\d{1,2}(?::\d\d|\s?[ap]\.?m|\s?h\b|h\d\d))",
+    re.IGNORECASE,
+)
 _Read = Callable[[int, int], str]
 
 
 def read_times(text: str, base: str) -> str:
     """Replace every clock time by words, in the case that the word before asks for."""
+    if base != "hu":  # Hungarian times are side by side
+        gap = "" if base == "ko" else " "
+        text = _TO_TIME.sub(rf"\1{gap}{RANGE_WORDS[base]} ", text)
     if base == "en":
         text = _MERIDIEM.sub(_meridiem, text)
     text = _SECONDS.sub(lambda match: _with_seconds(match, base), text)
@@ -55,9 +64,12 @@ def read_times(text: str, base: str) -> str:
 
 
 def clock(hour: int, minute: int, base: str, before: str = "") -> str:
-    """Read a time of the day; `before` is the text up to it, which Polish looks at."""
+    """Read a time of the day; `before` is the text up to it: Slavic hours have the
+    case of their preposition."""
     if base == "pl":
         return _polish(hour, minute, before)
+    if base in ("ru", "cs") and _word_before(before) in _GENITIVE[base]:
+        return slavic.hours(hour, minute, base)
     return _READERS[base](hour, minute)
 
 
@@ -70,6 +82,8 @@ def _one(match: re.Match[str], base: str) -> str:
         words = f"{cardinal(str(int(groups['hour'])), base)} {groups['said'].strip()}"
     elif groups.get("said") and base not in _SAYS_HOURS:
         words += " " + groups["said"].strip()
+    if groups.get("h") and base in ("es", "pt") and "hora" not in words:
+        words += " horas"
     if suffix:
         words = (turkish if base == "tr" else hungarian).attach(words, suffix)
     tail = match.string[match.end() : match.end() + 1]
@@ -165,6 +179,14 @@ def _korean(hour: int, minute: int) -> str:
     return f"{words} 시" + (f" {_n(minute, 'ko')} 분" if minute else "")
 
 
+def _word_before(text: str) -> str:
+    return str((re.findall(r"[^\W\d_]+", text[-40:]) or [""])[-1]).lower()
+
+
+_GENITIVE = {
+    "ru": frozenset(("с", "до", "от", "около", "после", "со")),
+    "cs": frozenset(("od", "do", "kolem", "okolo")),
+}
 _LOCATIVE = frozenset(
     ("o", "od", "do", "po", "około", "koło", "godzinie", "godziny", "w", "między")
 )
@@ -173,7 +195,7 @@ _ACCUSATIVE = frozenset(("na", "przed", "godzinę", "a"))
 
 def _polish(hour: int, minute: int, before: str) -> str:
     """The hour is a feminine ordinal: siódma, o siódmej, na siódmą."""
-    word = (re.findall(r"[^\W\d_]+", before[-40:]) or [""])[-1].lower()
+    word = _word_before(before)
     ending = "ej" if word in _LOCATIVE else "ą" if word in _ACCUSATIVE else "a"
     masculine = "zerowy" if hour in (0, 24) else ordinal(str(hour), "pl")
     words = re.sub(r"(?<=[kg])i\b", lambda _: "i" * (ending == "ej") + ending, masculine)

@@ -14,7 +14,7 @@ from xtts_lab.text.numbers.numerals import cardinal, spell
 from xtts_lab.text.symbols import OUR_SIGNS, OUR_WORDS
 
 _SEPARATOR = r"(?:[ \u00a0\u202f]|[ \u00a0]?[-‐‑–][ \u00a0]?|[./]|(?<=\))|(?=\())"
-_DIGITS = r"(?:\(\d{1,6}\)|\d{1,8})"
+_DIGITS = r"(?:\(\d{1,6}(?: \d{1,4})?\)|\d{1,8})"
 _CANDIDATE = re.compile(
     rf"(?<![\w,:/+\-.€$£¥])(\+|00(?=[1-9]))?({_DIGITS}(?:{_SEPARATOR}{_DIGITS}){{1,8}})"
     r"(?!\d|[.,:/]\d|\w|[-–]\d)"
@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"(?<![\w.,:/\-+])\+?\d{4,19}(?![\w%]|[.,:/-]\d)")
 CUE = (
     r"(?:\b(?:tel|telef|telefon\w*|tél|téléphon\w+|teléfon\w+|telefono|phone|mobile|mobil|móvil"
     r"|cellulare|celular|telemóvel|handy|fax|faks|call|dial|ring|ruf\w*|appel\w+|llam\w+|lig\w+"
-    r"|chiam\w+|zadzwoń|dzwoń|zavolej\w*|volej\w*|bel|ara\w*|hívj\w*|hívd|pin|code|codice|código"
+    r"|chiam\w+|zadzwoń|dzwoń|zavolej\w*|volej\w*|bel|ara(?:yın(?:ız)?)?|hívj\w*|hívd|pin|code|codice|código"
     r"|kód|kod|kodu|plz|zip|isbn|iban|whatsapp|sms|тел|телефон\w*|звоните|позвоните|факс|код"
     r"|هاتف|رقم|اتصل|جوال|전화\w*|번호\w*|cep|psč|cap)\b[\s.:=]*"
     r"(?:number|no\.?|nummer|numer\w*|číslo|číslem|número|numéro|numero|номер\w*|numara\w*|unter|auf"
@@ -53,7 +53,7 @@ def _grouped(match: re.Match[str], base: str) -> str:
         return match[0]
     words = [_group(group, base) for group in groups]
     plus = _plus(base) + " " if match[1] == "+" else _group("00", base) + ", " if match[1] else ""
-    return plus + ", ".join(words)
+    return plus + ("، " if base == "ar" else ", ").join(words)
 
 
 def _is_code(
@@ -71,9 +71,10 @@ def _is_code(
     if separators <= {"/"} and separators:
         return zero_first and total >= 6
     if separators <= {"."} and separators:
-        return len(groups) == 5 and set(lengths) == {2}
+        return (len(groups) == 5 and set(lengths) == {2}) or lengths == (3, 3, 4)
     if separators:
-        return _hyphened(groups, lengths, total, zero_first)
+        company = base == "ko" and re.match("1[568]", groups[0]) and lengths == (4, 4)
+        return bool(company) or _hyphened(groups, lengths, total, zero_first)
     return _spaced(groups, lengths, total, zero_first, match, base)
 
 
@@ -100,7 +101,7 @@ def _spaced(
     match: re.Match[str],
     base: str,
 ) -> bool:
-    if zero_first:
+    if zero_first or (groups[0] == "0" and len(groups) > 2):
         return total >= 6
     thousands = lengths[0] <= 3 and set(lengths[1:]) == {3}
     if thousands:
@@ -158,4 +159,6 @@ def _group(digits: str, base: str) -> str:
 
 @cache
 def _plus(base: str) -> str:
+    if base == "ko":
+        return "플러스"
     return OUR_WORDS[base][OUR_SIGNS.index("+")]

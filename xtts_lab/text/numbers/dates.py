@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 from xtts_lab.text.numbers.numerals import cardinal
 from xtts_lab.text.numbers.ordinals import czech, ordinal
+from xtts_lab.text.numbers.years import read_days, read_years
+from xtts_lab.text.numbers.years import year as in_words
 
 _DAY_FIRST = re.compile(
     r"(?<![\w.,/:-])(0?[1-9]|[12]\d|3[01])(?P<sign>\.\s?|/|-)(0?[1-9]|1[0-2])(?P=sign)"
@@ -15,6 +17,11 @@ _DAY_FIRST = re.compile(
 _YEAR_FIRST = re.compile(
     r"(?<![\w.,/:-])([12]\d{3})(?P<sign>\.\s?|/|-)(0?[1-9]|1[0-2])(?P=sign)(0?[1-9]|[12]\d|3[01])"
     r"(?P<dot>\.)?(?![\d/]|[.,:]\d|-\d)"
+)
+_DAY_AND_MONTH = re.compile(
+    r"(?<![\w.])((?:am|im|ab|do|od|na|vom|den|dem|zum|bis|dne|seit)\s)"
+    r"(0?[1-9]|[12]\d|3[01])\.\s?(0?[1-9]|1[0-2])\.(?!\s?\d)",
+    re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(
     r"(?<![\w.,/:-])(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])/(\d{4}|\d{2})(?![\d/])"
@@ -51,12 +58,22 @@ def read_dates(text: str, base: str) -> str:
     """
     if base == "ko":
         return _YEAR_FIRST.sub(_korean, text)
+    text = read_years(read_days(text) if base == "en" else text, base)
     text = _YEAR_FIRST.sub(lambda match: _date(match, match[4], match[3], match[1], base), text)
     if base == "en":
         text = _MONTH_FIRST.sub(
             lambda match: _date(match, match[2], match[1], match[3], base), text
         )
+    if base in ("de", "cs"):
+        text = _DAY_AND_MONTH.sub(lambda match: _day_and_month(match, base), text)
     text = _DAY_FIRST.sub(lambda match: _day_first(match, base), text)
+    if base == "cs":
+        months = "|".join(_MONTHS["cs"].split())
+        text = re.sub(
+            rf"(?<![\d.,:/-])(\d{{1,2}})\.(?=\s(?:{months})\b)",
+            lambda match: _czech_genitive(int(match[1])),
+            text,
+        )
     return _slavic(text, base) if base in _YEAR else text
 
 
@@ -70,6 +87,15 @@ def _day_first(match: re.Match[str], base: str) -> str:
     if base == "en" and match["sign"].startswith("."):
         return match[0]
     return _date(match, match[1], match[3], match[4], base)
+
+
+def _day_and_month(match: re.Match[str], base: str) -> str:
+    """Read "am 24.12." and "dne 24. 12.", whose last dot may also end the sentence."""
+    end = "." if not match.string[match.end() :].strip() else ""
+    if base == "cs":
+        month = _MONTHS["cs"].split()[int(match[3]) - 1]
+        return f"{match[1]}{_czech_genitive(int(match[2]))} {month}{end}"
+    return f"{match[1]}{ordinal(match[2], 'de')}n {ordinal(match[3], 'de')}n{end}"
 
 
 def _date(match: re.Match[str], day: str, month: str, year: str, base: str) -> str:
@@ -95,23 +121,22 @@ def _of(base: str, between: str, first: str = "") -> Callable[..., str]:
 
 
 def _english(day: int, month: str, year: str, _match: re.Match[str]) -> str:
-    words = cardinal(year, "en")
-    if len(year) == 4 and year[1:3] != "00" and year[2:] != "00":
-        tens = f"oh {cardinal(year[3], 'en')}" if year[2] == "0" else cardinal(year[2:], "en")
-        words = f"{cardinal(year[:2], 'en')} {tens}"
-    return f"{month} {ordinal(str(day), 'en')}, {words}"
+    return f"{month} {ordinal(str(day), 'en')}, {in_words(year, 'en')}"
 
 
 def _german(day: int, month: str, year: str, match: re.Match[str]) -> str:
     ending = german_ending(match) or "r"
     number = str(_MONTHS["de"].split().index(month) + 1)
     words = (ordinal(digits, "de") + ending for digits in (str(day), number))
-    return f"{' '.join(words)} {cardinal(year, 'de')}"
+    return f"{' '.join(words)} {in_words(year, 'de')}"
 
 
 def _czech(day: int, month: str, year: str, _match: re.Match[str]) -> str:
-    genitive = re.sub(r"ý\b", "ého", re.sub(r"í\b", "ího", czech(day)))
-    return f"{genitive} {month} {cardinal(year, 'cs')}"
+    return f"{_czech_genitive(day)} {month} {cardinal(year, 'cs')}"
+
+
+def _czech_genitive(day: int) -> str:
+    return re.sub(r"ý\b", "ého", re.sub(r"í\b", "ího", czech(day)))
 
 
 def _hungarian(day: int, month: str, year: str, match: re.Match[str]) -> str:
@@ -148,7 +173,7 @@ def _korean(match: re.Match[str]) -> str:
 def _slavic(text: str, base: str) -> str:
     months = "|".join(_MONTHS[base].split())
     for pattern in (
-        rf"(?<![\d.,:/-])(\d{{1,2}})(?=\s(?:{months})\b)",
+        rf"(?<![\d.,:/-])(\d{{1,2}})\.?(?=\s(?:{months})\b)",
         rf"(?<![\d.,:/-])(\d{{4}})(?=\s{_YEAR[base]}\b)",
     ):
         text = re.sub(pattern, lambda match: _genitive(match[1], base), text)

@@ -38,6 +38,7 @@ def _one(match: re.Match[str], base: str) -> str:
 
 
 _LOCATIVE = frozenset(("w", "we", "na", "o", "po", "przy", "v", "ve", "při"))
+_POLISH_GENITIVES = ("miejsca", "piętra", "dnia", "roku", "wieku", "tygodnia", "miesiąca", "etapu")
 _FEMININE_LOCATIVE = re.compile(
     "klasie|stronie|godzinie|rocznicy|rundzie|części|połowie|kolejce|minucie|lekcji|edycji|wersji"
     "|grupie|lidze|ulicy|linii|kolejności|třídě|straně|hodině|kapitole|části|minutě|době|lize"
@@ -59,6 +60,8 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
         return _ending(words, "locative f" if feminine else "locative", base)
     if base == "cs" and noun in ("léta", "místa", "města", "kola"):
         return _ending(words, "f", base)
+    if base == "pl" and noun in _POLISH_GENITIVES:
+        return _ending(words, "genitive", base)
     if re.search("[^i]a$|á$" if base == "cs" else "[^i]a$", noun):
         return _ending(words, "f", base)
     return _ending(words, "n", base) if re.search("(o|í|é|um|ce|ie)$", noun) else words
@@ -67,7 +70,8 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
 _ENDINGS = {
     ("cs", "f"): ("á", "í"), ("cs", "n"): ("é", "í"), ("cs", "locative"): ("ém", "ím"),
     ("cs", "locative f"): ("é", "í"), ("pl", "f"): ("a", "a"), ("pl", "n"): ("e", "ie"),
-    ("pl", "locative"): ("ym", "im"), ("pl", "locative f"): ("ej", "iej"),
+    ("pl", "genitive"): ("ego", "iego"), ("pl", "locative"): ("ym", "im"),
+    ("pl", "locative f"): ("ej", "iej"),
 }  # fmt: skip
 
 

@@ -29,6 +29,11 @@ _ENDS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("cs", "n"): ((r"\bjedna$", "jedno"), (r"\bdva$", "dvě")),
     ("cs", "f"): ((r"\bdva$", "dvě"),),
     ("cs", "accusative"): ((r"\bjedna$", "jednu"), (r"\bdva$", "dvě")),
+    ("pl", "children"): (
+        (r"^dwa$", "dwoje"), (r"^trzy$", "troje"), (r"^cztery$", "czworo"), (r"^pięć$", "pięcioro"),
+        (r"^sześć$", "sześcioro"), (r"^siedem$", "siedmioro"), (r"^osiem$", "ośmioro"),
+        (r"^dziewięć$", "dziewięcioro"), (r"^dziesięć$", "dziesięcioro"),
+    ),
     ("hu", "m"): ((r"kettő$", "két"),),
     ("de", "m"): ((r"^eins$", "ein"),),
     ("de", "f"): ((r"^eins$", "eine"),),
@@ -80,6 +85,11 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
     return nouns.gender(word, base)
 
 
+def counts(after: str, base: str) -> bool:
+    """Return whether a number before `after` counts something."""
+    return _counted(after, base) is not None
+
+
 def agree(words: str, form: str, base: str) -> str:
     """Return a cardinal in a form: ("uno", "f", "es") is una."""
     for pattern, replacement in _ENDS.get((base, form), ()):
@@ -89,6 +99,8 @@ def agree(words: str, form: str, base: str) -> str:
 
 def _counted(after: str, base: str) -> str | None:
     """Return the noun (or its adjective) that `after` begins with, in lower case."""
+    if base == "hu" and re.match(r"\s?[%°‰]", after):
+        return after.strip()[0]
     other = _RANGE.match(after)
     first = _WORD.match(after, other.end() if other else 0)
     if first is None or (first.start() == first.start(1) and other is None and base != "hu"):
@@ -129,6 +141,8 @@ def _german(word: str, before: str) -> str:
 
 
 def _slavic(word: str, number: int, base: str) -> str:
+    if base == "pl" and word == "dzieci":
+        return "children"
     ones = number % 10
     teen = number % 100 // 10 == 1
     if teen or ones not in (1, 2) or (base == "cs" and number > 20):

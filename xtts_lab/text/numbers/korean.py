@@ -22,6 +22,12 @@ def native(number: int) -> str:
     return _TENS[number // 10] + _ONES[number % 10]
 
 
+def read_powers(text: str) -> str:
+    """Read "10^6", and "1만", whose one is not said."""
+    text = re.sub(r"(\d+)\s?\^(-?\d+)", r"\1의 \2 제곱", text)
+    return re.sub(r"(?<![\d.,])1(?=만)", "", text)
+
+
 def read_counted(text: str) -> str:
     """Replace the digits in "3개", "2명", "3시" (세 개, 두 명, 세 시), and in June and October."""
     text = re.sub(r"(?<!\d)(6|10)월", lambda match: {"6": "유월", "10": "시월"}[match[1]], text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from xtts_lab.text import symbols
 from xtts_lab.text.numbers import currencies
 from xtts_lab.text.numbers.endings import hungarian, turkish
 from xtts_lab.text.numbers.numerals import decimal, plural
@@ -138,7 +139,7 @@ def _amount(match: re.Match[str], base: str) -> str:
         attach = turkish.harmonised if base == "tr" else hungarian.attach
         words = attach(words, groups["suffix"])
     left = text_before(match)
-    minus = "-" if groups.get("minus") else ""
+    minus = f"{symbols.MINUS[base]} " if groups.get("minus") else ""
     space = " " if left.isalnum() and base not in ("ja", "zh", "ko") else ""
     following = match.string[match.end() : match.end() + 1]
     right = " " if following.isalnum() and base not in ("ja", "zh", "ko") else ""
@@ -186,7 +187,7 @@ def _scaled(whole: str, fraction: str, code: str, base: str, scale: str, letter:
         return f"{number}{scale}{currencies.name(code, 5, base)}"
     index = _LETTERS[letter] if letter else _scale_index(scale, base)
     named = _scale(f"{whole}.{fraction}" if fraction else whole, index, base)
-    name = currencies.name(code, 5, base)
+    name = currencies.name(code, 100 if base == "ar" else 5, base)
     of = "" if named in _NO_OF else _OF.get(base, "")
     if of and base == "fr" and name[0] in "aeéio":
         of, name = "", f"d'{name}"

@@ -25,17 +25,21 @@ _FEMININE_ENDINGS: Mapping[str, str] = {
 _NEUTER_ENDINGS: Mapping[str, str] = {"ru": "о е ё мя ое", "pl": "o e um", "cs": "o í é um"}
 
 _FEMININE: Mapping[str, str] = {
-    "es": "mano noche parte clase calle vez mujer madre flor foto moto radio tarde llave nave nube"
+    "es": "h mano noche parte clase calle vez mujer madre flor foto moto radio tarde llave nave"
+    " nube"
     " luz voz cruz red ley sal miel piel señal cárcel imagen orden razón gente torre fuente sangre"
     " serie especie crisis tesis dosis frase base fase veces mujeres flores luces voces leyes redes"
     " señales imágenes",
-    "pt": "mão mãos noite parte vez vezes mulher mãe flor foto moto luz voz cruz lei cor dor ponte"
+    "pt": "h mão mãos noite parte vez vezes mulher mãe flor foto moto luz voz cruz lei cor dor"
+    " ponte"
     " classe tarde torre chave nave frase base fase tese dose rede sede série crise mulheres flores"
     " luzes vozes leis cores",
-    "it": "mano notte parte chiave nave luce voce croce legge madre moglie gente classe torre pelle"
+    "it": "h mano notte parte chiave nave luce voce croce legge madre moglie gente classe torre"
+    " pelle"
     " neve carne arte morte radio moto foto auto crisi analisi tesi serie specie frase base fase"
     " canzone fine cornice matrice",
-    "fr": "heure minute seconde année semaine nuit fois personne page femme fille livre tonne tasse"
+    "fr": "h heure minute seconde année semaine nuit fois personne page femme fille livre tonne"
+    " tasse"
     " table chaise chose main voiture rue place ville chambre porte maison clé clef vie mort étoile"
     " pomme tranche équipe classe lettre ligne phrase part pièce vache poule école boîte carte dent"
     " étape couronne roupie sœur mère tante image plage cage route tête jambe bête île forêt fleur"
@@ -60,7 +64,8 @@ _FEMININE: Mapping[str, str] = {
     " butelki szklanki łyżki łyżeczki filiżanki kawy herbaty kartki sztuki gwiazdy rodziny drogi"
     " wersje stacje lekcje wiadomości możliwości panie doby tony gminy ofiary bramki połowy porcje"
     " tabletki paczki puszki torby lampy ryby krowy kury kaczki rupie liry hrywny",
-    "cs": "noc věc část píseň sůl myš řeč kost zeď loď postel tramvaj chuť smrt krev žízeň paní"
+    "cs": "děti noc věc část píseň sůl myš řeč kost zeď loď postel tramvaj chuť smrt krev žízeň"
+    " paní"
     " hodiny minuty vteřiny sekundy koruny osoby ženy strany knihy ruce nohy školy holky dcery"
     " sestry"
     " kočky lžíce lžičky ulice libry rupie noci věci části láhve lahve třídy skupiny rodiny cesty"
@@ -94,14 +99,14 @@ _NEUTER: Mapping[str, str] = {
     "pl": "imię zwierzę ramię plemię dziecię cielę kurczę",
     "cs": "moře pole kuře dítě zvíře slunce srdce vejce hřiště letiště bydliště euro penny rádio"
     " město města auta slova jablka místa vejce kuřata století euro eura",
-    "ru": "время имя знамя племя евро",
+    "ru": "дитя время имя знамя племя евро",
     "de": "jahr jahre",
 }
 _UNITS: Mapping[str, str] = {
     "de": "jahr jahre tag tage monat monate woche wochen stunde stunden minute minuten sekunde"
     " sekunden euro dollar pfund cent prozent grad meter kilometer kilo kilogramm gramm liter mann"
     " frau kind mensch personen person mal punkt punkte stück million milliarde yen rubel won krone"
-    " franken uhr",
+    " franken uhr m km cm mm kg g mg l ml h min t ha kilogramm",
 }
 """German nouns that are known without their capital."""
 

@@ -13,13 +13,9 @@ from xtts_lab.text.numbers import slavic
 from xtts_lab.text.numbers.endings import turkish
 from xtts_lab.text.numbers.numerals import cardinal
 from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, parse
-from xtts_lab.text.symbols import MINUS
+from xtts_lab.text.numbers.years import is_year, year
+from xtts_lab.text.symbols import MINUS, RANGE_WORDS
 
-_RANGE_WORD: Mapping[str, str] = {
-    "en": "to", "es": "a", "fr": "à", "de": "bis", "it": "a", "pt": "a", "pl": "do", "tr": "ila",
-    "ru": "до", "nl": "tot", "cs": "až", "ar": "إلى", "hu": "-", "ko": "에서", "ja": "から",
-    "zh": "到",
-}  # fmt: skip
 _SCORE_WORD: Mapping[str, str] = {
     "en": "to", "es": "a", "fr": "à", "de": "zu", "it": "a", "pt": "a", "pl": "do", "tr": "-",
     "ru": "к", "nl": "-", "cs": "ku", "ar": "مقابل", "hu": "-", "ko": "대", "ja": "対", "zh": "比",
@@ -63,8 +59,10 @@ def about(base: str) -> str:
 
 def between(low: str, high: str, base: str, score: bool) -> str:
     """Return two written numbers with what is said between them, in figures where that will do."""
-    word = (_SCORE_WORD if score else _RANGE_WORD)[base]
+    word = (_SCORE_WORD if score else RANGE_WORDS)[base]
     first, second = _whole(low, base), _whole(high, base)
+    if base in ("en", "de") and is_year(first) and (is_year(second) or len(second) == 2):
+        return f"{year(first, base)} {word} {year(second, base)}"
     if base in ("pl", "ru") and first and second:
         return slavic.between(first, second, base, score)
     if base == "cs" and score and second:
@@ -93,7 +91,7 @@ def _range(match: re.Match[str], base: str) -> str:
     score = not upwards and dash not in "~〜～∼"
     if not (sign or unit or re.match(rf"\s?(?:[%‰°]|{_SIGN})", after)):
         return between(low, high, base, score)
-    word = (_SCORE_WORD if score else _RANGE_WORD)[base]
+    word = (_SCORE_WORD if score else RANGE_WORDS)[base]
     joined = f"{word} " if base == "ko" else word if word == "-" else f" {word} "
     first = sign if second else ""  # "$10-20" is ten to twenty dollars
     return f"{first}{low}{unit}{joined}{second or sign}{high}"

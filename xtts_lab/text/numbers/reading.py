@@ -32,6 +32,9 @@ from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, join_groups, p
 _TIMES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
 _LEADING_POINT = re.compile(r"(?<![\w.,'’])\.(\d+)(?![\d]*[.,]\d)")
 
+_OF = {"es": "de", "pt": "de", "it": "di", "fr": "de"}
+"""What stands between a million and what it counts."""
+
 _Read = Callable[[re.Match[str]], str]
 
 
@@ -50,7 +53,7 @@ def read_numbers(text: str, base: str) -> str:
     text = _counted_symbols(symbols.areas(text, base), base)
     text = _number_signs(text, base)
     if base == "ko":
-        text = korean.read_counted(text)
+        text = korean.read_counted(korean.read_powers(text))
     text = _ordinals(text, base)
     if base == "en":
         text = _replace(r"(?<!\d)(\d+)['’]?s\b", lambda match: _english_plural(match[1]), text)
@@ -72,9 +75,9 @@ def read(written: str, base: str) -> str:
 def _last(text: str, base: str) -> str:
     """Read the figures that are left, each in the form that the word after it asks for."""
     if base == "ar":
-        text = arabic.read_ones(text)
+        text = arabic.read_twos(arabic.read_ones(text))
     text = _replace(NUMBER, lambda match: _counting(match, base), text, base != "ar")
-    return re.sub(r"\b(un') (?=\w)", r"\1", text) if base == "it" else text
+    return re.sub(r"\b(un'|d') (?=\w)", r"\1", text) if base in ("it", "fr") else text
 
 
 def _counting(match: re.Match[str], base: str) -> str:
@@ -88,7 +91,11 @@ def _counting(match: re.Match[str], base: str) -> str:
         noun = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
         return arabic.counted(words, noun[1] if noun else "")
     before, after = match.string[: match.start()], match.string[match.end() : match.end() + 80]
-    form = gender.form_of(int(number.whole[-15:]), before[-60:], after, base)
+    value = int(number.whole[-15:])
+    form = gender.form_of(value, before[-60:], after, base)
+    if value and value % 10**6 == 0 and base in _OF and gender.counts(after, base):
+        vowel = re.match(r"\s[aeiouyéèêhâàîœ]", after, re.IGNORECASE) is not None
+        return words + (" d'" if base == "fr" and vowel else f" {_OF[base]}")
     return gender.agree(words, form, base)
 
 
@@ -121,9 +128,12 @@ def _counted_symbols(text: str, base: str) -> str:
     def degrees(match: re.Match[str]) -> str:
         scale = symbols.CELSIUS[base]["CF".index(match[2])]
         degree = _form(match[1], forms.get("°", (bare,)), base)
-        return f"{match[1]} {symbols.SCALE_ORDER.get(base, '{0} {1}').format(degree, scale)}"
+        words = symbols.SCALE_ORDER.get(base, "{0} {1}").format(degree, scale)
+        return f"{match[1]} {words.strip()}"
 
     text = re.sub(rf"({NUMBER})\s?°\s?([CF])(?![A-Za-z])", degrees, text)
+    if base == "ar":
+        text = re.sub(rf"%\s?({NUMBER})", r"\1%", text)
     if base == "ko":  # a particle stays with the word: 50%의
         text = re.sub(r"(?<=\d)\s?%(?=[가-힣])", " 퍼센트", text)
     for sign, words in forms.items():
@@ -158,14 +168,15 @@ def _ordinals(text: str, base: str) -> str:
         text = _replace(_suffixed(base), lambda match: _suffix_ordinal(match, base), text)
     if base == "hu":
         text = _replace(r"(\d{1,2})-(j?én|án|j?e)\b", dotted.hungarian_day, text)
-    if base == "it":
+    if base == "it":  # "il 3° capitolo", but "già 31°."
+        text = re.sub(r"(?<![\d.,])((?:[2-9]\d|\d{3,}))°(?=\s*(?:[.,;:!?)]|$))", r"\1 gradi", text)
         text = _replace(r"(?<![\d.,])(\d+)°", lambda match: ordinal(match[1], base), text)
     return dotted.read_dotted(text, base)
 
 
 def _suffixed(base: str) -> str:
     suffixes = "|".join(sorted(SUFFIXES[base].split(), key=len, reverse=True))
-    apostrophe = {"tr": "['’]?", "ko": " ?", "es": r"(?:\.(?=[ºª]))?"}.get(base, "")
+    apostrophe = {"tr": "['’]?", "ko": " ?", "es": r"(?:\.(?=[ºª]|er\b))?"}.get(base, "")
     apostrophe = r"\.?(?=[ºª])|" if base in ("pt", "it") else apostrophe
     ahead = "" if base == "ko" else r"(?![^\W_])"
     return rf"(?<![\d.,])(\d{{1,3}}(?:,\d{{3}})+|\d+)(?:{apostrophe})((?i:{suffixes})){ahead}"

@@ -13,12 +13,13 @@ from xtts_lab.text.numbers.ordinals import ordinal
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _SMALL = r"X{0,3}(?:IX|IV|V?I{0,3})"
+_FIFTY = r"(?:XL|LX{0,3})(?:IX|IV|V?I{0,3})"
 _YEAR = r"M{1,2}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _LETTER = "A-Za-zÀ-ɏЀ-ӿ"
 _DOT = r"(?P<dot>\.(?=\s|$|[,;:!?)]))?"
 _ROMAN = re.compile(
     rf"(?<![{_LETTER}\d.'’-])"
-    rf"(?P<roman>(?=[IVX]{{2,}}(?![IVX])){_SMALL}|(?=[MDCLXVI]{{4,}}(?![MDCLXVI])){_YEAR})"
+    rf"(?P<roman>(?=[IVX]{{2,}}(?![IVX])){_SMALL}|(?=[LXVI]{{3,}}(?![LXVI])){_FIFTY}|(?=[MDCLXVI]{{4,}}(?![MDCLXVI])){_YEAR})"
     rf"(?P<ending>er|re|e|ème|[-–]?[ºª°]|-?(?:й|го|м|е|я))?{_DOT}(?![{_LETTER}\d]|[’']\w|-\d)"
 )
 _SINGLE = re.compile(
@@ -38,6 +39,11 @@ _CARDINAL_LABELS: Mapping[str, str] = {
     "de": "kapitel teil band akt szene abschnitt artikel phase typ stufe tabelle abbildung buch"
     " weltkrieg",
 }
+_ENGLISH_RULERS = (
+    "Henry Edward George Charles Louis Richard William James Philip Napoleon Peter Nicholas"
+    " Paul Pius"
+    " Alexander Benedict Leo Francis Frederick Ferdinand Gustav"
+)
 _CENTURIES = {"en": "century", "fr": "siècle", "it": "secolo", "nl": "eeuw", "es": "siglo",
               "pt": "século"}  # fmt: skip
 _ALWAYS_ORDINAL = frozenset({"pl", "ru"})
@@ -48,6 +54,8 @@ def read_roman(text: str, base: str) -> str:
     """Replace Roman numerals by figures or by ordinals in words."""
     if not re.search("[IVX]", text) or _in_capitals(text):
         return text
+    if base == "fr":
+        text = re.sub(r"(?<![\w'’-])([VX])e(?=\s[^\W\d_]{4})", _french_single, text)
     text = _ROMAN.sub(lambda match: _read(match, base), text)
     if base in ("tr", "hu"):
         text = _TURKISH_FIRST.sub(lambda match: ordinal(str(value(match["roman"])), base), text)
@@ -58,6 +66,10 @@ def _in_capitals(text: str) -> bool:
     """Return whether a text of several words is written in capitals, numerals or not."""
     words = [word for word in re.findall(r"[^\W\d_]+", text) if word.lower() != word.upper()]
     return len(words) > 1 and all(map(str.isupper, words)) and not all(map(_ROMAN.match, words))
+
+
+def _french_single(match: re.Match[str]) -> str:
+    return f"{_VALUES[match[1]]}e"
 
 
 def value(roman: str) -> int:
@@ -156,6 +168,7 @@ def _single(match: re.Match[str], base: str) -> str:
     if match["ending"]:
         return f"{before}{number}er{dot}" if base == "fr" else match[0]
     ruler = word[0].isupper() and word[1:].islower() and base not in ("en", "ar", "ko")
+    ruler = ruler or (base == "en" and roman != "I" and word in _ENGLISH_RULERS.split())
     if not ruler or (base in _DOTTED and not dot):
         return match[0]
     return before + _numbered(number, "", dot, before, match.string[match.end() :], base)

@@ -54,6 +54,20 @@ def russian(digits: str, case: str) -> str:
     return words.removeprefix("одной ") if words.startswith("одной тысяч") else words
 
 
+def hours(hour: int, minute: int, base: str) -> str:
+    """Read a time after "до", "с", "od", "do", in the genitive: до семнадцати часов."""
+    if base == "cs":
+        genitive = {1: "jedné", 2: "dvou", 3: "tří", 4: "čtyř"}
+        words = genitive.get(hour) or czech_dative(cardinal(str(hour), "cs"))
+        if not minute:
+            return f"{words} {'hodiny' if hour == 1 else 'hodin'}"
+        return f"{words} {'nula ' if minute < 10 else ''}{cardinal(str(minute), 'cs')}"
+    if not minute:
+        return f"{russian(str(hour), 'g')} {'часа' if hour in (1, 21) else 'часов'}"
+    zero = "ноль " if minute < 10 else ""
+    return f"{russian(str(hour), 'g')} {zero}{russian(str(minute), 'g')}"
+
+
 def polish_genitive(words: str) -> str:
     """Return a Polish cardinal in the genitive, word by word."""
     return " ".join(map(_polish_word, words.split()))

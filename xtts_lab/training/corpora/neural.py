@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xtts_lab.kokoro import styles
-from xtts_lab.kokoro.front_end import LANGUAGES, written
+from xtts_lab.kokoro.front_end import written
 from xtts_lab.training.corpora import colour
 from xtts_lab.training.corpora.nuisance import resampled
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from xtts_lab.espeak.engine import Engine
 
+LANGUAGES = ("en", "es", "de", "it", "pt")
+"""Those whose sounds espeak-ng's IPA gives whole, so that phonemes and speech agree."""
+
 FEWEST_SYMBOLS, MOST_SYMBOLS = 22, 115
 """2 to 8 seconds at an ordinary rate."""
 
@@ -29,7 +32,7 @@ class Neural16:
     """Speakers are mixtures of Kokoro's voices (`kokoro.styles`) in a `colour` of their own."""
 
     name = "neural16"
-    version = 1
+    version = 2
     languages = LANGUAGES
     seconds = 4.2
 
@@ -66,6 +69,10 @@ class NeuralRenderer:
     def __init__(self, device: str) -> None:
         from xtts_lab.kokoro.speech import Kokoro
 
+        if device != "cpu":
+            import torch
+
+            torch.set_num_threads(1)  # one worker of many, and it only launches kernels
         self._kokoro = Kokoro(device)
 
     def render(self, item: Mapping[str, Any], speaker: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from xtts_lab.text.numbers.endings.common import Rules, number
+from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.ordinals import ordinal
 from xtts_lab.text.numbers.written import NUMBER
 
@@ -26,15 +27,15 @@ def attach(words: str, suffix: str) -> str:
     for stem, short in _SHORTENED.items():
         if words.endswith(stem) and _PLAIN_VOWEL.match(suffix):
             return words[: -len(stem)] + short + suffix
-    if words.endswith("kettő") and suffix in ("t", "tt"):
-        return words + suffix
+    if words.endswith("kettő") and re.match("sz[eoö]r|féle|fajta", suffix):
+        return words.removesuffix("kettő") + "két" + suffix
     if words[-1:] in _LONG and suffix not in ("kor", "ként", "szor", "szer"):
         words = words[:-1] + _LONG[words[-1]]
     return words + suffix
 
 
 def _hungarian_percent(match: re.Match[str]) -> str:
-    return f"{number(match[1], 'hu')} {attach('százalék', match[2])}"
+    return f"{agree(number(match[1], 'hu'), 'm', 'hu')} {attach('százalék', match[2])}"
 
 
 def _hungarian_degrees(match: re.Match[str]) -> str:
@@ -53,5 +54,5 @@ def _hungarian(match: re.Match[str]) -> str:
 RULES: Rules = (
     (rf"({NUMBER})\s?%-([^\W\d_]+)", _hungarian_percent),
     (rf"({NUMBER})\s?°(C?)-([^\W\d_]+)", _hungarian_degrees),
-    (rf"({NUMBER})-(?!j?[áée]n?\b|án\b)(?!\d)([^\W\d_]{{1,12}})\b", _hungarian),
+    (rf"({NUMBER})-(?!j?én\b|j?e\b|án?\b)(?!\d)([^\W\d_]{{1,12}})\b", _hungarian),
 )

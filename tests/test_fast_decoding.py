@@ -1,0 +1,180 @@
+"""The decoding engine: its kernels, interpreted on the CPU, draw what the plain path draws.
+
+Triton's interpreter has to be chosen before Triton is imported, hence a process of its own. On a
+GPU the same check runs compiled (mark `gpu`).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from xtts_lab.errors import UsageError
+from xtts_lab.inference.fast.batch_vocoder import BatchVocoder, cuts
+from xtts_lab.inference.fast.schedule import Schedule
+from xtts_lab.inference.generate import Prompt, generate
+from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.nn.gpt import Gpt, GptConfig
+
+STEPS = 3
+OPTIONS = {
+    "default": SamplingOptions(),
+    "greedy": SamplingOptions(temperature=0.0),
+    "narrow": SamplingOptions(top_k=5, top_p=0.5),
+}
+
+
+def _gpt() -> Gpt:
+    torch.manual_seed(0)
+    config = GptConfig(
+        layers=1, width=24, heads=2, text_tokens=300, audio_tokens=40, start_audio=38,
+        stop_audio=39, max_audio=20,
+    )  # fmt: skip
+    gpt = Gpt(config).eval()
+    for parameter in gpt.parameters():  # norms and biases count too
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return gpt
+
+
+def _prompts(options: SamplingOptions, device: str = "cpu") -> list[Prompt]:
+    torch.manual_seed(1)
+    return [
+        Prompt(torch.randn(3, 24, device=device), torch.randint(2, 200, (4 + 3 * i,)), i, options)
+        for i in range(2)
+    ]
+
+
+def check(name: str, device: str = "cpu", copies: int = 1) -> None:
+    """Two rows of unequal length: codes equal, states within rounding of the plain path's."""
+    from xtts_lab.inference.fast.engine import DecodingEngine
+    from xtts_lab.inference.fast.step import Tuning
+
+    gpt, options = _gpt().to(device), OPTIONS[name]
+    prompts = _prompts(options, device) * copies
+    tuning = Tuning(32, 32, 32, 32, 64, splits=2, block_keys=16)
+    engine = DecodingEngine(gpt, options, rows=len(prompts), steps=STEPS, tuning=tuning)
+    engine.start(prompts[::-1])
+    engine.advance(1)
+    engine.start(prompts)  # nothing of what came before is left
+    engine.advance(STEPS)
+    codes = engine.codes(STEPS)
+    for row, plain in enumerate(generate(gpt, prompts)):
+        n = min(STEPS, plain.codes.shape[0])
+        assert codes[row, :n].tolist() == plain.codes[:n].tolist()
+        torch.testing.assert_close(
+            engine.state.states[row, :n], plain.states[:n], atol=1e-5, rtol=1e-5
+        )
+
+
+def check_continuous(device: str = "cpu") -> None:
+    """Seven prompts through two rows: each becomes what it becomes alone."""
+    from xtts_lab.inference.fast.continuous import decode_all
+    from xtts_lab.inference.fast.engine import DecodingEngine
+    from xtts_lab.inference.fast.step import Tuning
+
+    gpt = _gpt().to(device)
+    options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
+    two = _prompts(options, device)
+    prompts = [replace(two[i % 2], seed=i, max_codes=(4, 1, 7)[i % 3]) for i in range(7)]
+    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=32)
+    engine = DecodingEngine(gpt, options, rows=2, steps=7, tuning=tuning)
+    made = dict(decode_all(engine, prompts, look_every=2))
+    for index, plain in enumerate(generate(gpt, prompts)):
+        assert made[index].codes.tolist() == plain.codes.tolist()
+        assert (made[index].stop, made[index].tight_steps) == (plain.stop, plain.tight_steps)
+        torch.testing.assert_close(made[index].states, plain.states, atol=1e-5, rtol=1e-5)
+
+
+def check_stream(device: str = "cpu") -> None:
+    """Pieces joined are what the plain path speaks, whether it stops by itself or at the limit."""
+    from xtts_lab.inference.fast.engine import DecodingEngine
+    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.streaming import FastStream
+    from xtts_lab.inference.speak import speak
+
+    torch.manual_seed(0)
+    tiny = ModelConfig.tiny(width=32, layers=1)
+    gpt = replace(tiny.gpt, audio_tokens=40, start_audio=38, stop_audio=39)
+    model = XttsModel(replace(tiny, gpt=gpt, dvae=None)).to(device).eval()
+    embedding = torch.randn(32, device=device)
+    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=128)
+    options = SamplingOptions(temperature=1.5, top_k=0, top_p=1.0, repetition_penalty=1.0)
+    fast = FastStream(model, DecodingEngine(model.gpt, options, steps=9, tuning=tuning))
+    for seed, bias in ((0, -50.0), (1, 5.5)):
+        with torch.no_grad():  # the second is likely to stop by itself
+            model.gpt.audio_head.bias[model.gpt.config.stop_audio] = bias
+        text = torch.randint(3, 200, (6,))
+        prompt = Prompt(torch.randn(4, 32, device=device), text, seed, options, max_codes=9)
+        (whole,) = speak(model, [prompt], [embedding])
+        pieces = list(fast.stream(prompt, embedding, Schedule(first=2, growth=1.0, most=2)))
+        assert whole.stop == ("end" if bias > 0 else "limit")
+        torch.testing.assert_close(torch.cat(pieces), whole.samples, atol=1e-5, rtol=1e-4)
+        assert len(pieces) > 1 or bias > 0
+
+
+def check_all(device: str = "cpu") -> None:
+    for name in OPTIONS:
+        check(name, device)
+    check("default", device, copies=3)  # more rows than the fused kernels take
+    check_stream(device)
+    check_continuous(device)
+
+
+def test_interpreted_kernels_draw_what_the_plain_path_draws() -> None:
+    code = "from tests.test_fast_decoding import check_all; check_all()"
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_compiled_kernels_and_graphs_do_what_the_plain_path_does() -> None:
+    check_all("cuda")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"first": 0}, {"first": 5, "most": 4}, {"growth": 0.5}, {"growth": float("nan")}]
+)
+def test_a_schedule_that_cannot_work_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="chunks"):
+        Schedule(**wrong)  # type: ignore[arg-type]
+
+
+def test_waveforms_in_windows_are_those_of_the_whole() -> None:
+
+    torch.manual_seed(0)
+    model = XttsModel(replace(ModelConfig.tiny(width=32, layers=1), dvae=None)).eval()
+    vocode = BatchVocoder(model, batch=4, core=8)
+    states = [torch.randn(n, 32) for n in (30, 1, 0, 47, 9, 10, 11, 12, 13, 9)]
+    vectors = [torch.randn(32) for _ in states]
+    for made, one, vector in zip(vocode(states, vectors), states, vectors, strict=True):
+        with torch.inference_mode():
+            whole = model.vocoder(one[None], vector[None])[0] if one.shape[0] else torch.zeros(0)
+        torch.testing.assert_close(made, whole, atol=1e-5, rtol=1e-4)
+
+
+@given(frames=st.integers(9, 400), core=st.integers(1, 40), context=st.integers(0, 15))
+def test_windows_cover_an_utterance_once_and_keep_their_context(
+    frames: int, core: int, context: int
+) -> None:
+    width = core + 2 * context
+    assume(frames > width)
+    at = 0
+    for cut in cuts(0, frames, core, context):
+        assert cut.start == at
+        assert cut.first >= 0
+        assert cut.first + width <= frames
+        assert cut.first == 0 or cut.start - cut.first >= context
+        assert cut.stop == frames or cut.first + width - cut.stop >= context
+        at = cut.stop
+    assert at == frames

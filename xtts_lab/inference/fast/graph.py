@@ -1,0 +1,41 @@
+"""CUDA graphs with an off switch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+
+WARM_UPS = 3
+
+
+class Graphed:
+    """A function of no arguments that works on fixed buffers: captured once, then replayed.
+
+    `XTTS_LAB_NO_CUDA_GRAPH=1`, or a device that has no graphs, calls the function itself. Warm-ups
+    run it first, so the caller resets what it changed.
+    """
+
+    def __init__(self, function: Callable[[], None], device: torch.device) -> None:
+        self._function = function
+        off = os.environ.get("XTTS_LAB_NO_CUDA_GRAPH", "") not in ("", "0")
+        self._graph = None if off or device.type != "cuda" else self._capture(device)
+
+    def _capture(self, device: torch.device) -> torch.cuda.CUDAGraph:
+        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UPS):
+                self._function()
+        torch.cuda.current_stream(device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._function()
+        return graph
+
+    def __call__(self) -> None:
+        if self._graph is None:
+            self._function()
+        else:
+            self._graph.replay()

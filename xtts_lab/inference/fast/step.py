@@ -1,0 +1,155 @@
+"""One decoding step as a row of kernel launches: draw a code, run the layers, score the next.
+
+It touches nothing but the buffers of a `DecodingState`, so it can be captured in a graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+from torch import Tensor
+
+from xtts_lab.inference.fast import kernels
+from xtts_lab.inference.fast.sampling_kernel import draw_kernel
+from xtts_lab.inference.fast.state import DecodingState
+from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
+from xtts_lab.inference.sampling import TIGHT, SamplingOptions
+from xtts_lab.nn.attention import LayerCache
+from xtts_lab.nn.gpt import GptConfig
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the kernels cut their work; every choice computes the same but for rounding.
+
+    Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
+    kernels (programmatic dependent launch, compute capability 9.0 and later).
+    """
+
+    qkv_rows: int = 16
+    out_rows: int = 8
+    up_rows: int = 16
+    down_rows: int = 4
+    head_rows: int = 8
+    splits: int = 16
+    block_keys: int = 32
+    warps: int = 8
+    attention_warps: int = 4
+    draw_warps: int = 8
+    pdl: bool = False
+
+    @classmethod
+    def choose(cls, device: torch.device, rows: int) -> Tuning:
+        """What was fastest where it was measured (one H100); many rows need no splits."""
+        splits = max(1, 16 // triton.next_power_of_2(rows))
+        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+        return cls(splits=splits, block_keys=32 if splits > 1 else 64, pdl=pdl)
+
+
+@dataclass(frozen=True, eq=False)
+class DecodingStep:
+    """Callable: advances every row of `state` by one code."""
+
+    config: GptConfig
+    weights: DecodingWeights
+    state: DecodingState
+    sampling: SamplingOptions
+    tuning: Tuning
+    banned: int = -1
+
+    def __call__(self) -> None:
+        self.launch_draw()
+        for index, layer in enumerate(self.weights.layers):
+            self._layer(index, layer)
+        self.score()
+
+    def _launch(self, programs: tuple[int, ...], kernel: Any, *values: Any, **meta: Any) -> None:
+        options: dict[str, Any] = {"num_warps": self.tuning.warps, "PDL": self.tuning.pdl} | meta
+        if self.tuning.pdl:
+            options["launch_pdl"] = True
+        kernel[programs](*values, **options)
+
+    def _layer(self, index: int, layer: LayerWeights) -> None:
+        self.launch_qkv(index, layer)
+        self.launch_attention(self.state.cache.layer(index))
+        self.launch_out(index, layer)
+        self.launch_up(index, layer)
+        self.launch_down(index, layer)
+
+    def launch_qkv(self, index: int, layer: LayerWeights) -> None:
+        """Norm, projection, and one more slot of the layer's cache."""
+        state, width, rows = self.state, self.config.width, self.tuning.qkv_rows
+        cache = state.cache.layer(index)
+        self._launch(
+            (triton.cdiv(3 * width, rows),), kernels.qkv_kernel,
+            state.x, *layer.fused_qkv, state.query, cache.keys, cache.values, state.slots,
+            state.rows, width, width // self.config.heads, state.cache.capacity,
+            self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
+        )  # fmt: skip
+
+    def launch_out(self, _index: int, layer: LayerWeights) -> None:
+        """What was attended to, projected into the residual stream."""
+        self._back(self.state.attended, layer.out, layer.out_bias, self.tuning.out_rows)
+
+    def launch_up(self, _index: int, layer: LayerWeights) -> None:
+        """Norm, the wide projection, GELU."""
+        state, width, rows = self.state, self.config.width, self.tuning.up_rows
+        self._launch(
+            (triton.cdiv(4 * width, rows),), kernels.up_kernel,
+            state.x, *layer.fused_up, state.inner, state.rows, width, 4 * width,
+            self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
+        )  # fmt: skip
+
+    def launch_down(self, _index: int, layer: LayerWeights) -> None:
+        """The projection back, into the residual stream."""
+        self._back(self.state.inner, layer.down, layer.down_bias, self.tuning.down_rows)
+
+    def _back(self, inner: Tensor, weight: Tensor, bias: Tensor, rows: int) -> None:
+        outputs, inputs = weight.shape
+        self._launch(
+            (triton.cdiv(outputs, rows),), kernels.back_kernel,
+            inner, weight, bias, self.state.x, self.state.rows, inputs, outputs,
+            BLOCK_K=triton.next_power_of_2(inputs), ROWS=rows,
+        )  # fmt: skip
+
+    def launch_attention(self, cache: LayerCache) -> None:
+        """Attention of `query` over each row's part of the cache, in shares."""
+        state, config, tuning = self.state, self.config, self.tuning
+        lane = config.width // config.heads
+        self._launch(
+            (state.rows * config.heads, tuning.splits), kernels.attention_kernel,
+            state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
+            state.sums, state.arrived, state.attended, config.heads, state.cache.capacity,
+            lane**-0.5, W=lane,
+            BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
+            num_warps=tuning.attention_warps,
+        )  # fmt: skip
+
+    def score(self) -> None:
+        """The last norms and the audio head: `x` -> `logits`, and the row's next state."""
+        state, width, codes = self.state, self.config.width, self.config.audio_tokens
+        self._launch(
+            (triton.cdiv(codes, self.tuning.head_rows),), kernels.head_kernel,
+            state.x, *self.weights.stack_norm, *self.weights.final_norm, self.weights.head,
+            self.weights.head_bias, state.logits, state.states, state.taken, state.rows, width,
+            codes, state.steps, self.weights.eps, BLOCK_K=triton.next_power_of_2(width),
+            ROWS=self.tuning.head_rows,
+        )  # fmt: skip
+
+    def launch_draw(self) -> None:
+        """The next code of every row, embedded as the next input."""
+        state, config, options = self.state, self.config, self.sampling
+        self._launch(
+            (state.rows,), draw_kernel,
+            state.logits, state.seen, state.uniforms, self.weights.embedding,
+            self.weights.position, state.x, state.codes, state.tight, state.slots, state.places,
+            state.taken, state.stopped, state.limits, config.audio_tokens, config.width,
+            state.steps, state.cache.capacity, config.audio_positions, options.temperature or 1.0,
+            options.top_k, options.top_p, options.repetition_penalty, config.stop_audio, TIGHT,
+            self.banned, BLOCK_V=triton.next_power_of_2(config.audio_tokens),
+            BLOCK_D=triton.next_power_of_2(config.width), GREEDY=options.greedy,
+            num_warps=self.tuning.draw_warps,
+        )  # fmt: skip
