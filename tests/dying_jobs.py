@@ -26,11 +26,18 @@ class Task:
         return {"id": job.id, "error": error}
 
 
-def perform(task: Task) -> Iterator[dict[str, Any]]:
+def perform(task: Task, _parts: object) -> Iterator[dict[str, Any]]:
     for job in task.jobs:
         yield {"id": job.id, "error": "began", "at_work": True}
         _do(job.deed)
         yield {"id": job.id, "error": None, "pid": os.getpid()}
+
+
+def name_part(task: Task, parts: Any) -> Iterator[dict[str, Any]]:
+    """Say which process worked with which part."""
+    part = parts.get(task.kind, task.spec, None)
+    for job in task.jobs:
+        yield {"id": job.id, "pid": os.getpid(), "part": id(part)}
 
 
 def _do(deed: str) -> None:

@@ -228,6 +228,15 @@ def test_a_state_dict_may_be_a_defaultdict(published: Path, folder: Path) -> Non
     assert same(load(folder).model, load(published).model)
 
 
+@pytest.mark.parametrize("key", ["gpt_layers", "gpt_n_heads", "gpt_n_model_channels"])
+@pytest.mark.parametrize("size", [10**9, 10**15, -(10**7)])
+def test_sizes_that_fit_no_memory_are_refused_at_once(folder: Path, key: str, size: int) -> None:
+    data = json.loads((folder / "config.json").read_text())
+    data["model_args"][key] = size
+    (folder / "config.json").write_text(json.dumps(data))
+    assert "is no size; at most" in refused(folder)
+
+
 @pytest.mark.parametrize("hop", [512, 128, 255, 0, -256, 256.5, "256"])
 def test_another_frame_than_the_vocoders_is_refused(folder: Path, hop: object) -> None:
     data = json.loads((folder / "config.json").read_text())

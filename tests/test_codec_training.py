@@ -167,6 +167,23 @@ def test_a_codec_copies_the_recordings_of_an_experiment(out: Path, tmp_path: Pat
     assert copied == pytest.approx(natural, abs=0.03)
 
 
+def test_half_a_codec_is_still_one(out: Path, tmp_path: Path) -> None:
+    """In fp16, as it ships: half the bytes, the parts fit, and the copy is the same to the ear."""
+    from xtts_lab.checkpoint.arms import halve_codec
+
+    assert (out / "vocoder" / VOCODER).is_file() or train(out, "vocoder", VOCODER_STAGE, 12) == 0
+    halve_codec(out / "vocoder", tmp_path)
+    size = sum((tmp_path / name).stat().st_size for name in (DVAE, VOCODER))
+    assert size < 0.6 * sum((out / "vocoder" / name).stat().st_size for name in (DVAE, VOCODER))
+    whole, half = load_codec(out / "vocoder"), load_codec(tmp_path)
+    samples = torch.randn(1, 22050, generator=torch.Generator().manual_seed(0)) * 0.1
+    same = (whole.dvae(samples) == half.dvae(samples)).float().mean()
+    assert float(same) > 0.95
+    codes = whole.dvae(samples)
+    made = [c.vocoder(c.dvae.log_mel(codes), torch.zeros(1, 1)) for c in (whole, half)]
+    assert float((made[0] - made[1]).abs().max()) < 0.05 * float(made[0].abs().max())
+
+
 @pytest.mark.parametrize(
     ("absent", "expected"), [(VOCODER, "train a vocoder first"), (DVAE, "train a DVAE first")]
 )

@@ -22,11 +22,12 @@ from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.corpora.worlds import world
 from xtts_lab.types import LANGUAGES
 
-HOURS = "0.06"
+HOURS = "0.03"
 
 
 def _make(folder: Path, *flags: str) -> int:
-    return run_app(["corpus", "formant16", "--out", str(folder), "--utterances", "5", *flags])
+    small = ["--utterances", "5", "--languages", "en,es,ar,ja"]
+    return run_app(["corpus", "formant16", "--out", str(folder), *small, *flags])
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_the_folder_is_what_the_contract_says(whole: Path) -> None:
     assert 1000 < np.abs(clip.astype(int)).max() < 32768
     hours = corpus.card["hours"]
     assert sum(hours.values()) == pytest.approx(total / 24000 / 3600, abs=1e-3)
-    assert sum(hours.values()) == pytest.approx(float(HOURS), rel=0.25)
+    assert sum(hours.values()) == pytest.approx(42 * world("formant16").seconds / 3600, rel=0.2)
 
 
 def test_speakers_and_texts_of_the_splits_are_disjoint(whole: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_corpus_half_rendered_can_be_read(whole: Path, tmp_path: Path) -> None
     rendering.index(folder, plan)
     half = Corpus.open(folder)
     assert list(half.items["id"]) == list(first["id"])
-    assert np.array_equal(half.samples(7), whole_corpus.samples(7))
+    assert np.array_equal(half.samples(1), whole_corpus.samples(1))
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_neural16_is_rendered_where_there_is_neither_espeak_nor_wordfreq(tmp_pat
     assert run_app(["corpus", "neural16", "--out", str(folder), *flags]) == 0
     plan = pd.read_parquet(layout.plan_path(folder))
     assert set(plan["language"]) <= set(world("neural16").languages)
-    layout.write_table(layout.plan_path(folder), plan.head(2))
+    layout.write_table(layout.plan_path(folder), plan.head(1))
     subprocess.run([sys.executable, "-c", RENDER_ALONE, str(folder)], check=True)
     corpus = Corpus.open(folder)
     assert corpus.card["content_sha256"]

@@ -251,11 +251,12 @@ def test_parts_of_codes_are_the_codes_of_one(out: Path) -> None:
         assert np.array_equal(halves.of(two["start"], two["count"]), expected)
 
 
-@given(ipa=st.text("aeiouəɹˈˌːʃ̃ .,!?—…x", max_size=40), language=st.sampled_from(["en", "zh-cn"]))
+@given(ipa=st.text("aeiouəɹˈˌːʃ̃ .,!?—…", max_size=40), language=st.sampled_from(["en", "zh-cn"]))
 def test_spelling_is_the_tokenizers(ipa: str, language: str, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "vocab.json"
     if not path.is_file():
         write_vocabulary(path, phoneme_vocabulary("aeiouəɹˈˌːʃ̃.,!?—…", ["en", "zh-cn"]))
-    line = " ".join(ipa.split())  # what `to_ipa` gives
+    line = " ".join(ipa.split())  # what `to_ipa` gives: nothing where no letter is
+    line = line if any(character.isalpha() for character in line) else ""
     tokenizer = XttsTokenizer.from_file(path, front_end=lambda text, _language: text)
     assert Spelling.read(path).encode(line, language) == tokenizer.encode(line, language)

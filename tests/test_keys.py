@@ -154,6 +154,9 @@ class Mouth(BaseSystem):
         self.how = (batch_size, device)
 
 
+SPEC = {"name": "mouth", "device": "cpu"}
+
+
 class Gauge(BaseMetric):
     """A metric with a setting."""
 
@@ -407,11 +410,10 @@ def test_the_engine_version_and_the_class_of_device(
     with monkeypatch.context() as patch:  # as on a machine with two GPUs
         patch.setattr(construction, "device_class", lambda name: str(name).partition(":")[0])
         first, second = (
-            construction.content_of(Mouth(), {"device": "cpu"}, device)
-            for device in ("cuda:0", "cuda:1")
+            construction.content_of(Mouth(), SPEC, device) for device in ("cuda:0", "cuda:1")
         )
         assert first == second
-        assert first != construction.content_of(Mouth(), {"device": "cpu"}, None)
+        assert first != construction.content_of(Mouth(), SPEC, None)
 
 
 def _move_model(world: World) -> None:

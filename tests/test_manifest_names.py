@@ -348,3 +348,16 @@ def test_two_experiments_of_one_name_are_refused_before_anything_runs(
         assert "third.yaml: has the name of first.yaml, 'f'" in err
     assert not (folder / "runs").exists()
     assert not (folder / "there").exists()
+
+
+def test_a_row_without_references_beside_others(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write(folder, "m.csv", "id,text,lang,ref_audio\nu1,One.,en,a.wav\nu2,Two.,en,\n")
+    texts = {"name": "manifest", "path": str(path)}
+    assert run_app(["plan", experiment(folder, texts=texts)]) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert "pairing own: 'u2' names no references" in err
+    assert "set pairing to rotate or cross" in err
+    assert run_app(["plan", experiment(folder, texts=texts, pairing="rotate")]) == 0

@@ -91,7 +91,7 @@ def test_crops_of_states_and_sound_are_of_the_same_codes(out: Path, gpt: str) ->
 
 def test_it_learns_beside_a_gpt_that_stays_as_it_is(out: Path) -> None:
     before = sha256(out / "perceiver" / "model.safetensors")
-    assert train(out, "vocoder", STAGE, 12) == 0
+    assert train(out, "vocoder", STAGE, 8) == 0
     curve = pd.read_csv(out / "vocoder" / "losses.csv")
     assert curve["mel"].iloc[-1] < curve["mel"].iloc[0]
     assert (curve["discriminator"].iloc[:4] == 0).all()
@@ -106,7 +106,7 @@ def test_it_learns_beside_a_gpt_that_stays_as_it_is(out: Path) -> None:
 def test_the_checkpoint_speaks_with_it(out: Path, tmp_path: Path) -> None:
     weights = {"weights": str(out / "vocoder" / VOCODER)}
     if not (out / "vocoder" / VOCODER).is_file():
-        assert train(out, "vocoder", STAGE, 12) == 0
+        assert train(out, "vocoder", STAGE, 8) == 0
     model = XTTS.from_pretrained(str(out / "perceiver"), vocoder=weights)
     voice = model.clone_voice([_tones(tmp_path)])
     audio = model.synthesise("seis osos", language="es", voice=voice, seed=1)
@@ -136,9 +136,9 @@ DIFFUSION: dict[str, Any] = {
 
 
 def test_a_diffusion_decoder_learns_the_noise(out: Path, tmp_path: Path) -> None:
-    assert train(out, "diffusion", DIFFUSION, 50) == 0
+    assert train(out, "diffusion", DIFFUSION, 36) == 0
     curve = pd.read_csv(out / "diffusion" / "losses.csv")["noise"]
-    assert curve.iloc[-5:].mean() < 0.8 * curve.iloc[:3].mean()
+    assert curve.iloc[-5:].mean() < 0.85 * curve.iloc[:3].mean()
     weights = {"weights": str(out / "diffusion" / VOCODER), "steps": 3}
     model = XTTS.from_pretrained(str(out / "perceiver"), vocoder=weights)
     voice = model.clone_voice([_tones(tmp_path)])

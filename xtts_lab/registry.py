@@ -79,6 +79,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
         "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
+        "finetune": "xtts_lab.training.gpt.finetune:FinetuneStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
         "sample": "xtts_lab.training.gpt.sampling:SampleTask",
         "speaker_encoder": "xtts_lab.training.speaker.stage:SpeakerEncoderStage",

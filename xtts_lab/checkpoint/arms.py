@@ -16,22 +16,30 @@ from typing import Any
 import torch
 
 from xtts_lab import files
+from xtts_lab.audio import sha256
 from xtts_lab.checkpoint import codec, native
 from xtts_lab.checkpoint.config_json import from_json, read_json
-from xtts_lab.checkpoint.parts import load_part
+from xtts_lab.checkpoint.parts import load_part, save_module
 from xtts_lab.checkpoint.reading import read_safetensors
 from xtts_lab.errors import UsageError
-from xtts_lab.model import ModelConfig, XttsModel, part
+from xtts_lab.model import ModelConfig, SamplingDefaults, XttsModel, part
 
 FORMAT = "xtts_lab.arm"
 OWN = ("gpt.", "conditioner.")
 
 
-def write_arm(checkpoint: Path, path: Path, note: str = "") -> None:
-    """Write the arm of a checkpoint folder of ours (a training run, say), whole or not at all."""
+def write_arm(
+    checkpoint: Path, path: Path, note: str = "", sampling: SamplingDefaults | None = None
+) -> None:
+    """Write the arm of a checkpoint folder of ours (a training run, say), whole or not at all.
+
+    `sampling` replaces the checkpoint's own way to draw codes.
+    """
     from safetensors.torch import save_file
 
     config = native.config_of(read_json(checkpoint / "config.json"))
+    if sampling is not None:
+        config = replace(config, sampling=sampling)
     tensors = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in read_safetensors(checkpoint / native.WEIGHTS).items()
@@ -53,6 +61,21 @@ def halve(source: Path, path: Path) -> None:
         for name, tensor in read_safetensors(source).items()
     }
     files.write_with(path, lambda partial: save_file(tensors, partial, header))
+
+
+def halve_codec(source: Path, folder: Path) -> None:
+    """Write a codec folder's DVAE and vocoder in fp16 into another, still fitting each other.
+
+    A vocoder names its DVAE by the hash of the file, which is another one now.
+    """
+    found = codec.load_codec(source)
+    halve(source / codec.DVAE, folder / codec.DVAE)
+    beside = sha256(folder / codec.DVAE)
+    part_of, _, _ = load_part(source / codec.VOCODER, "vocoders", codec.sizes(found.dvae))
+    half = found.vocoder.half()
+    files.write_with(
+        folder / codec.VOCODER, lambda to: save_module(to, "vocoders", part_of, half, beside)
+    )
 
 
 def assemble(folder: Path, arm: Path, codec_folder: Path, vocabulary: Path, name: str) -> None:

@@ -19,6 +19,7 @@ from xtts_lab.checkpoint.config_json import from_published, read_json
 from xtts_lab.checkpoint.hub import locate
 from xtts_lab.checkpoint.impostors import refuse_impostors
 from xtts_lab.checkpoint.reading import read_pickle, tensors_of
+from xtts_lab.checkpoint.sizes import check_sizes
 from xtts_lab.checkpoint.vocabulary import check_vocabulary, token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
@@ -105,7 +106,7 @@ def _described(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> Descri
     vocabulary = folder / "vocab.json"
     ours = native.is_native(data)
     ids = token_ids(vocabulary)
-    config = native.config_of(data) if ours else from_published(data, ids)
+    config = check_sizes(native.config_of(data) if ours else from_published(data, ids))
     weights = folder / native.WEIGHTS if ours else _published_weights(folder)
     if not weights.is_file():
         raise UsageError(f"checkpoint '{folder.name}': holds no {weights.name}")

@@ -19,7 +19,9 @@ from xtts_lab.checkpoint.inspecting import (
 )
 from xtts_lab.checkpoint.reading import read_pickle, read_safetensors, tensors_of
 from xtts_lab.checkpoint.speakers import load_speakers
+from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.nn.dvae import Dvae
 from xtts_lab.types import Voice
 
 
@@ -69,3 +71,17 @@ def _add_dvae(model: XttsModel, found: Description, dtype: torch.dtype) -> None:
     dvae = read_dvae(found.dvae, stats if stats.is_file() else None).to(dtype)
     model.dvae = dvae.eval()
     model.config = replace(model.config, dvae=dvae.config)
+
+
+def dvae_of(found: Description) -> Dvae:
+    """Return a checkpoint's DVAE alone; `UsageError` where it has none."""
+    if found.dvae is not None:
+        stats = found.folder / DVAE_STATS
+        return read_dvae(found.dvae, stats if stats.is_file() else None)
+    if not found.native or found.config.dvae is None:
+        raise UsageError(f"checkpoint '{found.folder.name}': has no DVAE (dvae.pth, mel_stats.pth)")
+    dvae = Dvae(found.config.dvae)
+    tensors = read_safetensors(found.weights)
+    own = {k.removeprefix("dvae."): v.float() for k, v in tensors.items() if k.startswith("dvae.")}
+    dvae.load_state_dict(own)
+    return dvae.eval().requires_grad_(False)

@@ -213,7 +213,7 @@ VoiceName = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same speech.")]
 MaxCodes = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code: 46 ms)."),
+    typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code of XTTS-v2: 46 ms)."),
 ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from xtts_lab import registry
 from xtts_lab.experiment.construction import one_line
+from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.tasks import AT_WORK, work_through
 from xtts_lab.types import Clip, Failure
 
@@ -54,14 +55,15 @@ def uses_language(spec: Mapping[str, Any]) -> bool:
     return bool(registry.lookup("instruments", str(spec["name"])).uses_language)
 
 
-def perform(batch: Batch) -> Iterator[Record]:
+def perform(batch: Batch, parts: Parts) -> Iterator[Record]:
     """Measure a batch; yield what `work_through` does."""
-    return work_through(batch, batch.device, _ask, partial(_record, batch))
+    return work_through(batch, batch.device, parts, _ask, partial(_record, batch))
 
 
 def measured(batch: Batch) -> Iterator[Record]:
     """Measure a batch in this process; yield one record per clip, in order."""
-    return (record for record in perform(batch) if AT_WORK not in record)
+    with Parts() as parts:
+        yield from (record for record in perform(batch, parts) if AT_WORK not in record)
 
 
 def _ask(instrument: Any, needs: Sequence[Need]) -> Iterator[Any]:

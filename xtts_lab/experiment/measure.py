@@ -95,6 +95,9 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
     # Now that all instruments have ended, and are known to have given one result a clip.
     for need in needs:
         record = journal.get(need.key)
-        if record is not None and record["error"] is None and not cache.has("evidence", need.key):
+        if record is None or record["error"] is not None:
+            continue
+        # What the cache holds of the missing, if anything, is damaged.
+        if need.key in missing or not cache.has("evidence", need.key):
             cache.put("evidence", need.key, record)
     return len(missing)

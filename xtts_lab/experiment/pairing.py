@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,31 @@ def pair(
     for sentence, turn in zip(sentences, turns, strict=True):
         for speaker in turn:
             own = pairing == "own"
-            audio = (sentence.voice if own else None) or speakers.voice(
-                speaker, sentence.language, prompts=prompts, folder=folder, exclude=sentence.target
-            )
+            audio = sentence.voice if own else None
+            if audio is None:
+                with _said_of(sentence, own):
+                    audio = speakers.voice(
+                        speaker, sentence.language, prompts=prompts, folder=folder,
+                        exclude=sentence.target,
+                    )  # fmt: skip
             items.append(_item(sentence, speaker, audio, own=own))
     if not items:
         raise UsageError("texts: no sentence is left; check languages, tags and split")
     return _with_impostors(items)
+
+
+@contextmanager
+def _said_of(sentence: Any, own: bool) -> Iterator[None]:
+    """Name the sentence that has no references of its own, where others do."""
+    try:
+        yield
+    except UsageError as error:
+        if not own:
+            raise
+        raise UsageError(
+            f"pairing own: '{sentence.id}' names no references, and no speaker who has any "
+            f"({error}); fill them in, or set pairing to rotate or cross"
+        ) from error
 
 
 def _speakers_of(sentence: Any, known: tuple[str, ...], pairing: str, turn: int) -> tuple[str, ...]:

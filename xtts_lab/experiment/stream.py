@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
-from xtts_lab.experiment.construction import close, construct, describe, one_line
+from xtts_lab.experiment.construction import describe, one_line
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import perform_all
 from xtts_lab.experiment.workers.tasks import Logs, at_work
 from xtts_lab.records import seal
@@ -121,22 +122,19 @@ def _stream_arm(
     return {trial_id: record for trial_id, record in known.items() if record is not None}
 
 
-def perform(batch: Batch) -> Iterator[Record]:
+def perform(batch: Batch, parts: Parts) -> Iterator[Record]:
     """Stream a batch on all cores; yield that each trial begins, and its record."""
     try:
-        system = construct("systems", batch.spec, batch.device)
+        system = parts.get("systems", batch.spec, batch.device)
         clock = clock_of(batch.spec, batch.device)
     except (Exception, SystemExit) as error:
         yield from (batch.failed(job, describe(error)) for job in batch.jobs)
         return
-    try:
-        for number, job in enumerate(batch.jobs):
-            yield at_work(job)
-            if number == 0:
-                warm_up(system, batch.requests, batch.warmups)
-            yield _record(batch, system, job, clock)
-    finally:
-        close(system)
+    for number, job in enumerate(batch.jobs):
+        yield at_work(job)
+        if number == 0:
+            warm_up(system, batch.requests, batch.warmups)
+        yield _record(batch, system, job, clock)
 
 
 def _is_done(job: Job, journal: Journal) -> bool:

@@ -14,6 +14,7 @@ from xtts_lab.experiment.construction import one_line
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import chunks, perform_all
 from xtts_lab.experiment.workers.tasks import Logs, work_through
 from xtts_lab.records import seal
@@ -66,8 +67,9 @@ def synthesise(
     made = perform_all(perform, batches, workers, child=logs.need_child(batches))
     for _ in track(logs.keep(made), "synthesise", len(wanted)):
         pass
+    fresh = {trial.id for trial in wanted}  # what the cache holds of these, if anything, is damaged
     for trial in plan.trials:
-        if not cache.has("audio", trial.key):
+        if trial.id in fresh or not cache.has("audio", trial.key):
             _to_cache(trial, folder, journal, cache)
     _remember_costs(plan, by_arm, journal, cache)
     return len(wanted), len(missing) - len(wanted)
@@ -118,9 +120,9 @@ def _batches(
         yield Batch(trials[0].arm.spec, plan.device, part)
 
 
-def perform(batch: Batch) -> Iterator[Record]:
+def perform(batch: Batch, parts: Parts) -> Iterator[Record]:
     """Synthesise a batch and write its audio; yield what `work_through` does."""
-    return work_through(batch, batch.device, _ask, partial(_record, batch))
+    return work_through(batch, batch.device, parts, _ask, partial(_record, batch))
 
 
 def _ask(system: Any, jobs: Sequence[Job]) -> Iterator[Synthesis | Failure]:

@@ -98,9 +98,10 @@ def stream(
 ) -> Iterator[Tensor]:
     """Speak one prompt in pieces, float32 [T] each on the CPU, that join to what `speak` returns.
 
-    A piece is made whenever `chunk_codes` further codes (46 ms each) are there; its cost does not
-    grow with what has been said. Raises `UsageError` for a vocoder that cannot stream. Under
-    `coqui_compat` a speed just under 1 holds speech back until it is certain that it gets longer.
+    A piece is made whenever `chunk_codes` further codes are there (of XTTS-v2: 46 ms
+    each); its cost does not grow with what has been said. Raises `UsageError` for a vocoder that
+    cannot stream. Under `coqui_compat` a speed just under 1 holds speech back until it is
+    certain that it gets longer.
     """
     check_streams(model, chunk_codes)
     vector = embedding.to(model.device, model.dtype).unsqueeze(0)

@@ -15,7 +15,7 @@ from functools import cache
 
 from xtts_lab.kokoro.wheels import alphabet
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same IPA comes to mean other symbols."""
 
 EVERYWHERE: dict[str, str] = {
@@ -60,7 +60,8 @@ PER_LANGUAGE: dict[str, dict[str, str]] = {
     "es": {},
     # Not understood well; an English r less badly than the uvular one.
     "fr": {"ʁ": "ɹ"},
-    "it": {},
+    # espeak-ng reduces unstressed i and u, and writes a long r as one and a tap.
+    "it": {"ɪ": "i", "ʊ": "u", "rɾ": "rr"},
     "pt": {},
     # A tapped r: the uvular one, which German has, comes out as h in these voices.
     "de": {"ɔø": "Y", "ɜ": "ɐ", "r": "ɾ"},

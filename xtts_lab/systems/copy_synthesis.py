@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xtts_lab.checkpoint.codec import Codec
 
 _VERSION = 1
+SHIPPED = Path(__file__).parent.parent / "weights"
 FILES = ("dvae.safetensors", "vocoder.safetensors")
 
 
@@ -25,16 +26,17 @@ class CopySynthesisSystem(BaseSystem):
     """The natural recording of a request's text, turned into codes and back into a waveform.
 
     `codec` is a folder with `dvae.safetensors` and `vocoder.safetensors`, as the stage
-    `codec_vocoder` leaves it. Error rates and similarity of a model that speaks these codes can at
-    best be expected to come near those of the copy.
+    `codec_vocoder` leaves it, or the name of one that is shipped (`nano`). Error rates and
+    similarity of a model that speaks these codes can at best be expected to come near the copy's.
     """
 
     free_settings = frozenset({"codec"})
 
     def __init__(self, *, codec: Path, device: str = "auto") -> None:
-        self._folder, self._device = codec, device
+        self._folder = codec if codec.is_dir() else SHIPPED / codec
+        self._device = device
         for name in FILES:
-            if not (codec / name).is_file():
+            if not (self._folder / name).is_file():
                 raise UsageError(
                     f"codec: {codec} holds no {name}; train it, or name another folder"
                 )

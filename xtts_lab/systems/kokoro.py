@@ -28,7 +28,7 @@ class KokoroSystem(BaseSystem):
 
     languages = frozenset(front_end.LANGUAGES)
 
-    def __init__(self, *, voice: str | dict[str, float] = "jf_alpha", speed: float = 1.0) -> None:
+    def __init__(self, *, voice: str | dict[str, float] = "jm_kumo", speed: float = 1.0) -> None:
         if not (math.isfinite(speed) and SLOWEST <= speed <= FASTEST):
             raise UsageError(f"kokoro: speed must be {SLOWEST} to {FASTEST}, not {speed}")
         self._voice = named(voice)

@@ -33,10 +33,10 @@ class XttsSystem(BaseSystem):
     `conditioner` and `vocoder` (`name`, its settings, `weights`) replace the checkpoint's own, and
     `sampling` (temperature, top_k, top_p, repetition_penalty) its way to draw codes; what is left
     out is the checkpoint's, and stands in the resolved experiment. A part that was not trained
-    together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code:
-    46 ms). `voice` names a studio voice of the checkpoint to speak with instead of cloning the
-    references. `coqui_compat` restores the reference implementation's text front end, truncation
-    of references and penalty. fp32.
+    together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code
+    of XTTS-v2: 46 ms). `voice` names a studio voice of the checkpoint to speak with instead of
+    cloning the references. `coqui_compat` restores the reference implementation's text front end,
+    truncation of references and penalty. fp32.
     """
 
     free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})

@@ -9,13 +9,14 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from xtts_lab.experiment.workers.server import DONE, serve
+from xtts_lab.experiment.workers.parts import Parts
+from xtts_lab.experiment.workers.server import DONE, Perform, serve
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
 
 MOST_DEATHS = 5
@@ -24,7 +25,7 @@ _PATIENCE_S = 5.0
 
 
 def perform_all(
-    perform: Callable[[Any], Iterator[Record]],
+    perform: Perform,
     tasks: Sequence[Any],
     workers: int,
     *,
@@ -32,11 +33,13 @@ def perform_all(
 ) -> Iterator[Record]:
     """Yield the records of all tasks: in order with one worker, else as they are finished.
 
-    `perform` and the tasks must be picklable. `child`: one worker too is a process of its own.
+    `perform(task, parts)` and the tasks must be picklable; each process has its `parts`. `child`:
+    one worker too is a process of its own.
     """
     if workers <= 1 and not child:
-        for task in tasks:
-            yield from perform(task)
+        with Parts() as parts:
+            for task in tasks:
+                yield from perform(task, parts)
         return
     pool = _Pool(perform, max(1, workers), tasks)
     try:
@@ -66,9 +69,7 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(
-        self, perform: Callable[[Any], Iterator[Record]], most: int, tasks: Sequence[Task]
-    ) -> None:
+    def __init__(self, perform: Perform, most: int, tasks: Sequence[Task]) -> None:
         self._perform, self._most = perform, most
         self._queue: deque[Task] = deque(tasks)
         self._workers: list[_Worker] = []

@@ -9,27 +9,28 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from xtts_lab.experiment.construction import describe
+from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.tasks import AT_WORK
 
+Perform = Callable[[Any, Parts], Iterator[dict[str, Any]]]
+"""Yields the records of a task, made with a part that the process keeps."""
 DONE = "done"
 """Sent behind the records of a task."""
 
 
-def serve(connection: Connection, perform: Callable[[Any], Iterator[dict[str, Any]]]) -> None:
+def serve(connection: Connection, perform: Perform) -> None:
     """Perform the tasks that come, and send their records as they are made."""
     # An interruption is for the parent, whose end of the pipe then closes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, OSError), Parts() as parts:
         while True:
-            _do(connection, perform, connection.recv())
+            _do(connection, perform, connection.recv(), parts)
 
 
-def _do(
-    connection: Connection, perform: Callable[[Any], Iterator[dict[str, Any]]], task: Any
-) -> None:
+def _do(connection: Connection, perform: Perform, task: Any, parts: Parts) -> None:
     said: set[str] = set()
     try:
-        for record in perform(task):
+        for record in perform(task, parts):
             connection.send(record)
             if AT_WORK not in record:
                 said.add(record["id"])

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from xtts_lab import registry
-from xtts_lab.experiment.construction import close, construct, describe
+from xtts_lab.experiment.construction import describe
+from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.runs.journal import Journal
 from xtts_lab.threads import fixed_threads
 
@@ -95,6 +96,7 @@ class Logs:
 def work_through(
     task: Task,
     device: str | None,
+    parts: Parts,
     ask: Callable[[Any, Sequence[Any]], Iterator[Any]],
     record: Callable[[Any, Any, float], Record],
 ) -> Iterator[Record]:
@@ -103,23 +105,25 @@ def work_through(
     `ask(part, jobs)` gives one result a job, in order; `record(job, result, seconds)` makes its
     record. What a part raises, its `sys.exit` included, fails the job that it was at; it is asked
     again for what is left. One that gives more or fewer results than it was asked for fails all of
-    them: nobody knows which belongs to which.
+    them: nobody knows which belongs to which. The part stays in `parts` for the next task, unless
+    it raised.
     """
     try:
-        part = construct(task.kind, task.spec, device)
+        part = parts.get(task.kind, task.spec, device)
     except (Exception, SystemExit) as error:  # such as want of memory for its weights
         yield from (task.failed(job, describe(error)) for job in task.jobs)
         return
     pending = list(task.jobs)
-    try:
-        with fixed_threads():
-            while pending:
-                for made in _attempt(task, part, list(pending), ask, record):
-                    if AT_WORK not in made and pending and made["id"] == pending[0].id:
-                        pending.pop(0)
-                    yield made
-    finally:
-        close(part)
+    attempts = 0
+    with fixed_threads():
+        while pending:
+            attempts += 1
+            for made in _attempt(task, part, list(pending), ask, record):
+                if AT_WORK not in made and pending and made["id"] == pending[0].id:
+                    pending.pop(0)
+                yield made
+    if attempts > 1:
+        parts.close()
 
 
 def _attempt(

@@ -71,6 +71,13 @@ RULES: tuple[Rule, ...] = (
         {"*": r"\d[./-]\s?\d{1,2}[./-]\s?\d"},
     ),
     Rule(
+        "years",
+        "Years are said in hundreds: nineteen ninety-six, neunzehnhundertdreiundsiebzig.",
+        dict.fromkeys(
+            ("en", "de", "nl"), rf"{_LETTER},? (?:1[1-9]|20)\d\d(?!\d)|\d, (?:1[1-9]|20)\d\d"
+        ),
+    ),
+    Rule(
         "capitals",
         'German and its num2words: "Komma", "Euro", "Million" keep capitals that the '
         "vocabulary lacks.",
@@ -203,7 +210,9 @@ RULES: tuple[Rule, ...] = (
         "time",
         "Clock times are read as people say them; days and years may be ordinals.",
         {
-            "en": r"\d:\d\d|\d\s?[ap]\.?m\b",
+            "en": r"\d:\d\d|\d\s?[ap]\.?m\b|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov"
+            r"|dec)\w* \d"
+            r"|\d (?:of )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
             "fr": r"\d\s?h|\d:\d\d",
             "pt": r"\d\s?h|\d:\d\d",
             "nl": r"\d\s?uur|\d:\d\d",

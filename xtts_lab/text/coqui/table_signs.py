@@ -41,6 +41,20 @@ ROWS: tuple[Row, ...] = (
         "on two thousand and twenty-four-ten-one",
         "on october first, twenty twenty-four",
     ),
+    Row(
+        "years",
+        "en",
+        "on 14 March 1996",
+        "on fourteen march one thousand, nine hundred and ninety-six",
+        "on the fourteenth of march nineteen ninety-six",
+    ),
+    Row(
+        "years",
+        "de",
+        "im Jahr 1973",
+        "im jahr eintausendneunhundertdreiundsiebzig",
+        "im jahr neunzehnhundertdreiundsiebzig",
+    ),
     Row("scales", "de", "5 Mio. Menschen", "fünf mio. menschen", "fünf millionen menschen"),
     Row("scales", "ru", "2 млн человек", "два млн человек", "два миллиона человек"),
     Row(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from xtts_lab.text.numbers.numerals import cardinal
 from xtts_lab.text.numbers.ordinals import czech, ordinal
+from xtts_lab.text.numbers.years import read_days, read_years
 from xtts_lab.text.numbers.years import year as in_words
 
 _DAY_FIRST = re.compile(
@@ -57,6 +58,7 @@ def read_dates(text: str, base: str) -> str:
     """
     if base == "ko":
         return _YEAR_FIRST.sub(_korean, text)
+    text = read_years(read_days(text) if base == "en" else text, base)
     text = _YEAR_FIRST.sub(lambda match: _date(match, match[4], match[3], match[1], base), text)
     if base == "en":
         text = _MONTH_FIRST.sub(

@@ -104,5 +104,7 @@ class Teacher:
         """The samples behind codes `start` to `start + size`; silence beyond the end."""
         per_code = self.sample_rate / self.sizes.codes_per_s
         first, length = round(start * per_code), round(size * per_code)
+        if utterance.number is None:
+            raise UsageError("stage.gpt: some items of that run's corpora have no audio here")
         found = utterance.corpus.samples(utterance.number)[first : first + length]
         return np.pad(found, (0, length - len(found)))

@@ -8,6 +8,8 @@ from typing import Any
 from xtts_lab.training.corpora.folder import Split
 from xtts_lab.training.corpora.reader import Corpus
 
+LEAST_S = 0.5
+
 
 @dataclass(frozen=True)
 class ChosenItem:
@@ -24,6 +26,7 @@ def chosen_items(
 
     References are of `seconds` in all, from the speaker's utterances that are no items, those in
     the item's language first; clips one after the other until they suffice, the last one cut.
+    A rest of under `LEAST_S` is left out: no encoder finds a voice in it.
     """
     table = corpus.split(split)
     return [
@@ -40,14 +43,12 @@ def of_speaker(spoken: list[Any], rate: int, count: int, seconds: float) -> list
         by_language.setdefault(str(item.language), []).append(item)
     chosen = [item for items in by_language.values() for item in items[:count]]
     targets = {item.Index for item in chosen}
-    return [
-        ChosenItem(int(item.Index), _references(item, spoken, targets, round(seconds * rate)))
-        for item in chosen
-    ]
+    sizes = round(seconds * rate), round(LEAST_S * rate)
+    return [ChosenItem(int(i.Index), _references(i, spoken, targets, *sizes)) for i in chosen]
 
 
 def _references(
-    item: Any, spoken: list[Any], targets: set[int], samples: int
+    item: Any, spoken: list[Any], targets: set[int], samples: int, least: int
 ) -> tuple[tuple[int, int], ...]:
     free = [other for other in spoken if other.Index not in targets]
     others = free or [other for other in spoken if other.Index != item.Index]
@@ -55,7 +56,7 @@ def _references(
     chosen: list[tuple[int, int]] = []
     left = samples
     for other in others:
-        if left <= 0:
+        if left <= 0 or (chosen and left < least):
             break
         chosen.append((int(other.Index), min(left, int(other.samples))))
         left -= int(other.samples)

@@ -34,6 +34,17 @@ COLUMNS = (
 `utterance` or `enrolment`; `phonemes` is `espeak.ipa.to_ipa` of the text."""
 
 
+SHARD_ITEMS = 64
+FEWEST_SHARDS = 16
+"""Small corpora have smaller shards, so that several processes share them, too."""
+
+
+def shards(items: int) -> list[int]:
+    """Return the shard of each item."""
+    size = max(1, min(SHARD_ITEMS, items // FEWEST_SHARDS))
+    return [index // size for index in range(items)]
+
+
 def card_path(folder: Path) -> Path:
     return folder / "corpus.json"
 

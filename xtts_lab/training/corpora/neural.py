@@ -32,7 +32,7 @@ class Neural16:
     """Speakers are mixtures of Kokoro's voices (`kokoro.styles`) in a `colour` of their own."""
 
     name = "neural16"
-    version = 1
+    version = 2
     languages = LANGUAGES
     seconds = 4.2
 
@@ -69,6 +69,10 @@ class NeuralRenderer:
     def __init__(self, device: str) -> None:
         from xtts_lab.kokoro.speech import Kokoro
 
+        if device != "cpu":
+            import torch
+
+            torch.set_num_threads(1)  # one worker of many, and it only launches kernels
         self._kokoro = Kokoro(device)
 
     def render(self, item: Mapping[str, Any], speaker: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -27,7 +27,6 @@ from xtts_lab.training.corpora.worlds import Track, World, silent
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARD_ITEMS = 64
 LANGUAGES_A_SPEAKER = 3
 READINGS = 8
 ENROLMENT = 3
@@ -97,7 +96,7 @@ def plan(
         for items in track(pool.map(work, people), "planning, speakers", len(people)):
             rows += items
     table = pd.DataFrame(rows)
-    table.insert(0, "shard", [index // SHARD_ITEMS for index in range(len(table))])
+    table.insert(0, "shard", layout.shards(len(table)))
     speakers = {person.name: person.voice for person in people}
     layout.write_table(layout.plan_path(folder), table)
     files.write_json(layout.speakers_path(folder), speakers)

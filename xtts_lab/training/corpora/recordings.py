@@ -16,7 +16,7 @@ from xtts_lab import files
 from xtts_lab.errors import UsageError
 from xtts_lab.training.corpora import folder as layout
 from xtts_lab.training.corpora.layouts import Recording
-from xtts_lab.training.corpora.planning import ENROLMENT, SHARD_ITEMS
+from xtts_lab.training.corpora.planning import ENROLMENT
 from xtts_lab.training.corpora.texts import folded, split_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def plan(found: Sequence[Recording], folder: Path, filters: Filters, seed: int) 
     rows = [row for _, part in groupby(found, _speaker) for row in _rows(list(part), splits)]
     kept = _text_disjoint(rows)
     table = pd.DataFrame(kept)
-    table.insert(0, "shard", [index // SHARD_ITEMS for index in range(len(table))])
+    table.insert(0, "shard", layout.shards(len(table)))
     layout.write_table(layout.plan_path(folder), table)
     files.write_json(layout.speakers_path(folder), {row["speaker"]: {} for row in rows})
     card = _card(table, filters, seed) | {"texts_left_out": len(rows) - len(kept)}

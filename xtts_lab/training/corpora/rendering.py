@@ -124,9 +124,6 @@ def _rendered(
 
 def _work_through(folder: Path, device: str, shards: Sequence[int], deadline: float) -> int:
     """Render shards one after the other in a process of its own; return how many."""
-    import torch
-
-    torch.set_num_threads(1)
     return sum(1 for _ in _work(folder, device, shards, deadline))
 
 

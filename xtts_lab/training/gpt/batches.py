@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from xtts_lab.conditioners.base import Conditioner
+from xtts_lab.errors import UsageError
 from xtts_lab.nn.gpt import GptConfig
 from xtts_lab.training.gpt import prompts
 from xtts_lab.training.gpt.data import Utterance, Utterances
@@ -67,6 +68,8 @@ class Batches:
         space: int,
         codes_per_s: float,
     ) -> None:
+        if recipe.self_masked and any(u.number is None for u in utterances.all):
+            raise UsageError("self_masked: some items of the corpora have no audio here")
         self.utterances, self.recipe, self.config = utterances, recipe, config
         self.reads, self.continues = conditioner.intake.reads, conditioner.continues
         self.space, self.codes_per_s = space, codes_per_s
@@ -140,6 +143,7 @@ class Batches:
         start = int(random.integers(max(target.samples - size, 0) + 1))
         first, last = (round(at / rate * self.codes_per_s) for at in (start, start + size))
         counted[first:last] = False
+        assert target.number is not None, "see `Batches`: targets are heard"
         crop = target.corpus.samples(target.number)[start : start + size]
         return _Row(target.tokens, target.codes, target.codes, counted), crop
 

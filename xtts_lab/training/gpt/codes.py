@@ -1,7 +1,8 @@
 """A corpus in codes: made once (`tokenise.py`), held in memory by every training.
 
-A folder with `codes-P.npy` (uint16, all items one after the other) and `items-P.parquet` (corpus,
-the item's id in it, start, count) for each part P, `vocab.json`, and `dvae.safetensors`.
+A folder with `codes-P.npy` (uint16, all items one after the other) and `items-P.parquet` (the
+corpus's place in the list, start and count of the codes, and `TOLD` of the corpus's item) for each
+part P, `vocab.json`, and `dvae.safetensors`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VOCABULARY = "vocab.json"
-CORPORA = "corpora.json"
+TOLD = ("id", "language", "speaker", "split", "role", "samples", "text", "phonemes")
+"""What the table tells of a corpus's items: training needs no audio of what is to be said."""
 
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """`items`: columns corpus (its place in the list), id, start, count; `values` uint16."""
+    """`items`: columns corpus, start, count, and `TOLD`; `values` uint16."""
 
     items: pd.DataFrame
     values: NDArray[np.uint16]

@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from xtts_lab.errors import UsageError
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.gpt.codes import Codes
-from xtts_lab.training.gpt.vocabulary import Spelling
+from xtts_lab.training.gpt.vocabulary import BpeSpelling, Spelling
 from xtts_lab.training.stage import Split
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """Where an utterance is: item `number` of a corpus; its tokens and codes."""
+    """Where an utterance is: item `number` of a corpus; its tokens and codes.
+
+    None where the corpus has no audio of it (here): it can be said, and not be heard.
+    """
 
     corpus: Corpus
-    number: int
+    number: int | None
     samples: int
     speaker: int
     tokens: NDArray[np.int64]
@@ -39,13 +42,15 @@ class Utterances:
         self,
         corpora: Sequence[Corpus],
         codes: Codes,
-        spelling: Spelling,
+        spelling: Spelling | BpeSpelling,
         split: Split,
         max_tokens: int,
         max_codes: int,
     ) -> None:
         found = _utterances(corpora, codes, spelling, split)
-        kept = [u for u in found if len(u.tokens) <= max_tokens and len(u.codes) <= max_codes]
+        fits = [u for u in found if len(u.tokens) <= max_tokens and len(u.codes) <= max_codes]
+        heard = {u.speaker for u in fits if u.number is not None}
+        kept = [u for u in fits if u.speaker in heard]
         if not kept:
             raise UsageError(f"corpora: no utterance of the split '{split}' is tokenised and fits")
         self.left_out = len(found) - len(kept)
@@ -54,12 +59,14 @@ class Utterances:
         self.order = np.argsort(self.lengths, kind="stable")
         speakers: dict[int, list[int]] = {}
         for place, utterance in enumerate(kept):
-            speakers.setdefault(utterance.speaker, []).append(place)
+            if utterance.number is not None:
+                speakers.setdefault(utterance.speaker, []).append(place)
         self.of_speaker = {name: np.array(places) for name, places in speakers.items()}
         self.speakers = len(speakers)
 
     def others(self, place: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """The speaker's other utterances in a drawn order; the same one where it is the only."""
+        """The speaker's other utterances that can be heard, in a drawn order; the same one where
+        it is the only."""
         mine = self.of_speaker[self.all[place].speaker]
         drawn = random.permutation(mine)
         rest = drawn[drawn != place]
@@ -67,24 +74,26 @@ class Utterances:
 
 
 def _utterances(
-    corpora: Sequence[Corpus], codes: Codes, spelling: Spelling, split: Split
+    corpora: Sequence[Corpus], codes: Codes, spelling: Spelling | BpeSpelling, split: Split
 ) -> list[Utterance]:
     speakers: dict[tuple[int, str], int] = {}
     made: list[Utterance] = []
     for place, corpus in enumerate(corpora):
-        table = codes.items[codes.items["corpus"] == place].set_index("id")
-        coded = table[["start", "count"]].add_prefix("code_")
-        told = corpus.split(split).join(coded, on="id", how="inner")
-        columns = ("phonemes", "language", "speaker", "samples", "code_start", "code_count")
-        rows = zip(told.index, *(told[name].tolist() for name in columns), strict=True)
-        for number, ipa, language, speaker, samples, start, count in rows:
+        table = codes.items[codes.items["corpus"] == place]
+        table = table[(table["split"] == split) & (table["role"] == "utterance")]
+        # Recordings need not be transcribed, nor be in a language of the vocabulary.
+        table = table[(table["text"].str.strip() != "") & table["language"].map(spelling.knows)]
+        numbers = {str(name): number for number, name in enumerate(corpus.items["id"])}
+        columns = ("id", "text", "phonemes", "language", "speaker", "samples", "start", "count")
+        rows = zip(*(table[name].tolist() for name in columns), strict=True)
+        for name, text, ipa, language, speaker, samples, start, count in rows:
             made.append(
                 Utterance(
                     corpus,
-                    int(number),
+                    numbers.get(name),
                     samples,
                     speakers.setdefault((place, speaker), len(speakers)),
-                    np.array(spelling.encode(ipa, language)),
+                    np.array(spelling.spell(text, ipa, language)),
                     codes.of(start, count).astype(np.int64),
                 )
             )

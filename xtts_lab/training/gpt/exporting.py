@@ -13,12 +13,16 @@ from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import ModelConfig, XttsModel, part
 from xtts_lab.nn.gpt import Gpt
+from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.codes import VOCABULARY
 from xtts_lab.training.gpt.sources import Sources
 from xtts_lab.types import Part
 
 CHUNK_S = 6.0
 """References are cut where the longest of training ended."""
+
+PENALTY = 1.0
+"""None: XTTS-v2's 5.0 is for 21.5 codes a second, which hardly recur; shorter ones rightly do."""
 
 
 def export_run(
@@ -28,6 +32,7 @@ def export_run(
     conditioner: Conditioner,
     sources: Sources,
     vocoder: Path | None,
+    speaker_encoder: SpeakerEncoder | None = None,
 ) -> None:
     """Write `model.safetensors`, `config.json`, `vocab.json` and a card into a run's folder.
 
@@ -41,17 +46,21 @@ def export_run(
         config,
         vocoder=chosen,
         cloning=replace(config.cloning, chunk_s=CHUNK_S),
+        sampling=replace(config.sampling, repetition_penalty=PENALTY),
         languages=_languages(sources),
     )
     model = XttsModel(whole)
     model.gpt.load_state_dict(gpt.state_dict())
     model.conditioner.load_state_dict(conditioner.state_dict())
     model.dvae = sources.dvae
+    model.speaker_encoder = speaker_encoder
     if module is not None:
         model.vocoder.load_state_dict(module.state_dict())
     fresh = folder / ".export"
     shutil.rmtree(fresh, ignore_errors=True)
-    native.export(fresh, model, sources.folder / VOCABULARY, note=_note(sources), name=folder.name)
+    native.export(
+        fresh, model, sources.folder / VOCABULARY, note=note_of(sources), name=folder.name
+    )
     for path in sorted(fresh.iterdir()):
         path.replace(folder / path.name)
     fresh.rmdir()
@@ -63,7 +72,7 @@ def _languages(sources: Sources) -> tuple[str, ...]:
     return tuple(sorted({str(name) for table in tables for name in table["language"].unique()}))
 
 
-def _note(sources: Sources) -> str:
+def note_of(sources: Sources) -> str:
     """A line for the model card on what the model was trained on."""
     tables = [(corpus, corpus.split("train")) for corpus in sources.corpora]
     hours = sum(float(table["samples"].sum()) / c.sample_rate / 3600 for c, table in tables)

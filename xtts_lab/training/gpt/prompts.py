@@ -47,7 +47,9 @@ def audio(pieces: list[Piece], size: int) -> NDArray[np.int16]:
     made = np.zeros(size, dtype=np.int16)
     start = 0
     for piece in pieces:
-        samples = piece.utterance.corpus.samples(piece.utterance.number)[: size - start]
+        number = piece.utterance.number
+        assert number is not None, "references are drawn from what can be heard"
+        samples = piece.utterance.corpus.samples(number)[: size - start]
         made[start : start + len(samples)] = samples
         start += len(samples)
     return made

@@ -58,7 +58,7 @@ class SampleTask:
         reference_s: tuple[float, ...] = (3.0, 6.0),
         guidance: tuple[float, ...] = (1.0,),
         temperature: float = 0.75,
-        repetition_penalty: float = 2.0,
+        repetition_penalty: float = 1.0,
         seed: int = 0,
         batch: int = 128,
     ) -> None:

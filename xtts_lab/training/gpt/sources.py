@@ -12,7 +12,7 @@ from xtts_lab.nn.gpt import GptConfig
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.gpt.codes import VOCABULARY, Codes
 from xtts_lab.training.gpt.data import Utterances
-from xtts_lab.training.gpt.vocabulary import Spelling
+from xtts_lab.training.gpt.vocabulary import BpeSpelling, Spelling
 from xtts_lab.training.stage import Context, Split
 
 
@@ -23,18 +23,20 @@ class Sources:
     folder: Path
     corpora: tuple[Corpus, ...]
     codes: Codes
-    spelling: Spelling
+    spelling: Spelling | BpeSpelling
     dvae: Dvae
 
     @classmethod
-    def open(cls, context: Context, corpora: Sequence[str], codes: str) -> Sources:
-        """Open the corpora and codes that settings name."""
+    def open(
+        cls, context: Context, corpora: Sequence[str], codes: str, bpe: bool = False
+    ) -> Sources:
+        """Open the corpora and codes that settings name; `bpe`: their vocabulary is of text."""
         folder = context.path(codes, "codes")
         return cls(
             folder,
             tuple(Corpus.open(context.path(name, "corpora")) for name in corpora),
             Codes.read(folder),
-            Spelling.read(folder / VOCABULARY),
+            BpeSpelling(folder / VOCABULARY) if bpe else Spelling.read(folder / VOCABULARY),
             codec.load_dvae(folder / codec.DVAE),
         )
 

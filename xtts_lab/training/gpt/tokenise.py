@@ -15,17 +15,21 @@ import pandas as pd
 import torch
 
 from xtts_lab.checkpoint import codec
+from xtts_lab.checkpoint.inspecting import inspect
+from xtts_lab.checkpoint.loading import dvae_of
 from xtts_lab.errors import UsageError
+from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.training.corpora.reader import Corpus
-from xtts_lab.training.gpt.codes import VOCABULARY, has_part, write_part
+from xtts_lab.training.gpt.codes import TOLD, VOCABULARY, has_part, write_part
 from xtts_lab.training.gpt.vocabulary import phoneme_vocabulary, write_vocabulary
 from xtts_lab.training.stage import Context
 
 
 class TokeniseTask:
-    """Turn all items of `corpora` into codes of a DVAE's run `dvae`.
+    """Turn all items of `corpora` into codes of a DVAE's run `dvae`, or of a `checkpoint`'s DVAE.
 
+    With a checkpoint, to be fine-tuned, its vocabulary is the codes'.
     `part` of `parts` (from 0): several runs with one `into` share the work; `into` is the folder
     of the codes, a name beside this run (its own by default).
     """
@@ -36,7 +40,8 @@ class TokeniseTask:
         /,
         *,
         corpora: tuple[str, ...],
-        dvae: str,
+        dvae: str | None = None,
+        checkpoint: str | None = None,
         part: int = 0,
         parts: int = 1,
         into: str | None = None,
@@ -45,17 +50,22 @@ class TokeniseTask:
             raise UsageError(f"part: {part} of {parts} parts there is none; count from 0")
         self._folder = context.folder if into is None else context.out / into
         self._corpora = [Corpus.open(context.path(name, "corpora")) for name in corpora]
-        self._dvae = context.path(dvae, "dvae") / codec.DVAE
+        if (dvae is None) == (checkpoint is None):
+            raise UsageError(
+                "dvae: name a DVAE's run, or a checkpoint whose DVAE it is; one of them"
+            )
+        self._run = None if dvae is None else context.path(dvae, "dvae") / codec.DVAE
+        self._checkpoint = None if checkpoint is None else inspect(checkpoint)
         self._part, self._parts = part, parts
 
     def run(self, device: str) -> Mapping[str, float]:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._part == 0:
             self._write_vocabulary()
-            shutil.copyfile(self._dvae, self._folder / codec.DVAE)
+            codec.save_dvae(self._folder / codec.DVAE, self._dvae())
         if has_part(self._folder, self._part, self._parts):
             return {}
-        dvae = codec.load_dvae(self._dvae).to(device)
+        dvae = self._dvae().to(device)
         rows, made, start = [], [], 0
         for place, corpus in enumerate(self._corpora):
             resample = Resampler(corpus.sample_rate, dvae.sample_rate).to(device)
@@ -65,10 +75,10 @@ class TokeniseTask:
                 with torch.inference_mode():
                     codes = dvae(resample(samples.to(device) / 32768.0).unsqueeze(0))[0]
                 made.append(codes.to(torch.int32))
-                rows.append((place, names[number], start, len(codes)))
+                rows.append((place, start, len(codes), *corpus.items.loc[number, list(TOLD)]))
                 start += len(codes)
         values = torch.cat(made).cpu().numpy().astype(np.uint16)
-        items = pd.DataFrame(rows, columns=["corpus", "id", "start", "count"])
+        items = pd.DataFrame(rows, columns=["corpus", "start", "count", *TOLD])
         write_part(self._folder, self._part, self._parts, items, values)
         used = len(np.unique(values)) / dvae.config.codes
         return {"items": float(len(items)), "codes": float(len(values)), "usage": used}
@@ -77,7 +87,16 @@ class TokeniseTask:
         # By name: more of the corpus may be rendered by the time that another part looks at it.
         return zlib.crc32(name.encode()) % self._parts == self._part
 
+    def _dvae(self) -> Dvae:
+        if self._run is not None:
+            return codec.load_dvae(self._run)
+        assert self._checkpoint is not None
+        return dvae_of(self._checkpoint)
+
     def _write_vocabulary(self) -> None:
+        if self._checkpoint is not None:
+            shutil.copyfile(self._checkpoint.vocabulary, self._folder / VOCABULARY)
+            return
         tables = [corpus.items for corpus in self._corpora]
         characters = {one for table in tables for ipa in table["phonemes"] for one in ipa}
         languages = {str(name) for table in tables for name in table["language"].unique()}

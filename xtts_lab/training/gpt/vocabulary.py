@@ -16,6 +16,7 @@ from xtts_lab import files
 from xtts_lab.checkpoint.vocabulary import added_token, token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.text.languages import tag_of
+from xtts_lab.text.tokenizer import XttsTokenizer
 
 STOP, UNKNOWN, SPACE, START = "[STOP]", "[UNK]", "[SPACE]", "[START]"
 
@@ -72,8 +73,32 @@ class Spelling:
     def space(self) -> int:
         return self.ids[SPACE]
 
+    def knows(self, language: str) -> bool:
+        return tag_of(language) in self.ids
+
+    def spell(self, _text: str, phonemes: str, language: str) -> list[int]:
+        """Return the ids of a corpus's item."""
+        return self.encode(phonemes, language)
+
     def encode(self, phonemes: str, language: str) -> list[int]:
         """Return what `XttsTokenizer.encode` gives: the language's tag, then the characters."""
         unknown, space = self.ids[UNKNOWN], self.ids[SPACE]
         spelled = (space if one == " " else self.ids.get(one, unknown) for one in phonemes)
         return [self.ids[tag_of(language)], *spelled]
+
+
+class BpeSpelling:
+    """A published vocabulary: items are numbered from their text, normalised as for inference."""
+
+    def __init__(self, path: Path) -> None:
+        ids = token_ids(path)
+        self._tokenizer = XttsTokenizer.from_file(path)
+        self.start, self.stop = self._tokenizer.start_id, self._tokenizer.stop_id
+        self.space, self.size = ids[SPACE], len(self._tokenizer)
+
+    def knows(self, language: str) -> bool:
+        return language in self._tokenizer.languages
+
+    def spell(self, text: str, _phonemes: str, language: str) -> list[int]:
+        """Return the ids of a corpus's item."""
+        return self._tokenizer.encode(text, language)
