@@ -1,10 +1,13 @@
-"""Kill a run with SIGKILL at random moments; does it resume to the results of an uninterrupted one?
+"""Kill a run at random moments; does it resume to the results of an uninterrupted one?
 
     python benchmarks/kill_and_resume.py [EXPERIMENT] [--kills 20] [--seed 0] [-- FLAGS OF run ...]
 
-Prints, for each moment, what was there at the kill and whether the resumed folder equals the
-uninterrupted one byte for byte. Timings (`timings.parquet` and the column `synthesis_s`) are left
-out of the comparison; everything else of the run folder is in it, the audio included.
+Takes turns at what is killed, with SIGKILL: the whole run at a random moment; the whole run while
+it writes its report, or the cache; a worker process, from outside, while the run goes on. One and
+two workers take turns as well, before and after the kill. Prints, for each kill, what was there and
+whether the resumed folder equals the uninterrupted one byte for byte. Timings (`timings.parquet`
+and the column `synthesis_s`) are left out of the comparison; everything else of the run folder is
+in it, the audio included.
 """
 
 from __future__ import annotations
@@ -25,9 +28,12 @@ import pandas as pd
 LEFT_OUT = {"timings.parquet", "trials.parquet"}
 
 
-def command(experiment: str, folder: Path, flags: list[str]) -> list[str]:
+WAYS = ("at random", "in the report", "in the cache", "a worker")
+
+
+def command(experiment: str, folder: Path, flags: list[str], workers: int = 1) -> list[str]:
     base = [sys.executable, "-m", "xtts_lab.cli", "run", experiment, "--out", str(folder)]
-    return [*base, "--no-cache", *flags]
+    return [*base, "--workers", str(workers), *flags]
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
@@ -46,18 +52,70 @@ def lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def run_and_kill(arguments: list[str], folder: Path, delay_s: float) -> str:
-    process = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    time.sleep(delay_s)
+def start(arguments: list[str], cache: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, "XTTS_LAB_CACHE": str(cache)},
+    )  # fmt: skip
+
+
+def children(pid: int) -> list[int]:
+    """Return the worker processes of a run: those that multiprocessing spawned."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            spoken = status.with_name("cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if parent == pid and b"spawn_main" in spoken:
+            found.append(int(status.parent.name))
+    return found
+
+
+def is_there(way: str, folder: Path, cache: Path) -> bool:
+    """Return whether the moment of a kill has come."""
+    if way == "in the report":
+        return (folder / "claims.csv").is_file()
+    return any(cache.glob("evidence/*/*")) or any(cache.glob("audio/*/*"))
+
+
+def run_and_kill(
+    way: str, arguments: list[str], folder: Path, cache: Path, delay_s: float, rng: random.Random
+) -> str:
+    process = start(arguments, cache)
+    killed = 0
+    if way in ("at random", "a worker"):
+        time.sleep(delay_s)
+    while way != "at random" and process.poll() is None:
+        workers = children(process.pid) if way == "a worker" else []
+        if workers:
+            os.kill(rng.choice(workers), signal.SIGKILL)
+            killed += 1
+            break
+        if way != "a worker" and is_there(way, folder, cache):
+            time.sleep(rng.uniform(0.0, 0.3))
+            break
+        time.sleep(0.02)
     finished = process.poll() is not None
-    # The whole group: workers and helper processes die at the same moment.
-    os.killpg(process.pid, signal.SIGKILL) if not finished else None
+    if way == "a worker":
+        process.wait()
+    elif not finished:
+        # The whole group: workers and helper processes die at the same moment.
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     state = folder / ".state"
     done = f"{lines(state / 'trials.jsonl')} trials, {lines(state / 'evidence.jsonl')} measurements"
-    return f"{done}{' (had finished)' if finished else ''}"
+    died = f", {killed} workers killed" if way == "a worker" else ""
+    return f"{done}{died}{' (had finished)' if finished and not killed else ''}"
+
+
+def split(arguments: list[str], default: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is ours and, behind `--`, the flags of `run`."""
+    if "--" not in arguments:
+        return arguments, default
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
 
 
 def main() -> int:
@@ -65,30 +123,35 @@ def main() -> int:
     parser.add_argument("experiment", nargs="?", default="experiments/quickstart.yaml")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("flags", nargs="*", default=["--languages", "en,es", "--limit", "4"])
-    chosen = parser.parse_args()
+    own, flags = split(sys.argv[1:], ["--languages", "en,es", "--limit", "4"])
+    chosen = parser.parse_args(own)
     rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        start = time.perf_counter()
-        subprocess.run(command(chosen.experiment, root / "whole", chosen.flags), check=False)
-        whole_s = time.perf_counter() - start
+        began = time.perf_counter()
+        start(command(chosen.experiment, root / "whole", flags), root / "cache").wait()
+        whole_s = time.perf_counter() - began
         expected = fingerprint(root / "whole")
-        print(f"uninterrupted: {whole_s:.1f} s, {len(expected)} files compared")
+        print(f"uninterrupted: {whole_s:.1f} s, {len(expected)} files compared", flush=True)
         equal = 0
         for kill in range(chosen.kills):
-            folder = root / f"kill-{kill}"
+            folder, cache = root / f"kill-{kill}", root / f"cache-{kill}"
+            way = WAYS[kill % len(WAYS)]
+            first, second = rng.choice((1, 2)), rng.choice((1, 2))
+            first = 2 if way == "a worker" else first
             delay_s = rng.uniform(0.0, 0.8 * whole_s)  # a warm run is faster than the first
-            arguments = command(chosen.experiment, folder, chosen.flags)
-            there = run_and_kill(arguments, folder, delay_s)
-            subprocess.run(
-                arguments, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            arguments = command(chosen.experiment, folder, flags, first)
+            there = run_and_kill(way, arguments, folder, cache, delay_s, rng)
+            start(command(chosen.experiment, folder, flags, second), cache).wait()
             found = fingerprint(folder)
-            same = found == expected
+            same = found == expected and not list(root.rglob("*.partial"))
             equal += same
             differing = [n for n in {*found, *expected} if found.get(n) != expected.get(n)]
-            print(f"kill {kill + 1:2} at {delay_s:5.1f} s: {there}: equal={same} {differing[:5]}")
+            print(
+                f"kill {kill + 1:2} {way}, {first} then {second} workers: {there}: equal={same} "
+                f"{differing[:5]}",
+                flush=True,
+            )
     print(f"{equal} of {chosen.kills} resumed runs equal the uninterrupted one")
     return 0 if equal == chosen.kills else 1
 

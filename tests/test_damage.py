@@ -27,7 +27,7 @@ name: damage
 systems: {a: {name: "null"}, b: {name: "null", duration_s: 0.3}}
 texts: {name: builtin, languages: [en], per_language: 2}
 speakers: {name: synthetic, count: 2}
-metrics: [{name: duration}, {name: sanity}]
+metrics: [{name: duration}, {name: sanity, recognizer: null}]
 statistics: {baseline: a, resamples: 100}
 claims: ["b > a on duration.seconds"]
 """
@@ -262,3 +262,45 @@ def test_a_partial_file_follows_no_link(tmp_path: Path) -> None:
     assert (tmp_path / "theirs").read_text() == "untouched"
     assert (tmp_path / "x").read_text() == "new"
     assert not (tmp_path / "x").is_symlink()
+
+
+def test_a_finished_run_that_cannot_be_written_is_left_as_it_is(
+    whole: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shutil.copytree(whole / "cache", cache)
+    shutil.copytree(whole / "run", tmp_path / "run")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")}
+    # As the file system says it, to root as well.
+    known = os.access
+
+    def access(path: Path, mode: int, **more: bool) -> bool:
+        denied = mode & os.W_OK and "run" in Path(os.fsdecode(path)).parts[-2:]
+        return not denied and known(path, mode, **more)
+
+    monkeypatch.setattr(os, "access", access)
+    for flags in ([], ["--no-cache"]):
+        assert _run(tmp_path, "run", *flags) == 0
+        assert "everything is there already" in capfd.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")} == before
+    (tmp_path / "run" / "summary.csv").unlink()
+    assert _run(tmp_path, "run") == 2
+    assert re.search(r"^xtts-lab: .*run: cannot be written", capfd.readouterr().err, re.MULTILINE)
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-cache"]], ids=["cache", "no cache"])
+def test_a_cache_that_cannot_be_written(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XTTS_LAB_CACHE", "/proc/nowhere")
+    assert _run(tmp_path, "run", *flags) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert "XTTS_LAB_CACHE" in err
+    assert not (tmp_path / "run").exists()
+    # Where nothing need be made there, the run goes on without it.
+    nobody = ["speakers={name: synthetic, count: 1, references: 0, enrolment: 0}",
+              "metrics=[{name: duration}]", "sanity=false", *flags]  # fmt: skip
+    assert run_app(["run", str(tmp_path / "x.yaml"), "--out", str(tmp_path / "run"), *nobody]) == 0
+    assert ("cannot be written" in capfd.readouterr().err) == (not flags)

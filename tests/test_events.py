@@ -171,15 +171,6 @@ def test_an_undecided_claim_about_a_rare_fault_says_what_it_would_take() -> None
     assert row["need_sentences"] == pytest.approx(20 * 367 / size, rel=0.05)
 
 
-@pytest.mark.parametrize("margin", ["1e308", "-1e308"])
-def test_an_absurd_margin_is_no_obstacle(margin: str) -> None:
-    rng = np.random.default_rng(0)
-    arms = {"a": (rng.random((20, 24)) < 0.2).astype(float), "b": faults(20, 24)}
-    verdict = "refuted" if margin == "1e308" else "holds"
-    assert claimed(f"a > b on {METRIC} by {margin}", arms)["verdict"] == verdict
-    assert claimed(f"a: {METRIC} > {margin}", arms)["verdict"] == verdict
-
-
 @pytest.mark.parametrize("events", [1, 2, 5])
 def test_a_few_faults_against_none_are_no_difference(events: int) -> None:
     """One of 480 against none: all that swapping speakers can give is p = 2^(1 - events)."""

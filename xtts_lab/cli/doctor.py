@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from xtts_lab import registry
 from xtts_lab.cache import cache_dir
@@ -21,12 +21,26 @@ def examine() -> int:
         ("torch", _torch),
         ("torchaudio", _torchaudio),
         ("espeak-ng", _espeak),
-        ("whisper base", lambda: _instrument("whisper")),
-        ("resemblyzer", lambda: _instrument("resemblyzer")),
         ("cache", _cache),
     )
     found = [_check(name, check) for name, check in checks]
+    found += [_judged(*judged) for judged in _judges()]
     return DONE if all(found) else FAILED_TRIALS
+
+
+def _judges() -> Iterator[tuple[str, str, str]]:
+    from xtts_lab.cli.doctor_judges import judges
+
+    try:
+        yield from judges()
+    except (UsageError, ImportError, OSError, RuntimeError) as error:
+        yield "judges", "broken", str(error)
+
+
+def _judged(name: str, state: str, words: str) -> bool:
+    """Print what became of a judge; one that is absent is asked for by name only, and no fault."""
+    print(f"{state:8} judge {name}: {' '.join(words.split())}", flush=True)
+    return state != "broken"
 
 
 def _check(name: str, check: Callable[[], str]) -> bool:
@@ -61,11 +75,6 @@ def _espeak() -> str:
         return f"{result.audio.duration_s:.2f} s of speech, {len(system.languages)} languages"
     finally:
         system.close()
-
-
-def _instrument(name: str) -> str:
-    identity = registry.lookup("instruments", name)().identity
-    return ", ".join(f"{key} {str(value)[:16]}" for key, value in identity.items())
 
 
 def _cache() -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from xtts_lab import registry
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
@@ -85,6 +86,8 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
         wanted = [need for need in missing.values() if need.instrument == instrument]
         spec = plan.experiment.spec.instruments[instrument]
         tasks = [Batch(instrument, spec, plan.device, part) for part in chunks(wanted, workers)]
+        if wanted:
+            registry.lookup("instruments", str(spec["name"])).prepare()
         start = time.perf_counter()
         made = perform_all(perform, tasks, workers, child=logs.need_child(tasks))
         for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):

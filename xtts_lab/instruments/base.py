@@ -45,5 +45,9 @@ class BaseInstrument:
         """Return the output for one clip; a `Failure` says in a line why there is none."""
         raise NotImplementedError(f"{type(self).__name__} has no output for {path.name}")
 
+    @staticmethod
+    def prepare() -> None:
+        """Make what its processes share, such as compiled code, before the first of them starts."""
+
     def close(self) -> None:
         """Release what is held: processes, memory."""

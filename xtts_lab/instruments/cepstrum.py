@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xtts_lab.instruments.compiled import import_librosa
 from xtts_lab.instruments.frames import HOP_S
 
 if TYPE_CHECKING:
@@ -38,9 +39,10 @@ def mel_cepstra(samples: Any) -> np.ndarray[Any, Any]:
 
     Hann windows of 25 ms every 10 ms, centred at i * 10 ms; 80 Slaney mel bands to 8 kHz.
     """
-    import librosa
     import numpy as np
     import scipy.fft
+
+    librosa = import_librosa()
 
     power = librosa.feature.melspectrogram(
         y=np.asarray(samples, dtype=np.float64),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
-from xtts_lab.instruments import cepstrum, f0
+from xtts_lab.instruments import cepstrum, compiled, f0
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import HOP_S, levels_dbfs, speech_span, too_long
 from xtts_lab.types import Failure, Json
@@ -36,6 +36,8 @@ class Contour(BaseInstrument):
     `cepstra`, c_1..c_13 (see `cepstrum`) frame by frame in steps of 1/4096: little-endian int16 in
     base64, as [frames] and [frames, 13].
     """
+
+    prepare = staticmethod(compiled.prepare)
 
     def __init__(self) -> None:
         """No settings."""

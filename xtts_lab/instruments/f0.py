@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from xtts_lab.instruments.compiled import import_librosa
 from xtts_lab.instruments.frames import HOP_S
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def track(samples: Any, *, min_hz: float = MIN_HZ, max_hz: float = MAX_HZ) -> np
     signal and itself one period later, found to a fraction of a sample by a parabola.
     A gain does not change it.
     """
-    import librosa
     import numpy as np
+
+    librosa = import_librosa()
 
     samples = np.asarray(samples, dtype=np.float64)
     hop, longest = round(HOP_S * SAMPLE_RATE), math.ceil(SAMPLE_RATE / min_hz) + _REACH

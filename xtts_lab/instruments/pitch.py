@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xtts_lab import audio
 from xtts_lab.errors import UsageError
-from xtts_lab.instruments import f0
+from xtts_lab.instruments import compiled, f0
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import (
     HOP_S,
@@ -36,6 +36,8 @@ class Pitch(BaseInstrument):
     `energy_mean_dbfs`, `energy_sd_db` over the speech's frames within `SPEECH_RANGE_DB`;
     `speech_s`, pauses within included. All but the mean energy stay the same under a gain.
     """
+
+    prepare = staticmethod(compiled.prepare)
 
     def __init__(self, *, min_hz: float = f0.MIN_HZ, max_hz: float = f0.MAX_HZ) -> None:
         if not 40.0 <= min_hz < max_hz <= 2000.0:

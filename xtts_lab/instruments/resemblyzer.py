@@ -14,6 +14,7 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.instruments import guards
 from xtts_lab.instruments.base import BaseInstrument
+from xtts_lab.instruments.compiled import keep_apart
 from xtts_lab.types import Audio, Failure, Json
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Resemblyzer(BaseInstrument):
     def judge(self, path: Path) -> dict[str, Json] | Failure:
         """Return the embedding; a clip without speech is a `Failure`."""
         import numpy as np
+
+        keep_apart()  # resemblyzer imports librosa
         import resemblyzer
 
         loaded = audio.load(path)

@@ -25,7 +25,7 @@ class Cache:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._damaged = 0
+        self._damaged: set[Path] = set()
         self._writable = True
 
     def sweep(self) -> None:
@@ -66,9 +66,11 @@ class Cache:
         return record
 
     def has(self, kind: str, key: str) -> bool:
-        """Return whether there is a record, sound or not; True for a cache that keeps nothing."""
+        """Return whether nothing need be put: it is there, and was not found to be damaged."""
         path = self._path(kind, key, ".json")
-        return path is None or path.is_file()
+        if path is None:
+            return True
+        return path.is_file() and not {path, path.with_suffix(".wav")} & self._damaged
 
     def put(self, kind: str, key: str, record: Record) -> None:
         """Keep a record."""
@@ -80,10 +82,10 @@ class Cache:
         return self._folder / kind / key[:2] / f"{key}{suffix}" if self._folder else None
 
     def _name(self, path: Path) -> None:
-        self._damaged += 1
-        if self._damaged <= MOST_LINES:
+        self._damaged.add(path)
+        if len(self._damaged) <= MOST_LINES:
             say(f"{path}: is damaged in the cache; made again")
-        elif self._damaged == MOST_LINES + 1:
+        elif len(self._damaged) == MOST_LINES + 1:
             say("more of the cache is damaged; all of it is made again")
 
     def _writing(self, path: Path, write: Callable[[], None]) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import betaincinv, gammaincinv, ndtri
 
 from xtts_lab.statistics.bootstrap import Cells, Floats, Ints
-from xtts_lab.statistics.rules import ENOUGH_SPEAKERS
+from xtts_lab.statistics.rules import ENOUGH_SHOWING, ENOUGH_TO_SKEW
 
 WITHIN_SPEAKER = 0.1
 """Correlation of a speaker's outcomes that is assumed where the sample cannot tell it."""
@@ -36,12 +36,14 @@ _LEAST = 1e-9  # trials; of fewer nothing is told, and the functions below have 
 class Exposure:
     """What an event could have happened to: `size` as if independent, by `WITHIN_SPEAKER`.
 
-    `few`: fewer speakers than a verdict takes show an event (or, of a share, anything else), so
-    that nothing better is known of the correlation.
+    `few`: fewer than `ENOUGH_SHOWING` speakers show an event (or, of a share, anything else), so
+    that nothing better is known of the correlation. `scarce`: so few that their skewness tells
+    nothing either.
     """
 
     size: float
     few: bool
+    scarce: bool = False
 
 
 def exposure(cells: Cells, sums: Floats, *, share: bool) -> Exposure:
@@ -59,9 +61,10 @@ def exposure(cells: Cells, sums: Floats, *, share: bool) -> Exposure:
     kish = known.size**2 / float((1.0 / known).sum())
     turns = float((by_speaker**2).sum() / by_speaker.sum())
     within = 1.0 + WITHIN_SPEAKER * max(0.0, turns - 1.0)
-    enough = min(ENOUGH_SPEAKERS, int((by_speaker > 0).sum()))
+    enough = min(ENOUGH_SHOWING, int((by_speaker > 0).sum()))
     shown = [sums[:, 0] > 0, sums[:, 0] < sums[:, 1]] if share else [sums[:, 0] > 0]
-    return Exposure(kish / within, any(_speakers(cells.speaker, at) < enough for at in shown))
+    least = min(_speakers(cells.speaker, at) for at in shown)
+    return Exposure(kish / within, least < enough, least < min(ENOUGH_TO_SKEW, enough))
 
 
 def effective_size(

@@ -118,12 +118,12 @@ def _at_level(
 ) -> Interval:
     """Return the exact interval at the effective size.
 
-    Where enough speakers show events, `drawn` may tell that they are skewed: its reach to the long
+    Unless events are scarce, `drawn` may tell that they are skewed: its reach to the long
     side then stands for a variance, at which that end is taken.
     """
     exact = _exact(value, variance, drawn, seen, known)
     low, high = exact.ends(value, drawn.confidence)
-    if not seen.few:
+    if not seen.scarce:
         upwards = not known.share or value <= 0.5
         reach = drawn.high - drawn.centre if upwards else drawn.centre - drawn.low
         skewed = max(variance, (reach / student(drawn.df, drawn.confidence)) ** 2)

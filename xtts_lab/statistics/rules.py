@@ -10,6 +10,12 @@ ENOUGH_FOR_PERCENTILE = LEAST_TRIALS
 ENOUGH_SPEAKERS, ENOUGH_SENTENCES = 10, 20
 """With fewer, figures describe the material at hand and carry no verdict."""
 
+ENOUGH_SHOWING = 15
+"""Speakers with an event, or all there are, from which on a share's own variance is trusted."""
+
+ENOUGH_TO_SKEW = 5
+"""Speakers with an event from which on it is looked whether they are skewed."""
+
 ENOUGH_SEEDS = 5
 """Training seeds a side from which on a verdict speaks of a method, not of these checkpoints."""
 
