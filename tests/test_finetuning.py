@@ -48,7 +48,7 @@ def out(speech_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_lowers_the_loss_of_a_full_architecture_of_reduced_depth(out: Path) -> None:
-    """Widths, vocabulary, codes and mels of XTTS-v2; one layer of each kind; what stays is small."""
+    """Widths, vocabulary, codes and mels of XTTS-v2, one layer of each kind; the rest is small."""
     conditioner = part("conditioners", "perceiver", encoder_blocks=1, depth=1)
     full = ModelConfig(
         conditioner=conditioner,
