@@ -46,6 +46,8 @@ class Codes:
         parts, values, start = [], [], 0
         for path in tables:
             part = pd.read_parquet(path)
+            if not {"corpus", "start", "count", *TOLD} <= set(part.columns):
+                raise UsageError(f"{path}: does not tell of its items; run 'tokenise' again")
             codes = np.load(_codes_path(folder, path.stem.removeprefix("items-")))
             parts.append(part.assign(start=part["start"] + start))
             values.append(codes)
