@@ -25,7 +25,8 @@ def prompts(language: str) -> list[str]:
 
 
 def test_the_registry_knows_them():
-    assert lookup("speakers", "synthetic") is SyntheticSpeakers
+    # A subclass: espeak/ may not import the base of data/, so the registry mixes it in.
+    assert issubclass(lookup("speakers", "synthetic"), SyntheticSpeakers)
 
 
 def test_ids_are_stable_and_the_same_in_every_language():
