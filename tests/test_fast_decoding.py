@@ -178,3 +178,22 @@ def test_windows_cover_an_utterance_once_and_keep_their_context(
         assert cut.stop == frames or cut.first + width - cut.stop >= context
         at = cut.stop
     assert at == frames
+
+
+def test_what_the_engine_does_not_know_is_refused() -> None:
+    from xtts_lab.inference.fast.engine import DecodingEngine
+
+    gpt, options = _gpt(), SamplingOptions()
+    for unknown in (SamplingOptions(guidance=2.0), SamplingOptions(coqui_compat=True)):
+        with pytest.raises(UsageError, match="neither coqui_compat nor guidance"):
+            DecodingEngine(gpt, unknown)
+    engine = DecodingEngine(gpt, options, rows=2, prompt=8)
+    prompts = _prompts(options)
+    long = replace(prompts[0], text=torch.full((18,), 3), prefix=torch.zeros(12, 24))
+    for wrong, match in (
+        (prompts[:1], "decodes 2 rows"),
+        ([prompts[0], replace(prompts[1], sampling=SamplingOptions(top_k=5))], "sampling"),
+        ([prompts[0], long], "positions"),
+    ):
+        with pytest.raises(UsageError, match=match):
+            engine.start(wrong)

@@ -52,6 +52,8 @@ class DecodingEngine:
         tuning: Tuning | None = None,
         banned: int = -1,
     ) -> None:
+        if sampling.coqui_compat or sampling.guidance != 1.0:
+            raise UsageError("sampling: the engine knows neither coqui_compat nor guidance")
         config = gpt.config
         self.device = gpt.audio_embedding.weight.device
         self.gpt = gpt if gpt.audio_embedding.weight.dtype == dtype else _cast(gpt, dtype)
@@ -59,7 +61,7 @@ class DecodingEngine:
         self.sampling = sampling
         tuning = tuning or Tuning.choose(self.device, rows)
         room = prompt or config.text_positions + config.audio_positions
-        longest = -(-room // BUCKET) * BUCKET
+        self.room = longest = -(-room // BUCKET) * BUCKET
         self.state = DecodingState.empty(
             config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
         )
@@ -71,10 +73,10 @@ class DecodingEngine:
 
     @torch.inference_mode()
     def start(self, prompts: Sequence[Prompt]) -> None:
-        """Read a prompt for every row. Raises `UsageError` for a wrong number."""
+        """Read a prompt for every row. `UsageError` for a wrong number, or what it cannot do."""
         if len(prompts) != self.state.rows:
             raise UsageError(f"the engine decodes {self.state.rows} rows, not {len(prompts)}")
-        embedded, lengths = embed_prompts(self.gpt, prompts)
+        embedded, lengths = self._embed(prompts)
         bucket = -(-embedded.shape[1] // BUCKET) * BUCKET
         prefill, room, sizes = self._prefill(bucket)
         self._ready()
@@ -87,7 +89,7 @@ class DecodingEngine:
     def admit(self, rows: Sequence[int], prompts: Sequence[Prompt]) -> None:
         """Read prompts into some rows, whatever the others are saying."""
         self._ready()
-        embedded, lengths = embed_prompts(self.gpt, prompts)
+        embedded, lengths = self._embed(prompts)
         count, longest, _ = embedded.shape
         own = self.gpt.empty_cache(count, longest)
         hidden = self.gpt.prefill(embedded, lengths, own)
@@ -98,6 +100,17 @@ class DecodingEngine:
         state.states[at, 0] = hidden.float()
         state.logits[at] = self.gpt.audio_head(hidden).float()
         self._restart(rows, prompts, lengths)
+
+    def _embed(self, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
+        """Embedded prompts [B, P, D] and their lengths [B], of what this engine can decode."""
+        if any(p.sampling != self.sampling for p in prompts):
+            raise UsageError("sampling: all prompts of an engine are drawn as the engine was told")
+        embedded, lengths = embed_prompts(self.gpt, prompts)
+        if embedded.shape[1] > self.room:
+            raise UsageError(
+                f"prompt: {embedded.shape[1]} positions are more than the engine's {self.room}"
+            )
+        return embedded, lengths
 
     def _restart(self, rows: Sequence[int], prompts: Sequence[Prompt], lengths: Tensor) -> None:
         most = self.steps - 1
