@@ -35,12 +35,14 @@ def _arrive(counter, PART: tl.constexpr):
 
 
 @triton.jit
-def _await(counter, target, PART: tl.constexpr):
-    """Leave when `target` have arrived; what they wrote before is then seen."""
+def _await(counter, before, arrivals, PART: tl.constexpr):
+    """Leave when `arrivals` more than `before` are there, of which all that was written is seen."""
+    target = before + arrivals
     if PART == ALL:
         while tl.atomic_add(counter, 0, sem="acquire") < target:
             pass
         tl.debug_barrier()
+    return target
 
 
 @triton.jit
@@ -120,12 +122,54 @@ def _joined(
 
 
 @triton.jit
+def _project(
+    x, gamma, weight, sums, bias, query, keys, values, head, unit, known, slot, eps,
+    D: tl.constexpr, W: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Norm, then a head's rows `unit` of query, key and value; keys and values are [L, W]."""
+    made = norm_product(_row(x, D, BLOCK_D), gamma, weight.to(tl.float32), sums, D, eps) + bias
+    lane = unit % W
+    tl.store(query + head * W + lane, made, mask=known & (unit < W))
+    kept = made.to(keys.dtype.element_ty)
+    cell = slot * W + lane
+    tl.store(keys + cell, kept, mask=known & (unit >= W) & (unit < 2 * W))
+    tl.store(values + cell, kept, mask=known & (unit >= 2 * W))
+
+
+@triton.jit
+def _add_back(x, weight, bias, inner, rows, known):
+    """x[rows] += weight [R, K] on inner [K] + bias [R]."""
+    made = tl.sum(weight.to(tl.float32) * inner[None, :], axis=1) + bias
+    before = tl.load(x + rows, mask=known, other=0.0, cache_modifier=".cg")
+    tl.store(x + rows, before + made, mask=known)
+
+
+@triton.jit
+def _share(pid, total: tl.constexpr, programs: tl.constexpr, ROWS: tl.constexpr):
+    """The rows of `total` that are this program's, [ROWS], and which of them there are."""
+    size: tl.constexpr = (total + programs - 1) // programs
+    mine = tl.arange(0, ROWS)
+    rows = pid * size + mine
+    return rows, (mine < size) & (rows < total)
+
+
+@triton.jit
+def _vector(values, rows, known):
+    return tl.load(values + rows, mask=known, other=0.0)
+
+
+@triton.jit
+def _counted(counter, arrivals):
+    """Arrivals before this launch, each of which brings as many."""
+    return tl.load(counter) // arrivals * arrivals
+
+
+@triton.jit
 def layers_kernel(
     table, vectors, x, query, inner, partial, peaks, keys, values, slots, meetings,
-    first, last, L, scale, eps, D: tl.constexpr, H: tl.constexpr,
-    W: tl.constexpr, P: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr,
-    BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr, QKV: tl.constexpr, OUT: tl.constexpr,
-    UP: tl.constexpr, PART: tl.constexpr,
+    first, last, L, scale, eps, D: tl.constexpr, H: tl.constexpr, W: tl.constexpr, P: tl.constexpr,
+    BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_M: tl.constexpr,
+    QKV: tl.constexpr, OUT: tl.constexpr, UP: tl.constexpr, PART: tl.constexpr,
 ):  # fmt: skip
     """Layers `first` to `last`: the residual stream x [D], float32, in place.
 
@@ -134,81 +178,52 @@ def layers_kernel(
     """
     pid = tl.program_id(0)
     head, share = pid // P, pid % P
-    programs = H * P
     slot = tl.load(slots)
-    mine = tl.arange(0, QKV)  # of this head's rows of query, key and value
-    part = tl.cdiv(3 * W, P)
-    unit = share * part + mine
-    known_qkv = (mine < part) & (unit < 3 * W)
-    rows_qkv = unit // W * D + head * W + unit % W
-    back = tl.cdiv(D, programs)
-    rows_out = pid * back + tl.arange(0, OUT)
-    known_out = (tl.arange(0, OUT) < back) & (rows_out < D)
-    wide = tl.cdiv(4 * D, programs)
-    rows_up = pid * wide + tl.arange(0, UP)
-    known_up = (tl.arange(0, UP) < wide) & (rows_up < 4 * D)
+    unit, some = _share(share, 3 * W, P, QKV)  # of this head's rows of query, key and value
+    projected = unit // W * D + head * W + unit % W
+    rows, known = _share(pid, D, H * P, OUT)
+    wide, inside = _share(pid, 4 * D, H * P, UP)
     among = meetings + 1 + head
-    rounds = last - first
-    everyone = tl.load(meetings) // (programs * 4 * rounds) * (programs * 4 * rounds)
-    family = tl.load(among) // (P * rounds) * (P * rounds)
-    weight_qkv = _tile(table, first, 0, keys, rows_qkv, known_qkv, D, BLOCK_D)
+    everyone = _counted(meetings, H * P * 4 * (last - first))
+    family = _counted(among, P * (last - first))
+    weight = _tile(table, first, 0, keys, projected, some, D, BLOCK_D)
     for layer in range(first, last):
         own = vectors + layer * VECTORS * D
-        bias = tl.load(own + rows_qkv, mask=known_qkv, other=0.0)
-        sums = tl.load(own + 3 * D + rows_qkv, mask=known_qkv, other=0.0)
+        place = (layer * H + head) * L * W
         gamma = _row(own + 6 * D, D, BLOCK_D)
-        layer_keys = keys + (layer * H + head) * L * W
-        layer_values = values + (layer * H + head) * L * W
         if PART == ALL or PART == 0:
-            raw = _row(x, D, BLOCK_D)
-            made = norm_product(raw, gamma, weight_qkv.to(tl.float32), sums, D, eps) + bias
-            lane = unit % W
-            tl.store(query + head * W + lane, made, mask=known_qkv & (unit < W))
-            kept = made.to(keys.dtype.element_ty)
-            cell = slot * W + lane
-            tl.store(layer_keys + cell, kept, mask=known_qkv & (unit >= W) & (unit < 2 * W))
-            tl.store(layer_values + cell, kept, mask=known_qkv & (unit >= 2 * W))
+            sums, bias = _vector(own + 3 * D, projected, some), _vector(own, projected, some)
+            _project(x, gamma, weight, sums, bias, query, keys + place, values + place, head,
+                     unit, some, slot, eps, D, W, BLOCK_D)  # fmt: skip
         _arrive(among, PART)
-        weight_out = _tile(table, layer, 1, keys, rows_out, known_out, D, BLOCK_D)
-        bias_out = tl.load(own + 7 * D + rows_out, mask=known_out, other=0.0)
-        family += P
-        _await(among, family, PART)
+        weight = _tile(table, layer, 1, keys, rows, known, D, BLOCK_D)
+        bias = _vector(own + 7 * D, rows, known)
+        family = _await(among, family, P, PART)
         if PART == ALL or PART == 1:
-            _attend(
-                query, layer_keys, layer_values, partial, peaks, slot, head, share, scale,
-                D, H, W, P, BLOCK_W, BLOCK_L,
-            )  # fmt: skip
+            _attend(query, keys + place, values + place, partial, peaks, slot, head, share, scale,
+                    D, H, W, P, BLOCK_W, BLOCK_L)  # fmt: skip
         _arrive(meetings, PART)
-        weight_up = _tile(table, layer, 2, keys, rows_up, known_up, D, BLOCK_D)
-        bias_up = tl.load(own + 8 * D + rows_up, mask=known_up, other=0.0)
-        sums_up = tl.load(own + 12 * D + rows_up, mask=known_up, other=0.0)
+        weight_up = _tile(table, layer, 2, keys, wide, inside, D, BLOCK_D)
+        bias_up = _vector(own + 8 * D, wide, inside)
+        sums_up = _vector(own + 12 * D, wide, inside)
         gamma = _row(own + 16 * D, D, BLOCK_D)
-        everyone += programs
-        _await(meetings, everyone, PART)
+        everyone = _await(meetings, everyone, H * P, PART)
         if PART == ALL or PART == 2:
             attended = _joined(partial, peaks, D, H, W, P, BLOCK_D)
-            made = tl.sum(weight_out.to(tl.float32) * attended[None, :], axis=1) + bias_out
-            before = tl.load(x + rows_out, mask=known_out, other=0.0, cache_modifier=".cg")
-            tl.store(x + rows_out, before + made, mask=known_out)
+            _add_back(x, weight, bias, attended, rows, known)
         _arrive(meetings, PART)
-        weight_down = _tile(table, layer, 3, keys, rows_out, known_out, 4 * D, BLOCK_M)
-        bias_down = tl.load(own + 17 * D + rows_out, mask=known_out, other=0.0)
-        everyone += programs
-        _await(meetings, everyone, PART)
+        weight_down = _tile(table, layer, 3, keys, rows, known, 4 * D, BLOCK_M)
+        bias = _vector(own + 17 * D, rows, known)
+        everyone = _await(meetings, everyone, H * P, PART)
         if PART == ALL or PART == 3:
-            raw = _row(x, D, BLOCK_D)
-            made = norm_product(raw, gamma, weight_up.to(tl.float32), sums_up, D, eps) + bias_up
-            tl.store(inner + rows_up, gelu(made), mask=known_up)
+            made = norm_product(
+                _row(x, D, BLOCK_D), gamma, weight_up.to(tl.float32), sums_up, D, eps
+            )
+            tl.store(inner + wide, gelu(made + bias_up), mask=inside)
         _arrive(meetings, PART)
-        following = tl.minimum(layer + 1, last - 1)
-        weight_qkv = _tile(table, following, 0, keys, rows_qkv, known_qkv, D, BLOCK_D)
-        everyone += programs
-        _await(meetings, everyone, PART)
+        weight = _tile(table, tl.minimum(layer + 1, last - 1), 0, keys, projected, some, D, BLOCK_D)
+        everyone = _await(meetings, everyone, H * P, PART)
         if PART == ALL or PART == 4:
-            narrow = _row(inner, 4 * D, BLOCK_M)
-            made = tl.sum(weight_down.to(tl.float32) * narrow[None, :], axis=1) + bias_down
-            before = tl.load(x + rows_out, mask=known_out, other=0.0, cache_modifier=".cg")
-            tl.store(x + rows_out, before + made, mask=known_out)
+            _add_back(x, weight_down, bias, _row(inner, 4 * D, BLOCK_M), rows, known)
         _arrive(meetings, PART)
-        everyone += programs
-        _await(meetings, everyone, PART)
+        everyone = _await(meetings, everyone, H * P, PART)
