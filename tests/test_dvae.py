@@ -28,6 +28,7 @@ SHAPES = [
     DvaeConfig(codes=8, code_width=8, width=8, layers=1, residual_blocks=1),
     DvaeConfig(codes=8, code_width=8, width=4, layers=3, residual_blocks=2, kernel=5),
     DvaeConfig(codes=8, code_width=8, width=4, layers=2, residual_blocks=1, kernel=7),
+    DvaeConfig(codes=8, code_width=8, width=4, layers=1, residual_blocks=3, dilations=(1, 3)),
 ]
 
 
