@@ -137,6 +137,15 @@ def _project(
 
 
 @triton.jit
+def _widen(
+    x, gamma, weight, sums, bias, inner, rows, known, eps, D: tl.constexpr, BLOCK_D: tl.constexpr
+):
+    """Norm, project and GELU: inner[rows]."""
+    made = norm_product(_row(x, D, BLOCK_D), gamma, weight.to(tl.float32), sums, D, eps) + bias
+    tl.store(inner + rows, gelu(made), mask=known)
+
+
+@triton.jit
 def _add_back(x, weight, bias, inner, rows, known):
     """x[rows] += weight [R, K] on inner [K] + bias [R]."""
     made = tl.sum(weight.to(tl.float32) * inner[None, :], axis=1) + bias
@@ -216,10 +225,7 @@ def layers_kernel(
         bias = _vector(own + 17 * D, rows, known)
         everyone = _await(meetings, everyone, H * P, PART)
         if PART == ALL or PART == 3:
-            made = norm_product(
-                _row(x, D, BLOCK_D), gamma, weight_up.to(tl.float32), sums_up, D, eps
-            )
-            tl.store(inner + wide, gelu(made + bias_up), mask=inside)
+            _widen(x, gamma, weight_up, sums_up, bias_up, inner, wide, inside, eps, D, BLOCK_D)
         _arrive(meetings, PART)
         weight = _tile(table, tl.minimum(layer + 1, last - 1), 0, keys, projected, some, D, BLOCK_D)
         everyone = _await(meetings, everyone, H * P, PART)
