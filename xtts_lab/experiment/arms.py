@@ -24,6 +24,12 @@ class Arm:
     system: str
     spec: dict[str, Any]
 
+    @property
+    def speaks(self) -> Mapping[str, Any]:
+        """The configuration of the system that speaks, which another may stand around."""
+        inner = self.spec.get("system")
+        return inner if isinstance(inner, dict) else self.spec
+
 
 def expand(
     systems: Mapping[str, Mapping[str, Any]], ablate: Mapping[str, Sequence[Any]], where: Where
