@@ -228,7 +228,7 @@ pairing: cross
 sanity: false
 metrics:
   - {name: load, rates: [20, 50], streams: 3, trials: 2, warmups: 1}
-statistics: {resamples: 50}
+statistics: {resamples: 100}
 """
 
 

@@ -63,19 +63,24 @@ class StreamVocoder:
         kept = codes[codes != self.model.gpt.config.stop_audio]
         return kept.unsqueeze(0).to(self._vector.device)
 
-    @torch.inference_mode()
     def warm(self, schedule: Schedule) -> None:
         """Capture every shape that streams of a schedule need, so that no request waits for one."""
-        if self.model.device.type != "cuda":
-            return
-        states = torch.zeros(schedule.most, self.model.config.gpt.width, device=self.model.device)
+        if self.model.device.type == "cuda":
+            self.rehearse(schedule)
+            torch.cuda.synchronize(self.model.device)
+
+    @torch.inference_mode()
+    def rehearse(self, schedule: Schedule) -> None:
+        """Say zeros in pieces of a schedule, with every ending that there can be."""
+        device = self.model.device
+        states = torch.zeros(schedule.most, self.model.config.gpt.width, device=device)
         codes = torch.zeros(schedule.most, dtype=torch.long)
+        speaker = torch.zeros_like(self._vector[0])
         for ending in range(schedule.most + 1):
             stream = self.begin()
             for size in (*_sizes_up_to(schedule), schedule.most):
-                self.push(stream, codes[:size], states[:size], self._vector[0], last=False)
-            self.push(stream, codes[:ending], states[:ending], self._vector[0], last=True)
-        torch.cuda.synchronize(self.model.device)
+                self.push(stream, codes[:size], states[:size], speaker, last=False)
+            self.push(stream, codes[:ending], states[:ending], speaker, last=True)
 
     @property
     def shapes(self) -> int:
