@@ -16,6 +16,9 @@ from xtts_lab.model import XttsModel
 from xtts_lab.vocoders.stages import Stage
 from xtts_lab.vocoders.streaming import VocoderStream
 
+_REACH = 60
+"""After so many codes a piece's window has all that it ever has around it."""
+
 
 class StreamVocoder:
     """What many streams say -> samples, a piece at a time, in `dtype` (the model's by default).
@@ -71,16 +74,20 @@ class StreamVocoder:
 
     @torch.inference_mode()
     def rehearse(self, schedule: Schedule) -> None:
-        """Say zeros in pieces of a schedule, with every ending that there can be."""
+        """Say zeros in pieces of a schedule until nothing new can come, the end included."""
         device = self.model.device
         states = torch.zeros(schedule.most, self.model.config.gpt.width, device=device)
         codes = torch.zeros(schedule.most, dtype=torch.long)
         speaker = torch.zeros_like(self._vector[0])
-        for ending in range(schedule.most + 1):
+        settled = 2 + _REACH // schedule.most
+        for ending in (0, schedule.most):
             stream = self.begin()
-            for size in (*_sizes_up_to(schedule), schedule.most):
+            for size in (*_sizes_up_to(schedule), *[schedule.most] * settled):
                 self.push(stream, codes[:size], states[:size], speaker, last=False)
             self.push(stream, codes[:ending], states[:ending], speaker, last=True)
+        for stage in self._stages:
+            if isinstance(stage, BucketedLocal):
+                stage.fill()
 
     @property
     def shapes(self) -> int:
