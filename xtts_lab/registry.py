@@ -71,7 +71,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "levels": "xtts_lab.instruments.levels:Levels",
         "pitch": "xtts_lab.instruments.pitch:Pitch",
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
-        "utmos": "xtts_lab.instruments.utmos:Utmos",
+        "utmos": "xtts_lab.instruments.utmos.predictor:Utmos",
         "voicefilter": "xtts_lab.instruments.voicefilter:VoiceFilter",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
         "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",

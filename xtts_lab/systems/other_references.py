@@ -118,14 +118,12 @@ def _on(system: Mapping[str, Any], device: str) -> dict[str, Any]:
 
 
 def _where() -> Where:
-    return Where(Document("other_references")) / "system"
+    return Where(Document("other_references"))
 
 
 def _references(manifest: Path, whose: str) -> dict[str, tuple[Reference, ...]]:
     """Return the references of each row's id; `UsageError` where rows have none."""
-    from xtts_lab.data.manifest import ManifestTexts
-
-    rows = ManifestTexts(path=manifest).sentences()
+    rows = config.build("texts", {"name": "manifest", "path": str(manifest)}, _where()).sentences()
     found: dict[str, tuple[Reference, ...]] = {}
     for i, row in enumerate(rows):
         around = [*rows[i:], *rows[:i]]
