@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
 from xtts_lab.experiment.arm_table import arms_frame
+from xtts_lab.experiment.conclusions import conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
@@ -24,11 +23,8 @@ from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.metric_use import metric_info
 from xtts_lab.runs.shared import MOST_LINES, Cache
 from xtts_lab.runs.store import RunFolder
-from xtts_lab.statistics.summaries import compare, summarise
-from xtts_lab.statistics.verdicts import judge
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,6 @@ def _write_tables(
     trial_rows = tables.trials_frame(plan, trials)
     rows = score(plan, needs, trials, evidence, streams)
     scores = tables.frame(rows, schema.SCORES)
-    failures = tables.failures_frame(plan, needs, trials, evidence, streams, rows)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
@@ -128,25 +123,10 @@ def _write_tables(
     if any(use.metric.streaming for use in plan.metrics):
         latency = tables.latency_frame(plan, streams)
         tables.write_parquet(folder.path / "latency.parquet", latency)
+    found = conclusions(plan, scores, trial_rows)
+    failures = tables.failures_frame(plan, needs, trials, evidence, streams, rows, found.failed)
     tables.write_csv(folder.path / "failures.csv", failures)
-    _write_statistics(plan, folder, scores, trial_rows)
+    tables.write_csv(folder.path / "summary.csv", found.summary)
+    tables.write_csv(folder.path / "comparisons.csv", found.comparisons)
+    tables.write_csv(folder.path / "claims.csv", found.claims)
     return len(scores), len(failures)
-
-
-def _write_statistics(
-    plan: Plan, folder: RunFolder, scores: pd.DataFrame, trials: pd.DataFrame
-) -> None:
-    settings = plan.experiment.spec.statistics
-    chosen: dict[str, Any] = {
-        "confidence": settings.confidence,
-        "resamples": settings.resamples,
-        "seed": plan.experiment.spec.seed,
-    }
-    info = metric_info(plan.metrics)
-    summary = summarise(scores, trials, info, **chosen)
-    comparisons = compare(scores, trials, info, baseline=settings.baseline, **chosen)
-    tables.write_csv(folder.path / "summary.csv", summary)
-    tables.write_csv(folder.path / "comparisons.csv", comparisons)
-    trained = [arm.id for arm in plan.experiment.arms if arm.spec.get("checkpoint")]
-    claims = judge(plan.experiment.claims, scores, trials, info, trained=trained, **chosen)
-    tables.write_csv(folder.path / "claims.csv", claims)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab import files
+from xtts_lab.conditions import ALL
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
@@ -120,13 +121,20 @@ def failures_frame(
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]],
     scores: Sequence[Mapping[str, Any]] = (),
+    unpooled: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
+    """Return everything that failed, in plan order: no trial and no clip is dropped silently.
+
+    `unpooled`: metric ids that have scores and no figures, and why.
+    """
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
         error = streams.get(trial.id, {}).get("error")
         failed += [] if error is None else [_failure(trial, "latency", error)]
     failed += _failed_scores(plan, scores)
+    blank = {"trial_id": "", "arm": ALL, "language": ALL, "utterance_id": ""}
+    for metric, error in (unpooled or {}).items():
+        failed.append({**blank, "stage": f"summarise {metric}", "error": error})
     return frame(failed, schema.FAILURES)
 
 
