@@ -14,9 +14,9 @@ from itertools import product
 import torch
 
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.fast.graph import Graphed
 from xtts_lab.inference.fast.step import DecodingStep, Tuning
 from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import ModelConfig
 from xtts_lab.nn.gpt import Gpt

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast.batch_vocoder import BatchVocoder, cuts
-from xtts_lab.inference.fast.schedule import Schedule
 from xtts_lab.inference.generate import Prompt, generate
 from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.nn.gpt import Gpt, GptConfig
 

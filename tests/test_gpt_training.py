@@ -20,11 +20,11 @@ from xtts_lab.audio import save
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
 from xtts_lab.text.tokenizer import XttsTokenizer
-from xtts_lab.training.gpt.batches import Batches
+from xtts_lab.training.gpt.batches import NONE, POSITIONS, Batches
 from xtts_lab.training.gpt.codes import Codes
 from xtts_lab.training.gpt.stage import GptStage
 from xtts_lab.training.gpt.vocabulary import Spelling, phoneme_vocabulary, write_vocabulary
-from xtts_lab.training.stage import Batch, Context, Shard
+from xtts_lab.training.stage import Batch, Context, Shard, Split
 from xtts_lab.types import Audio, Reference
 from xtts_lab.yaml_file import Document, Where
 
@@ -141,24 +141,23 @@ def test_packed_rows_are_what_the_gpt_computes_row_by_row(out: Path, name: str) 
         losses = stage._losses(batch)
         prefix = stage._prefix(batch)
         total = 0.0
-        for row, index in enumerate(batch["index"]):
-            text, audio = row_of(batch, index)
+        for row in range(len(batch["tokens"])):
+            text, audio, at = row_of(stage, batch, row)
             heard = torch.zeros(1, 0, 32) if prefix is None else prefix[row : row + 1]
             logits = stage.gpt(heard, text[None], audio[None]).audio[0].log_softmax(-1)
-            width = batch["index"].shape[1]
-            at = batch["audio_target_at"] - row * width - len(text)
-            mine = (at >= 0) & (at < len(audio))
-            mine &= (batch["audio_target_at"] // width) == row
-            total -= float(logits[at[mine], batch["audio_targets"][mine]].sum())
+            targets = batch["audio_targets"][row, at : at + len(audio)]
+            for place, target in enumerate(targets.tolist()):
+                total -= float(logits[place, target]) if target != NONE else 0.0
     assert total / float(batch["totals"][1]) == pytest.approx(float(losses["audio"]), rel=1e-4)
 
 
-def row_of(batch: Batch, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A row's text and audio tokens, without the padding, which repeats index 0."""
-    count = len(batch["text"])
-    text = index[index < count]
-    text = text[: int((batch["text_at"][text].diff() == 1).sum()) + 1]
-    return batch["text"][text], batch["audio"][index[index >= count] - count]
+def row_of(stage: GptStage, batch: Batch, row: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """A row's text and audio tokens, without the padding, and where its audio begins."""
+    config = stage.gpt.config
+    tokens, at = batch["tokens"][row], batch["at"][row]
+    start = int((tokens == config.text_tokens + config.start_audio).nonzero()[0])
+    audio = tokens[start:][at[start:] >= config.text_positions] - config.text_tokens
+    return tokens[:start], audio, start
 
 
 def test_references_are_other_utterances_of_the_speaker(out: Path) -> None:
@@ -176,10 +175,11 @@ def test_references_are_other_utterances_of_the_speaker(out: Path) -> None:
         assert place not in others
         speakers = {utterances.all[other].speaker for other in others}
         assert speakers == {utterances.all[place].speaker}
-    targets = len(heard["perceiver"]["audio_targets"])
-    assert len(heard["valle"]["audio_targets"]) == targets  # the prompt does not count
-    assert len(heard["valle"]["audio"]) > len(heard["perceiver"]["audio"])
-    assert len(heard["valle"]["text"]) > len(heard["perceiver"]["text"])
+    targets = int((heard["perceiver"]["audio_targets"] != NONE).sum())
+    # The prompt does not count.
+    assert int((heard["valle"]["audio_targets"] != NONE).sum()) == targets
+    longer, shorter = (heard[name]["at"].count_nonzero() for name in ("valle", "perceiver"))
+    assert longer > shorter
 
 
 @settings(max_examples=15, deadline=None)
@@ -189,10 +189,12 @@ def test_a_batch_depends_on_seed_and_index_alone(index: int, seed: int, out: Pat
     first, again = (batches.batch(seed, 0, index, Shard()) for _ in range(2))
     assert first.keys() == again.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
-    rows, width = first["index"].shape
+    rows, width = first["tokens"].shape
     assert rows * width < 2 * 500 + 600
-    assert int(first["text_at"].max()) < 258
-    assert int(first["audio_at"].max()) <= 605
+    assert width % POSITIONS == 0
+    audio = first["at"] >= 258
+    assert int(first["at"][audio].max()) - 258 <= 605
+    assert int(first["tokens"].max()) < batches.config.text_tokens + 82
 
 
 def test_the_condition_is_dropped_and_codes_are_spoilt_in_training_alone(out: Path) -> None:
@@ -201,12 +203,12 @@ def test_the_condition_is_dropped_and_codes_are_spoilt_in_training_alone(out: Pa
     dropped = sum("samples" not in batch for batch in train_)
     assert 15 < dropped < 45
     for batch in train_[:10]:
-        starts = (batch["audio_at"] == 0).nonzero().flatten()
-        clean = torch.cat([t for t in batch["audio_targets"].split(1) if int(t) < 81])
-        inputs = batch["audio"][batch["audio_at"] > 0]
-        share = float((inputs != clean).float().mean())
+        given = batch["tokens"] - batches["train"].config.text_tokens
+        told = (batch["at"] > 258) & (given >= 0)  # codes, without the start
+        clean = batch["audio_targets"][:, :-1][told[:, 1:]]
+        share = float((given[told] != clean).float().mean())
         assert 0.1 < share < 0.5
-        assert set(batch["audio"][starts].tolist()) == {80}
+        assert set(given[batch["at"] == 258].tolist()) == {80}
     held_out = [batches["validation"].batch(0, 1, index, Shard()) for index in range(10)]
     assert all("samples" in batch for batch in held_out)
 
@@ -215,11 +217,11 @@ def test_the_published_recipe_masks_the_slice_that_is_heard(out: Path) -> None:
     stage = built(out, stage_of("perceiver", self_masked=True, drop_condition=0.0))
     batch = stage.batch("train", 0, Shard())
     total = float(batch["totals"][1])
-    codes = len(batch["audio"])  # with a start for each row, as many as predictions
-    assert total == len(batch["audio_targets"])
+    codes = int((batch["at"] >= 258).sum())  # with a start for each row, as many as predictions
+    assert total == int((batch["audio_targets"] != NONE).sum())
     seconds = batch["samples"].shape[1] / 24000
-    hidden = batch["index"].shape[0] * seconds * 22050 / 512
-    assert codes - total == pytest.approx(hidden, abs=batch["index"].shape[0] + 1)
+    hidden = len(batch["tokens"]) * seconds * 22050 / 512
+    assert codes - total == pytest.approx(hidden, abs=len(batch["tokens"]) + 1)
     with pytest.raises(UsageError, match="self_masked: 'valle' hears no audio"):
         built(out, stage_of("valle", self_masked=True))
 
@@ -260,3 +262,37 @@ def test_spelling_is_the_tokenizers(ipa: str, language: str, tmp_path_factory: A
     line = line if any(character.isalpha() for character in line) else ""
     tokenizer = XttsTokenizer.from_file(path, front_end=lambda text, _language: text)
     assert Spelling.read(path).encode(line, language) == tokenizer.encode(line, language)
+
+
+def test_positions_begin_on_one_clock(out: Path) -> None:
+    """A code's position is nearest to that of the token which is said then."""
+    stage = built(out, stage_of("perceiver", shared_time=True, width=64))
+    utterances = stage.utterances("train").all
+    pace = sum(len(u.codes) for u in utterances) / sum(len(u.tokens) for u in utterances)
+    text, audio = stage.gpt.text_position.weight, stage.gpt.audio_position.weight
+    reach = min(600, int(250 * pace))
+    nearest = (audio[:reach] @ text.T).argmax(dim=1)
+    off = (nearest - torch.arange(reach) / pace).abs()
+    assert float(off.max()) <= max(1.0, 1.5 / pace)
+    for table in (text, audio):
+        assert float(table.square().mean().sqrt()) == pytest.approx(0.02, rel=0.05)
+    plain = built(out, stage_of("perceiver", width=64))
+    for one, other in zip(
+        stage.gpt.blocks.parameters(), plain.gpt.blocks.parameters(), strict=True
+    ):
+        assert torch.equal(one, other)
+
+
+def test_the_first_steps_see_short_utterances_alone(out: Path) -> None:
+    stage = built(out, stage_of("no_reference", short_steps=20))
+    lengths = np.sort(stage.utterances("train").lengths)
+
+    def longest(split: Split, indices: range) -> int:
+        batches = (stage.batch(split, index, Shard()) for index in indices)
+        all_ = stage.utterances(split).all
+        return max(all_[place].length for batch in batches for place in batch["places"].tolist())
+
+    third = int(lengths[-(-len(lengths) // 3) - 1])
+    assert longest("train", range(20)) <= third < lengths[-1]
+    assert longest("train", range(20, 60)) == lengths[-1]
+    assert longest("validation", range(20)) == stage.utterances("validation").lengths.max()

@@ -73,6 +73,16 @@ def test_an_interrupted_run_goes_on_to_the_same_curve(
     assert (broken / "line" / "stopped").exists()
 
 
+def test_a_run_that_is_killed_leaves_what_it_had_come_to(tmp_path: Path) -> None:
+    stage = {"name": "line", "stop_at": 20}
+    file = write(tmp_path / "a.yaml", stage=stage, training={**LOOP, "save_minutes": 1e-9})
+    assert train(file, "--out", tmp_path) == INTERRUPTED
+    assert (tmp_path / "line" / "line.json").is_file()
+    never = write(tmp_path / "b.yaml", name="never", stage=stage)
+    assert train(never, "--out", tmp_path) == INTERRUPTED
+    assert not (tmp_path / "never" / "line.json").is_file()
+
+
 def test_a_run_in_slices_is_the_run_in_one(tmp_path: Path) -> None:
     file = write(tmp_path / "a.yaml", training={**LOOP, "steps": 11})
     assert train(file, "--out", tmp_path / "whole") == 0
@@ -178,6 +188,8 @@ def test_a_folder_runs_in_order_and_a_failure_stops_only_what_waits_for_it(tmp_p
         ({"variants": {"a": {"set": {"stage.widht": 1}}}}, "did you mean 'width'"),
         ({"variants": {"a": {"set": {"sage.width": 1}}}}, "there is no 'sage'"),
         ({"name": "a b"}, "name"),
+        ({"training": {**LOOP, "graphs": True}}, "training.graphs: steps of 'line' cannot be"),
+        ({"training": {**LOOP, "compiled": True}}, "training.compiled: steps of 'line' cannot be"),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_written(

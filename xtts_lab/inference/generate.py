@@ -108,7 +108,7 @@ def generate(gpt: Gpt, prompts: Sequence[Prompt]) -> list[Generation]:
 @torch.inference_mode()
 def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
     """Decode step by step until every row has stopped or reached its limit."""
-    _check(gpt, prompts)
+    check_prompts(gpt, prompts)
     config = gpt.config
     device = gpt.audio_embedding.weight.device
     limits = torch.tensor([limit_of(gpt, prompt) for prompt in prompts])
@@ -175,7 +175,8 @@ def _prompt(gpt: Gpt, prompt: Prompt) -> Tensor:
     return torch.cat(parts)
 
 
-def _check(gpt: Gpt, prompts: Sequence[Prompt]) -> None:
+def check_prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> None:
+    """Raise `UsageError` for a prompt that this model cannot read."""
     config = gpt.config
     for prompt in prompts:
         if prompt.text.shape[0] > config.max_text:

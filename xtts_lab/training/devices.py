@@ -36,10 +36,14 @@ class Processes:
             # cuDNN's attention builds a plan for each new shape, and every batch has one.
             torch.backends.cuda.enable_cudnn_sdp(False)
 
-    def autocast(self, precision: Literal["auto", "fp32", "bf16"]) -> AbstractContextManager[Any]:
-        """What a step computes in."""
+    def autocast(
+        self, precision: Literal["auto", "fp32", "bf16"], keep: bool = True
+    ) -> AbstractContextManager[Any]:
+        """What a step computes in; `keep` weights that were cast until its end."""
         wanted = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
-        return torch.autocast(self.device.type, torch.bfloat16) if wanted else nullcontext()
+        if not wanted:
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=keep)
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Average the gradients over the processes, as one tensor; absent ones count as zero."""

@@ -25,6 +25,8 @@ FREE = {
     "workers",
     "save_minutes",
     "tensorboard",
+    "graphs",
+    "compiled",
 }
 """Settings of the loop that change how a run goes on, and not what comes of it."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from xtts_lab.training.folder import RunFolder
 from xtts_lab.training.logs import Board, Sums, Table
 from xtts_lab.training.optimisers import Averages, Optimiser, factor
 from xtts_lab.training.prefetch import batches
+from xtts_lab.training.recording import Recordable, Recorder, compile_each
 from xtts_lab.training.spec import Job, LoopSpec
 from xtts_lab.training.stage import Context, Stage, Task
 from xtts_lab.yaml_file import Document, Where
@@ -55,6 +57,7 @@ class _Training:
         stage.modules.to(self.device).train()
         groups = stage.optimisers()
         self.optimisers = {name: Optimiser(group) for name, group in groups.items()}
+        self.recorder = self._recorder()
         self.averages = Averages(groups, spec.average)
         self.sums = Sums()
         self.step, self.minutes = 0, 0.0
@@ -68,6 +71,17 @@ class _Training:
     def chief(self) -> bool:
         """Whether this process writes the files."""
         return self.processes.shard.index == 0
+
+    def _recorder(self) -> Recorder | None:
+        """What records steps, where that is asked for and there is a GPU."""
+        if not (isinstance(self.stage, Recordable) and self.device.type == "cuda"):
+            return None
+        if self.spec.compiled:
+            compile_each(self.stage.repeated)
+        if not self.spec.graphs or self.processes.shard.count > 1:
+            return None
+        cast = partial(self.processes.autocast, self.spec.precision, keep=False)
+        return Recorder(self.stage, cast)
 
     def run(self, deadline: float | None) -> bool:
         begun = self.saved = time.monotonic()
@@ -99,8 +113,13 @@ class _Training:
     def _step(self, batch: dict[str, Tensor]) -> None:
         # What a step draws depends on seed and step alone, so that a resumed run draws the same.
         torch.manual_seed(_mixed(self.seed, self.step, self.processes.shard.index))
-        with self.processes.autocast(self.spec.precision):
-            losses = self.stage.step(batch, self.step, self._update)
+        if self.recorder is None:
+            with self.processes.autocast(self.spec.precision):
+                losses = self.stage.step(batch, self.step, self._update)
+        else:
+            losses = self.recorder.step(batch)
+            (optimiser,) = self.optimisers.values()
+            optimiser.step(factor(self.step, self.spec))
         self.averages.follow(self.step)
         self.sums.add(losses)
         self.step += 1
@@ -135,6 +154,7 @@ class _Training:
     def _save_sometimes(self) -> None:
         if time.monotonic() - self.saved >= 60 * self.spec.save_minutes:
             self._save()
+            self._export()  # a run that is killed leaves what it has come to
             self.saved = time.monotonic()
 
     def _save(self) -> None:
@@ -167,11 +187,16 @@ class _Training:
         self.averages.swap()
         self.stage.modules.eval()
         try:
-            with torch.no_grad(), self.processes.autocast(self.spec.precision):
+            with self._as_written(), torch.no_grad(), self.processes.autocast(self.spec.precision):
                 yield
         finally:
             self.stage.modules.train()
             self.averages.swap()
+
+    def _as_written(self) -> AbstractContextManager[Any]:
+        """Modules run uncompiled: each way to call them would be compiled for itself."""
+        compiled = self.spec.compiled and self.device.type == "cuda"
+        return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
     def _export(self) -> None:
         if self.chief:

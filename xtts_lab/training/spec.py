@@ -25,7 +25,9 @@ class LoopSpec(pydantic.BaseModel):
     The learning rate rises over `warmup` steps and falls linearly over the last `decay` (a share
     of `steps`) to `floor` of its peak. `max_minutes` ends this call, not the run: the same command
     goes on. `precision` auto: bf16 autocast on CUDA, fp32 elsewhere. `average` is the EMA's decay
-    (0: off), reached by (1 + step) / (10 + step). `processes` train one model together.
+    (0: off), reached by (1 + step) / (10 + step). `processes` train one model together. On CUDA,
+    `graphs` records a step for each shape of a batch and replays it, `compiled` fuses the kernels
+    of repeated blocks (it needs a C compiler there); elsewhere neither changes anything.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -42,6 +44,8 @@ class LoopSpec(pydantic.BaseModel):
     validate_every: int = pydantic.Field(default=500, ge=1)
     save_minutes: float = pydantic.Field(default=2.0, gt=0)
     tensorboard: bool = False
+    graphs: bool = False
+    compiled: bool = False
 
 
 class Variant(pydantic.BaseModel):
@@ -146,12 +150,21 @@ def _set(data: Any, path: list[str], value: Any, where: Where) -> None:
 
 def _resolve(spec: TrainingSpec, where: Where) -> Job:
     stage = config.resolve("stages", spec.stage, where / "stage")
-    if _trains(stage) and spec.training is None:
+    if not _has(stage, "run") and spec.training is None:
         raise UsageError(f"{where / 'training'}: missing; say at least how many steps")
+    loop = spec.training
+    key = next((key for key in ("graphs", "compiled") if loop and getattr(loop, key)), None)
+    if key is not None and not _has(stage, "objective"):
+        raise UsageError(
+            f"{where / 'training' / key}: steps of '{stage['name']}' cannot be "
+            "recorded; leave it out"
+        )
     return Job(spec.name, spec.seed, tuple(spec.after), stage, spec.training)
 
 
-def _trains(stage: Mapping[str, Any]) -> bool:
+def _has(stage: Mapping[str, Any], method: str) -> bool:
+    """Whether a stage has it: `run` where nothing is trained, `objective` where steps are
+    recorded."""
     from xtts_lab import registry
 
-    return not hasattr(registry.lookup("stages", str(stage["name"])), "run")
+    return hasattr(registry.lookup("stages", str(stage["name"])), method)

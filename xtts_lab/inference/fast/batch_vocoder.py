@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.fast.graph import Graphed
+from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.speak import check_streams
 from xtts_lab.model import XttsModel
 from xtts_lab.vocoders import stages as chain

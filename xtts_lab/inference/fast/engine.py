@@ -18,11 +18,11 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast.batched_step import BatchedStep
-from xtts_lab.inference.fast.graph import Graphed
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.step import DecodingStep, Tuning
 from xtts_lab.inference.fast.weights import DecodingWeights
 from xtts_lab.inference.generate import Generation, Prompt, embed_prompts, limit_of
+from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt
 

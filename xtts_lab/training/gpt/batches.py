@@ -1,7 +1,6 @@
 """Batches for the GPT: rows packed to the left, so that causality alone hides the padding.
 
-B rows, P positions after the prefix (a row's text, then its audio), S and M tokens of all rows'
-texts and outputs one after the other, T samples, K codes.
+B rows, P positions after the prefix (a row's text, then its audio), T samples, K codes.
 
 All that is random in a training step is drawn here, from (seed, split, index): which utterances,
 which references and how long, whether the condition is dropped, which input codes are spoilt.
@@ -25,9 +24,15 @@ from xtts_lab.training.stage import Batch, Shard
 
 Ints = NDArray[np.int64]
 
-ROWS, REFERENCE_STEP_S = 8, 0.25
-"""Batches have multiples of so many rows, and of so many seconds of reference: few shapes, for
-which kernels are chosen and planned again and again."""
+ROWS, POSITIONS, REFERENCES = 8, 32, 4
+"""Batches have multiples of so many rows and of so many positions, and references are of so many
+different lengths: few shapes, for kernels are chosen, and graphs recorded, for each of them."""
+
+EDGES = 3
+"""Positions of a row beside text and codes: start and stop of the text, start of the audio."""
+
+NONE = -100
+"""Stands among the targets where nothing is to be predicted."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Recipe:
     seconds; `drop`, the share of batches without their condition (for guidance); `spoil`, the
     share of input codes replaced by drawn ones, so that the model cannot live on them alone;
     `self_masked`, the published recipe: the reference is a part of the target, whose loss there
-    does not count.
+    does not count. The first `short` batches are of the shorter third of the utterances.
     """
 
     positions: int
@@ -46,6 +51,7 @@ class Recipe:
     drop: float
     spoil: float
     self_masked: bool
+    short: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,21 +79,22 @@ class Batches:
         self.utterances, self.recipe, self.config = utterances, recipe, config
         self.reads, self.continues = conditioner.intake.reads, conditioner.continues
         self.space, self.codes_per_s = space, codes_per_s
+        self._lengths = _rounded(utterances.lengths + EDGES)
 
     def batch(self, seed: int, stream: int, index: int, shard: Shard) -> Batch:
-        """Return one batch: `text` [S], `text_at` [S], `audio` [M], `audio_at` [M] (tokens and
-        their positions), `index` [B, P] into both, `targets` and `target_at` for text and audio,
-        `totals` [2] of the whole batch, what the conditioner reads, and of each row: `places` [B],
-        which utterance it is, and `counts` [B] of its audio targets.
+        """Return one batch, [B, P] each: `tokens` and their places `at`, in the tables of text and
+        audio joined (audio after all of text), and `text_targets` and `audio_targets` (`NONE` where
+        there is none); `totals` [2], how many targets the whole batch has; what the conditioner
+        reads; and of each row: `places` [B], which utterance it is, and `counts` [B] of its audio
+        targets.
         """
         random = draws.generator(seed, stream, index)
         recipe, utterances = self.recipe, self.utterances
-        places = draws.like_lengths(
-            utterances.order, utterances.lengths, recipe.positions, shard.count, random
-        )
+        short = stream == 0 and index < recipe.short
+        order = utterances.order[: -(-len(utterances.order) // 3) if short else None]
+        places = draws.like_lengths(order, self._lengths, recipe.positions, shard.count, random)
         places = places[: _whole(len(places), ROWS)]
-        least, most = (round(seconds / REFERENCE_STEP_S) for seconds in recipe.reference_s)
-        seconds = REFERENCE_STEP_S * int(random.integers(least, most + 1))
+        seconds = float(random.choice(np.linspace(*recipe.reference_s, REFERENCES)))
         dropped = stream == 0 and bool(random.random() < recipe.drop)
         # Rows draw apart from each other: which of them are this process's own changes nothing.
         seeds = random.integers(2**63, size=len(places))
@@ -155,34 +162,29 @@ class Batches:
 
     def _packed(self, rows: list[_Row]) -> Batch:
         config = self.config
-        texts = [np.concatenate([[config.start_text], r.text, [config.stop_text]]) for r in rows]
-        inputs = [np.concatenate([[config.start_audio], r.given]) for r in rows]
-        width = max(len(t) + len(a) for t, a in zip(texts, inputs, strict=True))
-        text, audio = np.concatenate(texts), np.concatenate(inputs)
-        index = np.zeros((len(rows), width), dtype=np.int64)
-        text_target_at, text_targets, audio_target_at, audio_targets = [], [], [], []
-        at_text, at_audio = 0, len(text)
-        for place, (row, told, given) in enumerate(zip(rows, texts, inputs, strict=True)):
-            split, end = len(told), len(told) + len(given)
-            index[place, :split] = np.arange(at_text, at_text + split)
-            index[place, split:end] = np.arange(at_audio, at_audio + len(given))
-            at_text, at_audio = at_text + split, at_audio + len(given)
-            offset = place * width
-            text_target_at.append(offset + np.arange(split - 1))
-            text_targets.append(told[1:])
-            audio_target_at.append(offset + split + np.flatnonzero(row.counted))
-            audio_targets.append(np.append(row.audio, config.stop_audio)[row.counted])
+        texts = [len(r.text) + 1 for r in rows]
+        ends = [stop + 2 + len(row.audio) for row, stop in zip(rows, texts, strict=True)]
+        width = int(_rounded(np.array(max(ends))))
+        shape = (len(rows), width)
+        tokens, at = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        text_targets, audio_targets = np.full(shape, NONE), np.full(shape, NONE)
+        for place, (row, stop) in enumerate(zip(rows, texts, strict=True)):
+            start, end = stop + 1, stop + 2 + len(row.audio)
+            tokens[place, :end] = config.text_tokens
+            tokens[place, :start] = np.concatenate(
+                [[config.start_text], row.text, [config.stop_text]]
+            )
+            tokens[place, start] += config.start_audio
+            tokens[place, start + 1 : end] += row.given
+            at[place, :start] = np.arange(start)
+            at[place, start:end] = config.text_positions + np.arange(end - start)
+            text_targets[place, :stop] = tokens[place, 1:start]
+            told = np.append(row.audio, config.stop_audio)
+            audio_targets[place, start:end] = np.where(row.counted, told, NONE)
         arrays = {
-            "text": text,
-            "text_at": np.concatenate([np.arange(len(t)) for t in texts]),
-            "audio": audio,
-            "audio_at": np.concatenate([np.arange(len(a)) for a in inputs]),
-            "index": index,
-            "text_targets": np.concatenate(text_targets),
-            "text_target_at": np.concatenate(text_target_at),
-            "audio_targets": np.concatenate(audio_targets),
-            "audio_target_at": np.concatenate(audio_target_at),
-        }
+            "tokens": tokens, "at": at,
+            "text_targets": text_targets, "audio_targets": audio_targets,
+        }  # fmt: skip
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _condition(
@@ -211,3 +213,8 @@ class Batches:
 def _whole(count: int, unit: int) -> int:
     """The largest multiple of `unit`; all of them where there are fewer."""
     return count if count < unit else count - count % unit
+
+
+def _rounded(positions: Ints) -> Ints:
+    """Up to a multiple of `POSITIONS`."""
+    return -(-positions // POSITIONS) * POSITIONS

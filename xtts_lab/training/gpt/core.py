@@ -18,7 +18,7 @@ from xtts_lab.model import ModelConfig
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder
-from xtts_lab.training.gpt.batches import Batches, Recipe
+from xtts_lab.training.gpt.batches import NONE, Batches, Recipe
 from xtts_lab.training.gpt.data import Utterances
 from xtts_lab.training.gpt.sources import Sources
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
@@ -92,10 +92,21 @@ class GptTraining:
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor]:
         del step
+        loss, shown = self.objective(batch)
+        update("gpt", loss)
+        return shown
+
+    def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The loss, and what the log shows of it; of the batch's tensors alone."""
         losses = self._losses(batch)
         share = self._context.shard.count
-        update("gpt", (losses["audio"] + TEXT_WEIGHT * losses["text"]) * share)
-        return {name: loss.detach() * share for name, loss in losses.items()}
+        loss = (losses["audio"] + TEXT_WEIGHT * losses["text"]) * share
+        return loss, {name: loss.detach() * share for name, loss in losses.items()}
+
+    @property
+    def repeated(self) -> list[nn.Module]:
+        """Blocks that are worth compiling each for itself."""
+        return list(self.gpt.blocks)
 
     def validate(self) -> Mapping[str, float]:
         """Losses in nats a token, on speakers and sentences that training does not see."""
@@ -113,8 +124,8 @@ class GptTraining:
         """Sums over the rows at hand, divided by the counts of the whole batch."""
         flat = self._flat(batch)
         text_total, audio_total = batch["totals"].unbind()
-        text = self.gpt.text_head(flat[batch["text_target_at"]])
-        audio = self.gpt.audio_head(flat[batch["audio_target_at"]])
+        # Heads read every position: picking out those that count costs more than it saves.
+        text, audio = self.gpt.text_head(flat), self.gpt.audio_head(flat)
         return {
             "audio": _sum(audio, batch["audio_targets"]) / audio_total,
             "text": _sum(text, batch["text_targets"]) / text_total,
@@ -122,7 +133,7 @@ class GptTraining:
 
     def code_states(self, batch: Batch) -> Tensor:
         """The states [M, D] that predicted each counted code and the stop, row after row."""
-        return self._flat(batch)[batch["audio_target_at"]]
+        return self._flat(batch)[batch["audio_targets"].flatten() != NONE]
 
     @property
     def sample_rate(self) -> int:
@@ -136,13 +147,16 @@ class GptTraining:
     def _flat(self, batch: Batch) -> Tensor:
         """The states [B * P, D] of all positions after the prefix."""
         states = self._states(batch, self._prefix(batch))
-        return states[:, states.shape[1] - batch["index"].shape[1] :].flatten(0, 1)
+        return states[:, states.shape[1] - batch["tokens"].shape[1] :].flatten(0, 1)
 
     def _states(self, batch: Batch, prefix: Tensor | None) -> Tensor:
         gpt = self.gpt
-        text = gpt.text_embedding(batch["text"]) + gpt.text_position(batch["text_at"])
-        audio = gpt.embed_audio(batch["audio"], batch["audio_at"])
-        packed = torch.cat([text, audio])[batch["index"]]
+        tokens = torch.cat([gpt.text_embedding.weight, gpt.audio_embedding.weight])
+        places = torch.cat([gpt.text_position.weight, gpt.audio_position.weight])
+        # `index_select`: on a GPU its gradient is added up at once, an embedding's is sorted first.
+        packed = tokens.index_select(0, batch["tokens"].flatten())
+        packed = packed + places.index_select(0, batch["at"].flatten())
+        packed = packed.view(*batch["tokens"].shape, -1)
         return gpt.states(packed if prefix is None else torch.cat([prefix, packed], dim=1))
 
     @torch.no_grad()
@@ -170,4 +184,6 @@ class GptTraining:
 
 
 def _sum(logits: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(logits.float(), targets, reduction="sum")
+    return functional.cross_entropy(
+        logits.float(), targets.flatten(), ignore_index=NONE, reduction="sum"
+    )

@@ -19,6 +19,7 @@ from xtts_lab.training.gpt.batches import Recipe
 from xtts_lab.training.gpt.core import GptTraining, Pace
 from xtts_lab.training.gpt.exporting import export_run
 from xtts_lab.training.gpt.sources import Sources
+from xtts_lab.training.gpt.time_axis import codes_a_token, set_positions
 from xtts_lab.training.stage import Context
 from xtts_lab.yaml_file import Where
 
@@ -33,6 +34,8 @@ class GptStage(GptTraining):
     reference is a part of the target. `muon_lr`: of the matrices in the GPT's blocks; 0: AdamW for
     all. `vocoder`: a run whose vocoder is exported with the model (Griffin-Lim without).
     `speaker_encoder`: the run whose vectors a conditioner reads that hears no audio itself.
+    `short_steps`: so many steps at first see short utterances alone. `shared_time`: positions of
+    text and audio begin as sinusoids of one clock (`time_axis.py`), not as noise.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class GptStage(GptTraining):
         validation_batches: int = 4,
         vocoder: str | None = None,
         speaker_encoder: str | None = None,
+        short_steps: int = 0,
+        shared_time: bool = False,
     ) -> None:
         sources = Sources.open(context, corpora, codes)
         encoder = _encoder(context, speaker_encoder)
@@ -75,9 +80,13 @@ class GptStage(GptTraining):
         hears: Conditioner = build("conditioners", config.conditioner, config.sizes)
         check(hears, self_masked, config.conditioner.name, encoder)
         _scale_mel(hears, sources.dvae)
-        recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
+        recipe = Recipe(
+            positions, reference_s, drop_condition, spoil_codes, self_masked, short_steps
+        )
         pace = Pace(lr, muon_lr, weight_decay, validation_batches)
         super().__init__(context, config, gpt, hears, sources, recipe, pace, encoder)
+        if shared_time:
+            set_positions(gpt, codes_a_token(self.utterances("train")))
         self._vocoder = None if vocoder is None else context.out / vocoder
 
     @staticmethod

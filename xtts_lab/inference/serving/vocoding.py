@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.fast.graph import Graphed
+from xtts_lab.inference.graph import Graphed
 from xtts_lab.vocoders.stages import Local, Stage, Window
 
 BUCKET = 16
-"""Windows are padded to a multiple of so many inputs."""
+"""Windows are a multiple of so many inputs wide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +26,12 @@ class _Shape:
 
 @dataclass(eq=False)
 class BucketedLocal:
-    """A `Local` whose windows are padded on the right to a bucket and run as a graph.
+    """A `Local` whose windows are widened to a bucket and run as a graph.
 
-    What is wanted of a window inside the sequence lies `context` inputs before its right edge, so
-    the padding cannot reach it. A window at the end of the sequence must end where the sequence
-    does: it runs in its own shape, without a graph.
+    They are widened by inputs before them, which changes nothing of what is wanted. Where the
+    sequence has just begun there are none: then by zeros behind, which what is wanted cannot reach
+    either. Only a window that is the whole sequence, whose two ends must both lie where they do,
+    runs in its own shape without a graph.
     """
 
     local: Local
@@ -43,18 +44,21 @@ class BucketedLocal:
         return self.local.settled(inputs)
 
     def inputs_of(self, start: int, stop: int) -> tuple[int, int]:
-        return self.local.inputs_of(start, stop)
+        first, last = self.local.inputs_of(start, stop)
+        return max(first - BUCKET + 1, 0), last
 
     def apply(self, window: Window, start: int, stop: int, inputs: int | None) -> Window:
-        first, last = self.inputs_of(start, stop)
-        if last > window.stop:
-            return self.local.apply(window, start, stop, inputs)
-        first = max(first, window.start)
+        first, last = self.local.inputs_of(start, stop)
+        at_end = inputs is not None and last >= inputs
+        first, last = max(first, window.start), min(last, window.stop)
+        wide = -(-(last - first) // BUCKET) * BUCKET
+        first = max(last - wide, window.start)
         values = window.values[..., first - window.start : last - window.start]
-        width = values.shape[-1]
-        shape = self._shape(values, -(-width // BUCKET) * BUCKET)
-        shape.inputs[..., :width].copy_(values)
-        shape.inputs[..., width:].zero_()
+        if at_end and values.shape[-1] < wide:
+            return self.local.apply(window, start, stop, inputs)
+        shape = self._shape(values, wide)
+        shape.inputs[..., : last - first].copy_(values)
+        shape.inputs[..., last - first :].zero_()
         shape.replay()
         offset = first * self.local.rate
         return Window(shape.outputs[..., start - offset : stop - offset].clone(), start)
