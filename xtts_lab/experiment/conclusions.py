@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab.experiment.plan import Plan
-from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.runs.metric_use import PoolError, metric_info
 from xtts_lab.statistics.summaries import compare, summarise
 from xtts_lab.statistics.verdicts import judge
@@ -45,7 +44,7 @@ def conclusions(plan: Plan, scores: pd.DataFrame, trials: pd.DataFrame) -> Concl
 
 
 def _concluded(
-    plan: Plan, scores: pd.DataFrame, trials: pd.DataFrame, info: Mapping[str, MetricInfo]
+    plan: Plan, scores: pd.DataFrame, trials: pd.DataFrame, info: Mapping[str, Any]
 ) -> Conclusions:
     settings = plan.experiment.spec.statistics
     chosen: dict[str, Any] = {

@@ -110,7 +110,7 @@ def _built(spec: Mapping[str, Any], where: Where) -> BaseMetric:
 def metric_uses(
     specs: Sequence[Mapping[str, Any]],
     where: Where,
-    build: Callable[[Mapping[str, Any], Where], BaseMetric] = _built,
+    build: Callable[[Mapping[str, Any], Where], Any] = _built,
 ) -> tuple[MetricUse, ...]:
     """Construct an experiment's metrics, each by `build`.
 
