@@ -1,162 +1,138 @@
-"""Do the verdicts hold? Simulated experiments with random speaker and sentence slopes.
+"""Do the verdicts hold? Simulated experiments in worlds whose truth is known.
 
-    python benchmarks/statistics_simulation.py [--experiments 1000]
+    python benchmarks/statistics_simulation.py [--experiments 1000] [--seed 1] [--workers 2]
+                                               [--minutes 10] [--out results.json]
 
-20 speakers x 48 sentences. Wanted: false verdicts in at most 6.4 % of 1,000 A/A experiments of six
-arms; intervals that cover 93 to 97 %; power of at least 80 % for a difference of three true
-standard errors; a false claim called `holds` in at most 5 %; the stated need for 80 % power within
-a factor of 2 in 80 %. Every figure comes out of the functions that a run calls. Then come worlds
-that are hostile to intervals, with limits of their own (see hostile_tables.py).
+20 speakers x 48 sentences, unless a row says otherwise; every figure comes out of the functions
+that a run calls. Limits: see LIMITS. Where time runs out first, the tables say how many experiments
+there were. Figures with another seed are those of other experiments.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-from hostile_tables import hostile
-from simulated import METRIC, Frames, World, true_need
-
-from xtts_lab.metrics.info import MetricInfo
-from xtts_lab.statistics.bootstrap import Cells
-from xtts_lab.statistics.cells import rate
-from xtts_lab.statistics.claim import Claim
-from xtts_lab.statistics.intervals import interval
-from xtts_lab.statistics.summaries import compare
-from xtts_lab.statistics.verdicts import judge
-
-INFO = {METRIC: MetricInfo("cosine", "higher")}
-ARMS = 6
-OPTIONS: dict[str, Any] = {"confidence": 0.95, "resamples": 2000}
-UNEVEN = (1,) * 10 + (2,) * 6 + (4, 5, 8, 9)
-"""Sentences of each speaker, as a corpus that was found, not made, may have them."""
+import hostile_experiments
+import pooled_experiments
+import verdict_worlds
+from simulation_runner import Count, Results, run
 
 
-@dataclass
-class Tally:
-    """Outcomes, each 0 or 1, by what they are about."""
+@dataclass(frozen=True)
+class Limit:
+    """The least and the most that an outcome of a section may be."""
 
-    seen: dict[str, list[bool]] = field(default_factory=dict)
-
-    def add(self, **outcomes: bool) -> None:
-        for name, outcome in outcomes.items():
-            self.seen.setdefault(name, []).append(bool(outcome))
-
-    def share(self, name: str) -> float:
-        return float(np.mean(self.seen[name]))
+    section: str
+    outcome: str
+    least: float = 0.0
+    most: float = 1.0
 
 
-def null_experiments(world: World, experiments: int) -> Tally:
-    """Run A/A experiments: whatever verdict they give is false."""
-    tally, frames, rng = Tally(), Frames(world.cells, ARMS), np.random.default_rng(1)
-    for i in range(experiments):
-        scores = frames.scores(world.values(ARMS, rng))
-        table = compare(scores, frames.trials, INFO, baseline="arm0", seed=i, **OPTIONS)
-        overall = table[table["language"] == "all"]
-        tally.add(false_verdict=bool((overall["verdict"] != "undecided").any()))
-        for low, high in zip(overall["ci_low"], overall["ci_high"], strict=True):
-            tally.add(covered=low <= 0 <= high)
-    return tally
-
-
-def true_differences(world: World, experiments: int) -> Tally:
-    """Compare arms three true standard errors apart; judge claims that are false, and true.
-
-    With a true difference of 1.5 standard errors, a claim of more than just that is false, and one
-    of more than -1.5 is true by three.
-    """
-    tally, frames, rng = Tally(), Frames(world.cells, 2), np.random.default_rng(2)
-    half = 1.5 * world.error
-    wanted = true_need(world, half)
-    claims = [_claim(half), _claim(-half)]
-    for i in range(experiments):
-        values = world.values(2, rng)
-        values[1] += half
-        judged = judge(claims, frames.scores(values), frames.trials, INFO, seed=i, **OPTIONS)
-        false, true = judged.to_dict("records")
-        values[1] += half
-        scores = frames.scores(values)
-        table = compare(scores, frames.trials, INFO, baseline="arm0", seed=i, **OPTIONS)
-        tally.add(
-            detected=table["verdict"].iloc[0] == "better",
-            true_holds=true["verdict"] == "holds",
-            false_holds=false["verdict"] == "holds",
-        )
-        if false["verdict"] == "undecided":
-            stated = false["need_speakers"], false["need_sentences"]
-            ratios = [s / w for s, w in zip(stated, wanted, strict=True)]
-            tally.add(need_right=all(0.5 <= ratio <= 2.0 for ratio in ratios))
-    return tally
-
-
-def coverage(world: World, experiments: int, *, counts: bool = False) -> tuple[float, float]:
-    """Return how often intervals cover, and how often they tell 3 standard errors from 0.
-
-    `counts` makes a pooled error rate of the values: skewed counts of words of unequal length.
-    """
-    rng = np.random.default_rng(3)
-    speaker, sentence = world.cells
-    cells = Cells(speaker, sentence, world.language)
-    covered = told = 0
-    for _ in range(experiments):
-        first, second = world.values(2, rng)
-        if counts:
-            words = rng.integers(4, 25, world.sentences)[sentence].astype(np.float64)
-            rates = 0.1 * np.exp(0.3 * np.stack([second, first]))
-            edits = rng.poisson(rates * words)
-            sums = np.stack([edits[0] - edits[1], words], axis=1).astype(np.float64)
-        else:
-            sums = np.stack([second - first, np.ones(speaker.size)], axis=1)
-        found = interval(cells, sums, rate, rng=rng, **OPTIONS)
-        covered += found.low <= 0 <= found.high
-        told += found.low + 3.0 * world.error > 0
-    return covered / experiments, told / experiments
-
-
-def _claim(margin: float) -> Claim:
-    return Claim(metric=METRIC, arm=["arm1"], baseline=["arm0"], direction="higher", margin=margin)
+LIMITS = (
+    Limit("verdicts", "false verdict", most=0.064),
+    Limit("verdicts", "covered", 0.93, 0.97),
+    Limit("verdicts", "detected", 0.80),
+    Limit("verdicts", "true claim holds", 0.80),
+    Limit("verdicts", "false claim holds", most=0.05),
+    Limit("verdicts", "need within 2", 0.80),
+    Limit("intervals", "covered", 0.93),
+    Limit("shares", "covered", 0.93),
+    Limit("shares", "false claim", most=0.05),
+    Limit("differences of shares", "covered", 0.93),
+    Limit("error rates", "covered", 0.92),
+    Limit("one hostile arm", "covered or silent", 0.92),
+    Limit("one hostile arm", "false verdict", most=0.05),
+    Limit("one arm fails", "false verdict", most=0.05),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--experiments", type=int, default=1000)
-    number = parser.parse_args().experiments
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--minutes", type=float, help="stop after so long, with what there is")
+    parser.add_argument("--only", nargs="*", help="sections to run")
+    parser.add_argument("--out", type=Path, help="a JSON file with all counts")
+    given = parser.parse_args()
     start = time.perf_counter()
-    print(f"20 speakers x 48 sentences; {number:,} experiments of each kind")
-    for name, world in {"every pair": World(), "taking turns": World(rotate=True)}.items():
-        null, real = null_experiments(world, number), true_differences(world, number)
-        print(f"\n{name}")
-        print(f"  A/A of {ARMS} arms, any false verdict  {null.share('false_verdict'):6.1%}")
-        print(f"  interval covers                   {null.share('covered'):6.1%}")
-        print(f"  3 standard errors: better         {real.share('detected'):6.1%}")
-        print(f"  claim true by 3 of them: holds     {real.share('true_holds'):6.1%}")
-        print(f"  false claim called holds          {real.share('false_holds'):6.1%}")
-        print(f"  need within a factor of 2         {real.share('need_right'):6.1%}")
-    many = 4 * number
-    print(f"\nother worlds, {many:,} of each: interval covers, 3 standard errors told from 0")
-    for name, world, counts in (
-        ("every pair, mostly speakers", World(speaker_slope=1.0, sentence_slope=0.1), False),
-        ("every pair, mostly sentences", World(speaker_slope=0.1, sentence_slope=1.0), False),
-        ("every pair, mostly noise", World(speaker_slope=0.1, sentence_slope=0.1), False),
-        ("taking turns, mostly speakers", World(speaker_slope=1.0, rotate=True), False),
-        ("every pair, error rate", World(), True),
-        ("taking turns, error rate", World(rotate=True), True),
-        ("taking turns, 16 languages", World(rotate=True, languages=16), False),
-        ("same, mostly speakers", World(speaker_slope=1.0, rotate=True, languages=16), False),
-        ("same, error rate", World(rotate=True, languages=16), True),
-        ("1 to 9 sentences a speaker", World(turns=UNEVEN), False),
-        ("same, mostly speakers", World(speaker_slope=1.0, turns=UNEVEN), False),
-        ("every pair, 5 speakers", World(speakers=5), False),
-        ("every pair, 10 x 20", World(speakers=10, sentences=20), False),
-    ):
-        covers, tells = coverage(world, many, counts=counts)
-        told = "" if counts else f"  {tells:6.1%}"
-        print(f"  {name:30}{covers:8.1%}{told}")
-    hostile(max(1, number // 4))
-    print(f"\n{time.perf_counter() - start:.0f} s")
+    every = [*verdict_worlds.jobs(), *hostile_experiments.jobs(), *pooled_experiments.jobs()]
+    jobs = [job for job in every if not given.only or job.section in given.only]
+    found = run(
+        jobs, given.experiments, seed=given.seed, workers=given.workers, minutes=given.minutes
+    )
+    seconds = time.perf_counter() - start
+    if given.out:
+        settings = {"experiments": given.experiments, "seed": given.seed, "seconds": seconds}
+        given.out.write_text(json.dumps(settings | as_json(found), indent=1))
+    print_tables(found)
+    print_limits(found)
+    part = "all" if found.done == found.wanted else "TIME RAN OUT:"
+    total = f"{part} {found.done:,} of {found.wanted:,} experiments"
+    print(f"\n{total}, seed {given.seed}, {seconds:.0f} s")
+
+
+def as_json(found: Results) -> dict[str, object]:
+    """Return counts and limits as they go into a file."""
+    rows = [
+        {"section": section, "row": row, "column": column, "outcome": name}
+        | {"hits": count.hits, "number": count.number}
+        for (section, row, column), outcomes in found.counts.items()
+        for name, count in outcomes.items()
+    ]
+    return {"done": found.done, "wanted": found.wanted, "counts": rows}
+
+
+def print_tables(found: Results) -> None:
+    """Print one table a section and outcome."""
+    for section in dict.fromkeys(key[0] for key in found.counts):
+        own = {key[1:]: counts for key, counts in found.counts.items() if key[0] == section}
+        for outcome in dict.fromkeys(name for counts in own.values() for name in counts):
+            table = {at: counts[outcome] for at, counts in own.items() if outcome in counts}
+            _print_table(f"{section}: {outcome}", table)
+
+
+def _print_table(title: str, table: dict[tuple[str, str], Count]) -> None:
+    columns = list(dict.fromkeys(column for _, column in table))
+    number = min(count.number for count in table.values())
+    print(f"\n{title}, at least {number:,} of each")
+    width = max(9, *(len(column) + 2 for column in columns))
+    if any(columns):
+        print(" " * 34 + "".join(f"{column:>{width}}" for column in columns))
+    for row in dict.fromkeys(row for row, _ in table):
+        shares = [table[row, column].share for column in columns if (row, column) in table]
+        print(f"  {row:32}" + "".join(f"{share:>{width}.1%}" for share in shares))
+
+
+def print_limits(found: Results) -> None:
+    """Print for each limit the figure that comes closest, or lies furthest beyond."""
+    print("\nlimits: the worst world of each, with the standard error of its figure")
+    for limit in LIMITS:
+        counts = {
+            key[1:]: outcomes[limit.outcome]
+            for key, outcomes in found.counts.items()
+            if key[0] == limit.section and limit.outcome in outcomes
+        }
+        if not counts:
+            continue
+        worst = min(counts, key=lambda at: _room(counts[at], limit))
+        beyond = [at for at, count in counts.items() if _room(count, limit) < 0.0]
+        surely = [at for at in beyond if _room(counts[at], limit) < -2.0 * counts[at].error]
+        name = f"{limit.section}: {limit.outcome}"
+        wanted = f"{limit.least:.1%} to {limit.most:.1%}"
+        print(
+            f"  {name:40}{wanted:>18}  {counts[worst].share:6.1%} +- {counts[worst].error:.1%}"
+            f" in {', '.join(filter(None, worst))}; beyond it {len(beyond)} of {len(counts)},"
+            f" {len(surely)} by over two standard errors"
+        )
+
+
+def _room(count: Count, limit: Limit) -> float:
+    return min(count.share - limit.least, limit.most - count.share)
 
 
 if __name__ == "__main__":

@@ -235,3 +235,17 @@ def test_rare_events_are_covered(share: float, known: MetricInfo) -> None:
     levels, gaps = _covered(share, 0.1, known, 60)
     assert levels >= 0.9
     assert gaps >= 0.9
+
+
+def test_few_events_are_trusted_less_than_none() -> None:
+    """One event each of two speakers: their cells may correlate by .15, whatever they show."""
+    cells = _cells(20, 24)
+    shown = (cells.sentence == 0) | (cells.sentence == 30)
+    sums = np.stack([shown.astype(np.float64), np.ones(480)], axis=1)
+    seen = exposure(cells, sums, share=True)
+    assert seen.few
+    assert seen.scarce
+    size = effective_size(2 / 480, 2 / 480**2, 2.09, 0.95, seen, share=True)
+    assert size == pytest.approx(480 / (1 + 0.15 * 23))
+    clustered = effective_size(2 / 480, 16 / 480**2, 1.96, 0.95, seen, share=True)
+    assert clustered == pytest.approx(60 * (1 - 2 / 480), rel=1e-4)  # a design effect of 8

@@ -37,8 +37,9 @@ def first_beyond(settings: Any, least: int = -MOST) -> tuple[str, str] | None:
             if len(value) > MOST_ENTRIES:
                 return place, f"{len(value):,} entries are no setting; at most {MOST_ENTRIES:,}"
         elif not place.endswith(_FREE) and not least <= value <= most:
-            bound = f"at most {most:,}" if value > most else f"at least {least:,}"
-            return place, f"{_short(value)} is no size; {bound}"
+            if abs(value) > most:
+                return place, f"{_short(value)} is no size; at most {most:,}"
+            return place, f"{_short(value)} does not work; at least {least:,}"
     return None
 
 

@@ -234,6 +234,38 @@ class StreamingSystem(Protocol):
     def stream(self, request: Request, voice: Any) -> Iterator[Audio]: ...
 
 
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """A piece of a served request: `audio` on the host (maybe empty), nothing after the `last`.
+
+    `error`: why the request ended before its end, one line.
+    """
+
+    ticket: int
+    audio: Audio
+    last: bool
+    error: str | None = None
+
+
+class Server(Protocol):
+    """Several streams at once, in one thread: whoever drives it submits and polls in turn.
+
+    A poll does a bit of work, a few ms of it, and returns what it brought. The pieces of a request,
+    joined, are what the system streams of it alone.
+    """
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to say."""
+        ...
+
+    def submit(self, request: Request, voice: Any) -> int:
+        """Take a request with a voice that is ready; return its ticket."""
+        ...
+
+    def poll(self) -> Sequence[Delivery]: ...
+
+
 @dataclass(frozen=True)
 class Clip:
     """Audio for an instrument; `language` is there for those that are told it (`uses_language`)."""

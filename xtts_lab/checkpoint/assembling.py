@@ -13,6 +13,7 @@ from xtts_lab.checkpoint.reading import require_finite
 from xtts_lab.checkpoint.vocabulary import check_vocabulary
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.nn.weightless import weightless
 
 TEXT_EMBEDDING = "gpt.text_embedding.weight"
 
@@ -43,7 +44,7 @@ class _Problems:
 def skeleton(config: ModelConfig) -> XttsModel:
     """Return the model without weights: parameters on `meta`, constants real."""
     try:
-        with torch.device("meta"):
+        with weightless():
             return XttsModel(config)
     except (ValueError, RuntimeError, ZeroDivisionError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

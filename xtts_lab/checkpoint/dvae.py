@@ -22,6 +22,7 @@ from xtts_lab.checkpoint.reading import read_pickle, require_finite, tensors_of
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig, Quantiser
 from xtts_lab.nn.mel import DVAE_MEL, MelConfig
+from xtts_lab.nn.weightless import weightless
 
 PREFIX = "dvae."
 """What the names begin with in a fine-tune's checkpoint, which carries its DVAE along."""
@@ -103,7 +104,7 @@ def read_dvae(path: Path, mel_stats_path: Path | None = None) -> Dvae:
 def dvae_from_tensors(tensors: Mapping[str, Tensor], source: str) -> Dvae:
     """Build a DVAE from tensors with published names; its `mel_stats` are still ones."""
     config = _sizes(tensors, source)
-    with torch.device("meta"):
+    with weightless():
         dvae = Dvae(config, _mel_config(config))
     names = published_names(config)
     wanted = dvae.state_dict()

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import XttsModel
 from xtts_lab.nn.gpt import Gpt, GptConfig
+from xtts_lab.nn.weightless import weightless
 
 REFERENCE_S = 6.0
 """Seconds of reference that a conditioner's operations and prefix length are stated for."""
@@ -61,7 +61,7 @@ def conditioner_cost(model: XttsModel, default_chunk_s: float) -> ConditionerCos
 @lru_cache(maxsize=8)
 def gpt_cost(config: GptConfig) -> tuple[int, int]:
     """Return the GPT's parameters, and the operations of one code with `CONTEXT` before it."""
-    with torch.device("meta"):
+    with weightless():
         gpt = Gpt(config)
     cache = gpt.empty_cache(1, CONTEXT + 1)
     x = torch.zeros(1, config.width, device="meta")
@@ -118,6 +118,8 @@ def _parameters(module: nn.Module) -> int:
 
 @contextmanager
 def _counting(module: nn.Module) -> Iterator[Callable[[], int]]:
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton
+
     module.requires_grad_(False)  # the counter follows gradients where there are any
     mode: Any = FlopCounterMode(display=False)
     with torch.no_grad(), mode:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from xtts_lab.statistics.bootstrap import EXACT_SPEAKERS, FLIPS
-from xtts_lab.statistics.effective import WITHIN_SPEAKER
+from xtts_lab.statistics.effective import WITHIN_SHOWN, WITHIN_SPEAKER
 from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SHOWING, ENOUGH_SPEAKERS
 from xtts_lab.statistics.skewness import SKEWED, TAIL
 
@@ -33,8 +33,9 @@ EVENTS = (
     "Shares have the exact interval of Clopper and Pearson [@clopper1934], and error rates that of "
     "a Poisson mean with the variance of the estimate [@fay1997], at an effective sample size "
     f"[@korn1998]; where neither {ENOUGH_SHOWING} speakers nor all show an event, that size is at "
-    f"most the one of outcomes that correlate by {WITHIN_SPEAKER:g} within a speaker, and a "
-    "difference has the interval of two such levels [@zou2008]."
+    f"most the one of outcomes that correlate by {WITHIN_SHOWN:g} within a speaker (by "
+    f"{WITHIN_SPEAKER:g} without any event), and a difference has the interval of two such levels "
+    "[@zou2008]."
 )
 POOLED_COVERAGE = {
     "eer": "an equal error rate in 91 to 96 %",

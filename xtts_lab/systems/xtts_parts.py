@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from xtts_lab.checkpoint.parts import (
 )
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.costs import ConditionerCost, conditioner_cost, gpt_cost, vocoder_cost
+from xtts_lab.inference.fit import try_conditioner, try_vocoder
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import ModelConfig, SamplingDefaults, part
 from xtts_lab.nn.dvae import DvaeConfig
@@ -131,9 +132,16 @@ class XttsParts:
 
     def check_fit(self) -> None:
         """Try parts with other settings than usual without weights; `UsageError` where none fit."""
-        for choice, count in ((self.conditioner, self._heard), (self.vocoder, self._sounded)):
-            if not choice.own and choice.part != part(choice.kind, choice.part.name):
-                count()
+        dvae, sizes = self._config.dvae, self._config.sizes
+        hears = partial(try_conditioner, self._hears, dvae, sizes, self._config.cloning.chunk_s)
+        sounds = partial(try_vocoder, self._sounds, dvae, sizes)
+        for choice, attempt in ((self.conditioner, hears), (self.vocoder, sounds)):
+            if choice.own or choice.part == part(choice.kind, choice.part.name):
+                continue
+            try:
+                attempt()
+            except IMPOSSIBLE as error:
+                raise no_such_part(choice, error) from error
 
     @cached_property
     def _config(self) -> ModelConfig:

@@ -6,6 +6,7 @@ process, and recorded as failed where that dies too, with the signal's name; all
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from xtts_lab.device import shared_gpus
 from xtts_lab.experiment.workers.deaths import cause, started
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform, serve
@@ -34,7 +36,7 @@ def perform_all(
     """Yield the records of all tasks: in order with one worker, else as they are finished.
 
     `perform(task, parts)` and the tasks must be picklable; each process has its `parts`. `child`:
-    one worker too is a process of its own.
+    one worker too is a process of its own. Of several GPUs each process sees one, in turn.
     """
     if workers <= 1 and not child:
         with Parts() as parts:
@@ -48,13 +50,18 @@ def perform_all(
         pool.close()
 
 
-def chunks(items: Sequence[Any], workers: int, most: int = 64) -> list[Sequence[Any]]:
-    """Split items into tasks: one with one worker, else a few for each, so that none idles."""
+def chunks(
+    items: Sequence[Any], workers: int, *, least: int = 1, most: int = 64
+) -> list[Sequence[Any]]:
+    """Split items into tasks: one with one worker, else a few for each, so that none idles.
+
+    `least`: how many a part does at once, if it has as many.
+    """
     if not items:
         return []
     if workers <= 1:
         return [items]
-    size = max(1, min(most, -(-len(items) // (4 * workers))))
+    size = max(1, least, min(most, -(-len(items) // (4 * workers))))
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
@@ -75,6 +82,8 @@ class _Pool:
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
+        self._gpus = shared_gpus([_device(task) for task in tasks]) if most > 1 else ()
+        self._turns = itertools.count()
 
     def records(self) -> Iterator[Record]:
         while self._queue or any(worker.task for worker in self._workers):
@@ -100,7 +109,8 @@ class _Pool:
                 return
 
     def _start(self) -> _Worker:
-        worker = _Worker(*started(serve, self._perform))
+        gpu = self._gpus[next(self._turns) % len(self._gpus)] if self._gpus else None
+        worker = _Worker(*started(serve, self._perform, gpu))
         self._workers.append(worker)
         return worker
 
@@ -162,3 +172,7 @@ class _Pool:
 
 def _part(task: Task) -> str:
     return f"{task.kind} {sorted(task.spec.items(), key=str)}"
+
+
+def _device(task: Task) -> str:
+    return str(task.device or task.spec.get("device") or "auto")

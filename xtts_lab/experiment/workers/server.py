@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,8 +19,13 @@ DONE = "done"
 """Sent behind the records of a task."""
 
 
-def serve(connection: Connection, perform: Perform) -> None:
-    """Perform the tasks that come, and send their records as they are made."""
+def serve(connection: Connection, perform: Perform, gpu: str | None = None) -> None:
+    """Perform the tasks that come, and send their records as they are made.
+
+    `gpu`: the only one that this process sees; None, whatever there is.
+    """
+    if gpu is not None:  # before CUDA starts, which reads it once
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     begin_service()
     with contextlib.suppress(EOFError, OSError), Parts(apart=True) as parts:
         while True:

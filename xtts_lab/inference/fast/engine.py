@@ -18,6 +18,7 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast.batched_step import BatchedStep
+from xtts_lab.inference.fast.persistent_step import PersistentStep
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.step import DecodingStep, Tuning
 from xtts_lab.inference.fast.weights import DecodingWeights
@@ -66,7 +67,7 @@ class DecodingEngine:
             config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
         )
         self.weights = DecodingWeights.of(self.gpt, dtype)
-        kind = DecodingStep if rows <= FUSED_ROWS else BatchedStep
+        kind = _kind_of_step(rows, tuning)
         self.step = kind(config, self.weights, self.state, sampling, tuning, banned)
         self._replay: Graphed | None = None
         self._prefills: dict[int, tuple[Graphed, Tensor, Tensor]] = {}
@@ -178,6 +179,12 @@ class DecodingEngine:
     @property
     def _dtype(self) -> torch.dtype:
         return self.gpt.audio_embedding.weight.dtype
+
+
+def _kind_of_step(rows: int, tuning: Tuning) -> type[DecodingStep]:
+    if rows == 1 and tuning.persistent:
+        return PersistentStep
+    return DecodingStep if rows <= FUSED_ROWS else BatchedStep
 
 
 def _cast(gpt: Gpt, dtype: torch.dtype) -> Gpt:

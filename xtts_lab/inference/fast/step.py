@@ -39,6 +39,8 @@ class Tuning:
     warps: int = 8
     attention_warps: int = 4
     draw_warps: int = 8
+    persistent: bool = False
+    persistent_warps: int = 16
     pdl: bool = False
 
     @classmethod
@@ -62,9 +64,13 @@ class DecodingStep:
 
     def __call__(self) -> None:
         self.launch_draw()
+        self.layers()
+        self.score()
+
+    def layers(self) -> None:
+        """The input of the step through all layers, `x` in place."""
         for index, layer in enumerate(self.weights.layers):
             self._layer(index, layer)
-        self.score()
 
     def _launch(self, programs: tuple[int, ...], kernel: Any, *values: Any, **meta: Any) -> None:
         options: dict[str, Any] = {"num_warps": self.tuning.warps, "PDL": self.tuning.pdl} | meta
@@ -85,8 +91,8 @@ class DecodingStep:
         cache = state.cache.layer(index)
         self._launch(
             (triton.cdiv(3 * width, rows),), kernels.qkv_kernel,
-            state.x, *layer.fused_qkv, state.query, cache.keys, cache.values, state.slots,
-            state.rows, width, width // self.config.heads, state.cache.capacity,
+            state.x, layer.qkv, *layer.folded_qkv, state.query, cache.keys, cache.values,
+            state.slots, state.rows, width, width // self.config.heads, state.cache.capacity,
             self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
         )  # fmt: skip
 
@@ -99,7 +105,7 @@ class DecodingStep:
         state, width, rows = self.state, self.config.width, self.tuning.up_rows
         self._launch(
             (triton.cdiv(4 * width, rows),), kernels.up_kernel,
-            state.x, *layer.fused_up, state.inner, state.rows, width, 4 * width,
+            state.x, layer.up, *layer.folded_up, state.inner, state.rows, width, 4 * width,
             self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
         )  # fmt: skip
 
