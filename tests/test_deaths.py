@@ -19,6 +19,8 @@ from xtts_lab.errors import PartError
 from xtts_lab.experiment.workers import host as hosts
 from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.pool import MOST_DEATHS, perform_all
+from xtts_lab.metrics.base import BaseMetric
+from xtts_lab.runs.hosted_metric import DECLARED
 
 SPEC = {"name": "null"}
 
@@ -447,6 +449,10 @@ def test_a_part_that_dies_when_it_is_set_up_is_a_mistake_that_names_it(
     assert name in own[0]
     assert ("exit code 0" if what == "import" else "SIGKILL") in own[0]
     assert not (tmp_path / "run").exists()
+
+
+def test_a_hosted_metric_declares_all_that_metrics_declare() -> None:
+    assert {*DECLARED} == {*BaseMetric.__annotations__, "identity"}
 
 
 def test_a_host_answers_or_says_how_its_process_died(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def read_at_once(path: Path) -> bytes:
 
     Some files below /proc look like any other, and block.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
         content = file.read()
     if content is None:
         raise BlockingIOError(errno.EAGAIN, "has nothing to read", str(path))

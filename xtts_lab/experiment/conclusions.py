@@ -52,7 +52,7 @@ def _concluded(
         "resamples": settings.resamples,
         "seed": plan.experiment.spec.seed,
     }
-    trained = [arm.id for arm in plan.experiment.arms if arm.spec.get("checkpoint")]
+    trained = [arm.id for arm in plan.experiment.arms if arm.speaks.get("checkpoint")]
     return Conclusions(
         summarise(scores, trials, info, **chosen),
         compare(scores, trials, info, baseline=settings.baseline, **chosen),

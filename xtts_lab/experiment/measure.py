@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.examining import prepare_instrument
 from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.examining import prepare_instrument
 from xtts_lab.experiment.workers.pool import chunks, perform_all
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal

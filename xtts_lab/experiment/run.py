@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
@@ -19,6 +18,8 @@ from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.score import score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
+from xtts_lab.experiment.timing.load import load_trials
+from xtts_lab.experiment.timing.timed import Timed
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
@@ -69,6 +70,7 @@ def run(
             Journal(folder.trials_log) as trials,
             Journal(folder.evidence_log) as evidence,
             Journal(folder.latency_log) as latency,
+            Journal(folder.load_log) as load,
             Journal(folder.begun_log) as begun,
         ):
             # Audio from the cache has no timings.
@@ -77,9 +79,11 @@ def run(
             folder.remeasuring.unlink(missing_ok=True)
             # Before the instruments load, and with no worker at work beside it.
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
+            loads = load_trials(plan, folder, trials, Logs(load, begun))
+            timed = Timed(streams, loads)
             needs = needs_of(plan, folder, trials)
             measured = measure(plan, needs, Logs(evidence, begun), cache, workers)
-            scored, failures = _write_tables(plan, folder, needs, trials, evidence, streams)
+            scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed)
             files.remove(folder.begun_log)  # all of it has ended
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
@@ -110,10 +114,10 @@ def _write_tables(
     needs: Sequence[Need],
     trials: Journal,
     evidence: Journal,
-    streams: Mapping[str, Mapping[str, Any]],
+    timed: Timed,
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
-    rows = score(plan, needs, trials, evidence, streams)
+    rows = score(plan, needs, trials, evidence, timed.streams, timed.loads)
     scores = tables.frame(rows, schema.SCORES)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
@@ -121,10 +125,12 @@ def _write_tables(
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
     if any(use.metric.streaming for use in plan.metrics):
-        latency = tables.latency_frame(plan, streams)
-        tables.write_parquet(folder.path / "latency.parquet", latency)
+        latency = tables.latency_frame(plan, timed.streams)
+        tables.write_parquet(folder.path / schema.LATENCY.file, latency)
+    if any(use.metric.loading for use in plan.metrics):
+        tables.write_parquet(folder.path / schema.LOAD.file, tables.load_frame(plan, timed.loads))
     found = conclusions(plan, scores, trial_rows)
-    failures = tables.failures_frame(plan, needs, trials, evidence, streams, rows, found.failed)
+    failures = tables.failures_frame(plan, needs, trials, evidence, timed, rows, found.failed)
     tables.write_csv(folder.path / "failures.csv", failures)
     tables.write_csv(folder.path / "summary.csv", found.summary)
     tables.write_csv(folder.path / "comparisons.csv", found.comparisons)

@@ -45,7 +45,12 @@ class Host:
 
     def apart(self, kind: str, spec: Mapping[str, Any]) -> bool:
         """Return whether a part must not be at work in the process of the run."""
-        return self.careful or spec.get("name") not in registry.BUILTIN[kind]
+        inner = spec.get("system")  # of a system that stands around another
+        return (
+            self.careful
+            or spec.get("name") not in registry.BUILTIN[kind]
+            or (isinstance(inner, Mapping) and self.apart(kind, inner))
+        )
 
     def call(self, part: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return `function(shelf, *arguments)` of a part, worked out in the host.

@@ -10,6 +10,8 @@ from typing import Any
 from xtts_lab import registry
 from xtts_lab.errors import PartError, UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, said_by
+from xtts_lab.experiment.arms import Arm
+from xtts_lab.experiment.asked import check_spoken
 from xtts_lab.experiment.construction import close, construct, content_of
 from xtts_lab.experiment.workers.host import Host, Shelf
 from xtts_lab.runs.keys import PartContent
@@ -19,19 +21,19 @@ from xtts_lab.runs.keys import PartContent
 class Demands:
     """What an arm's system must bear: the languages of the items, and metrics with their judges."""
 
-    arm: str
-    system: str
-    languages: frozenset[str]
+    arm: Arm
+    languages: Sequence[str]
     judges: Sequence[tuple[str, str]]
 
 
 def examine_system(
-    host: Host, spec: Mapping[str, Any], device: str | None, demands: Demands
+    host: Host, demands: Demands, device: str | None
 ) -> tuple[PartContent, ArmFacts]:
     """Return what determines a system's output, and what else it says of itself.
 
     Raises `UsageError` for one that cannot do what is demanded, cannot be set up, or dies of it.
     """
+    spec = demands.arm.spec
     if host.apart("systems", spec):
         content, said = _asked(host, "systems", spec, _examined, device, demands)
         name = f"systems {spec['name']}"
@@ -126,17 +128,12 @@ def _looked_at(
 
 
 def _check(system: Any, demands: Demands) -> None:
-    lacking = sorted(demands.languages - set(system.languages))
-    if lacking:
-        raise UsageError(
-            f"systems.{demands.system}: does not speak {', '.join(lacking)}; leave them out of "
-            "texts.languages"
-        )
+    check_spoken(demands.arm, system.languages, demands.languages)
     system.check()
     own = set(system.encoders)
     for prefix, name in demands.judges:
         if name in own:
             raise UsageError(
-                f"metrics: {prefix} would judge arm '{demands.arm}' with the encoder '{name}' "
+                f"metrics: {prefix} would judge arm '{demands.arm.id}' with the encoder '{name}' "
                 "that the system itself uses; choose another encoder"
             )
