@@ -27,8 +27,8 @@ class StreamVocoder:
         check_streams(model, 1)
         if model.vocoder.reads != "states":
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
-        self.model, self.dtype = model, dtype or model.dtype
-        same = self.dtype == model.dtype
+        self.model, self.dtype = model, dtype or model.vocoder_dtype
+        same = self.dtype == model.vocoder_dtype
         self._vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
         width = model.config.sizes.embedding
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)
