@@ -26,7 +26,7 @@ from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.limits import checked_seed
 from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.speak import Spoken, check_pace, check_streams
+from xtts_lab.inference.speak import Spoken, check_pace, schedule_of
 from xtts_lab.inference.speech import speech_of
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
@@ -256,7 +256,7 @@ class XTTS:
         asked for.
         """
         chosen = self._voice(voice)
-        check_streams(self.model, chunk_codes)
+        schedule_of(self.model, chunk_codes)
         check_pace(self.model, speed)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.speak import Spoken, speak
 from xtts_lab.inference.speak import stream as stream_prompt
 from xtts_lab.model import XttsModel
@@ -38,7 +39,7 @@ class Speech(Protocol):
         ...
 
     def stream(
-        self, prompt: Prompt, embedding: Tensor, chunk_codes: int, speed: float = 1.0
+        self, prompt: Prompt, embedding: Tensor, chunk_codes: int | Schedule, speed: float = 1.0
     ) -> Iterator[Tensor]:
         """Say one prompt in pieces, float32 [T] each on the CPU."""
         ...
@@ -58,7 +59,7 @@ class PlainSpeech:
         return speak(self.model, prompts, embeddings, speed)
 
     def stream(
-        self, prompt: Prompt, embedding: Tensor, chunk_codes: int, speed: float = 1.0
+        self, prompt: Prompt, embedding: Tensor, chunk_codes: int | Schedule, speed: float = 1.0
     ) -> Iterator[Tensor]:
         return stream_prompt(self.model, prompt, embedding, chunk_codes, speed)
 

@@ -19,7 +19,7 @@ from xtts_lab.inference.fast.streaming import FastStream
 from xtts_lab.inference.generate import NOT_FINITE, Generation, Prompt, check_prompts
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.serving.schedule import Schedule
-from xtts_lab.inference.speak import Spoken, check_pace, speak, vocode
+from xtts_lab.inference.speak import Spoken, check_pace, schedule_of, speak, vocode
 from xtts_lab.inference.speak import stream as stream_prompt
 from xtts_lab.inference.speech import memory_of
 from xtts_lab.model import XttsModel
@@ -78,12 +78,12 @@ class FastSpeech:
         return [made[index] for index in range(len(prompts))]
 
     def stream(
-        self, prompt: Prompt, embedding: Tensor, chunk_codes: int, speed: float = 1.0
+        self, prompt: Prompt, embedding: Tensor, chunk_codes: int | Schedule, speed: float = 1.0
     ) -> Iterator[Tensor]:
-        """Say one prompt in pieces of `chunk_codes` codes."""
-        if self.refuses(prompt) or self.model.vocoder.reads != "states":
-            return stream_prompt(self.model, prompt, embedding, chunk_codes, speed)
-        schedule = Schedule(chunk_codes, 1.0, chunk_codes)
+        """Say one prompt in pieces, sized by a schedule or all alike."""
+        schedule = schedule_of(self.model, chunk_codes)
+        if self.refuses(prompt):
+            return stream_prompt(self.model, prompt, embedding, schedule, speed)
         engine = self._one_row(prompt.sampling)
         if self._stream is None:
             self._stream = FastStream(self.model, engine)

@@ -47,8 +47,9 @@ class DvaeStage:
     `width`, `layers`, `residual_blocks`, `kernel`, `dilations`: see `DvaeConfig`; a code is
     2^layers mel frames. `seconds` of padded audio a batch; `autoencoder_steps` before quantising;
     `ctc` weighs the loss of phonemes on the codes (0: none), `commitment` that of a codebook,
-    `listen` what a recogniser hears otherwise than in natural speech: `listener`, a run of the
-    stage `ctc`, or `world_ctc`, the shipped one; none by default.
+    `quiet` the mel where hardly anything is heard (see `masked_distance`), `listen` what a
+    recogniser hears otherwise than in natural speech: `listener`, a run of the stage `ctc`, or
+    `world_ctc`, the shipped one; none by default.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class DvaeStage:
         autoencoder_steps: int = 1000,
         ctc: float = 0.3,
         ctc_width: int = 192,
+        quiet: float = 1.0,
         listener: str | None = None,
         listen: float = 1.0,
         commitment: float = 0.25,
@@ -98,7 +100,7 @@ class DvaeStage:
         if ctc > 0:
             self.modules["head"] = self.head
         self.listener = None if listener is None else listen_with(context, listener, languages)
-        self._listen = listen
+        self._listen, self._quiet = listen, quiet
         self.averages: CodebookAverages | None = None
         if not levels:
             self.averages = _averages(context.shard, config, decay, dead)
@@ -213,7 +215,8 @@ class DvaeStage:
         stats = self.dvae.mel.mel_stats.unsqueeze(-1)
         wanted = mel * stats
         made = self.dvae.decoder(quantised)[..., : mel.shape[-1]].float() * stats
-        total = masked_distance(made, wanted, frame_mask(frames, mel.shape[-1]))
+        mask = frame_mask(frames, mel.shape[-1])
+        total = masked_distance(made, wanted, mask, self._quiet)
         losses = {"mel": total}
         if self._ctc > 0:
             losses["ctc"] = self._ctc_loss(quantised, frames, batch)
