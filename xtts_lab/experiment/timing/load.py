@@ -144,7 +144,7 @@ def _record(system: Any, job: Job, asked: Loading, warmups: int) -> Record:
     due = arrivals_s(job.rate, len(wanted), asked.seed)
     served = serve(server, wanted, due)
     trials = {
-        trial_id: dataclasses.asdict(_loaded(job.rate, one, audio.load(offline), asked))
+        trial_id: dataclasses.asdict(loaded(job.rate, one, audio.load(offline), asked.silence_dbfs))
         for (trial_id, _, offline), one in zip(job.trials, served, strict=True)
     }
     record = {"id": job.id, "key": job.key, "error": None, "trials": trials}
@@ -165,11 +165,12 @@ class _Voices:
         return self._known[references]
 
 
-def _loaded(rate: float, one: Served, offline: Audio, asked: Loading) -> Loaded:
+def loaded(rate: float, one: Served, offline: Audio, silence_dbfs: float) -> Loaded:
+    """Return what became of a request that came at a rate, beside its own audio."""
     if not one.chunks:
         return _unheard(rate, one.error or "the stream holds no samples")
     samples, sample_rate = joined(one.chunks)
-    onset = first_sound(samples, asked.silence_dbfs)
+    onset = first_sound(samples, silence_dbfs)
     return Loaded(
         rate=rate,
         arrivals_ms=tuple(round(1e3 * at, 6) for at in one.arrivals),
