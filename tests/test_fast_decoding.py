@@ -55,7 +55,7 @@ def _prompts(options: SamplingOptions, device: str = "cpu") -> list[Prompt]:
 def check(name: str, device: str = "cpu", copies: int = 1) -> None:
     """Two rows of unequal length: codes equal, states within rounding of the plain path's."""
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     gpt, options = _gpt().to(device), OPTIONS[name]
     prompts = _prompts(options, device) * copies
@@ -80,7 +80,7 @@ def check_persistent(device: str = "cpu") -> None:
     Interpreted programs cannot wait for each other: part by part, but for one program alone.
     """
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     for heads, per_head in ((1, 1), (2, 2)):
         torch.manual_seed(0)
@@ -123,7 +123,7 @@ def check_continuous(device: str = "cpu") -> None:
     """Seven prompts through two rows: each becomes what it becomes alone."""
     from xtts_lab.inference.fast.continuous import decode_all
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     gpt = _gpt().to(device)
     options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
@@ -141,8 +141,8 @@ def check_continuous(device: str = "cpu") -> None:
 def check_stream(device: str = "cpu") -> None:
     """Pieces joined are what the plain path speaks, whether it stops by itself or at the limit."""
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
     from xtts_lab.inference.fast.streaming import FastStream
+    from xtts_lab.inference.fast.tuning import Tuning
     from xtts_lab.inference.speak import speak
 
     torch.manual_seed(0)

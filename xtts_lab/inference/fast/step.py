@@ -8,47 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 import triton
 from torch import Tensor
 
 from xtts_lab.inference.fast import kernels
 from xtts_lab.inference.fast.sampling_kernel import draw_kernel
 from xtts_lab.inference.fast.state import DecodingState
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
 from xtts_lab.inference.sampling import TIGHT, SamplingOptions
 from xtts_lab.nn.attention import LayerCache
 from xtts_lab.nn.gpt import GptConfig
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How the kernels cut their work; every choice computes the same but for rounding.
-
-    Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
-    kernels (programmatic dependent launch, compute capability 9.0 and later).
-    """
-
-    qkv_rows: int = 16
-    out_rows: int = 8
-    up_rows: int = 16
-    down_rows: int = 4
-    head_rows: int = 8
-    splits: int = 16
-    block_keys: int = 32
-    warps: int = 8
-    attention_warps: int = 4
-    draw_warps: int = 8
-    persistent: bool = False
-    persistent_warps: int = 16
-    pdl: bool = False
-
-    @classmethod
-    def choose(cls, device: torch.device, rows: int) -> Tuning:
-        """What was fastest where it was measured (one H100); many rows need no splits."""
-        splits = max(1, 16 // triton.next_power_of_2(rows))
-        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
-        return cls(splits=splits, block_keys=32 if splits > 1 else 64, pdl=pdl)
 
 
 @dataclass(frozen=True, eq=False)

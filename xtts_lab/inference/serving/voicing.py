@@ -28,8 +28,8 @@ class StreamVocoder:
 
     def __init__(self, model: XttsModel, dtype: torch.dtype | None = None) -> None:
         check_streams(model)
-        self.model, self.dtype = model, dtype or model.dtype
-        same = self.dtype == model.dtype
+        self.model, self.dtype = model, dtype or model.vocoder_dtype
+        same = self.dtype == model.vocoder_dtype
         self._vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
         width = model.config.sizes.embedding
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)

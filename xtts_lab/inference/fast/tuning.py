@@ -1,0 +1,37 @@
+"""How the decoding kernels cut their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the kernels cut their work; every choice computes the same but for rounding.
+
+    Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
+    kernels (programmatic dependent launch, compute capability 9.0 and later).
+    """
+
+    qkv_rows: int = 16
+    out_rows: int = 8
+    up_rows: int = 16
+    down_rows: int = 4
+    head_rows: int = 8
+    splits: int = 16
+    block_keys: int = 32
+    warps: int = 8
+    attention_warps: int = 4
+    draw_warps: int = 8
+    persistent: bool = False
+    persistent_warps: int = 16
+    pdl: bool = False
+
+    @classmethod
+    def choose(cls, device: torch.device, rows: int) -> Tuning:
+        """What was fastest where it was measured (one H100); many rows need no splits."""
+        splits = max(1, 16 // (1 << (rows - 1).bit_length()))
+        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+        return cls(splits=splits, block_keys=32 if splits > 1 else 64, pdl=pdl)
