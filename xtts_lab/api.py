@@ -26,6 +26,9 @@ from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.limits import checked_seed
 from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.serving.build import stream_server
+from xtts_lab.inference.serving.requests import RequestServer
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.speak import Spoken, check_pace, schedule_of
 from xtts_lab.inference.speech import speech_of
 from xtts_lab.inference.voice import blend, clone
@@ -39,8 +42,8 @@ _ARGUMENTS = Where(Document("from_pretrained"))
 _Content: TypeAlias = "tuple[str, str | None, str | None]"
 """Of a reference: its audio's SHA-256, its text, its language."""
 
-STREAM_CHUNK_CODES = 20
-"""Codes a streamed chunk: 0.93 s of speech, as the reference implementation streams."""
+STREAM_CHUNKS = Schedule()
+"""Codes a streamed chunk: a small first one, then larger ones. The reference takes 20 each time."""
 
 
 MAX_KEPT_VOICES = 64
@@ -248,11 +251,11 @@ class XTTS:
         speed: float = 1.0,
         sampling: SamplingOptions | None = None,
         max_codes: int | None = None,
-        chunk_codes: int = STREAM_CHUNK_CODES,
+        chunk_codes: int | Schedule = STREAM_CHUNKS,
     ) -> Iterator[Audio]:
         """Say a text in chunks as they are ready; joined, they are what `synthesise` returns.
 
-        Raises `UsageError` for a vocoder that needs the whole utterance, before the first chunk is
+        `chunk_codes`: how many codes a chunk waits for, of XTTS-v2 46 ms each. Raises `UsageError` for a vocoder that needs the whole utterance, before the first chunk is
         asked for.
         """
         chosen = self._voice(voice)
@@ -267,6 +270,31 @@ class XTTS:
                 self.tf32, self.speech.stream(prompt, chosen.embedding, chunk_codes, speed)
             )
         )
+
+    def serve(
+        self,
+        streams: int = 16,
+        *,
+        sampling: SamplingOptions | None = None,
+        max_codes: int | None = None,
+        chunk_codes: int | Schedule = STREAM_CHUNKS,
+    ) -> RequestServer:
+        """Return a server of up to `streams` streams at once: submit requests, poll for audio.
+
+        Each request's audio is what it is alone. Raises `UsageError` for a vocoder that needs the
+        whole utterance.
+        """
+        drawn, schedule = sampling or self.sampling, schedule_of(self.model, chunk_codes)
+        server = stream_server(
+            self.model, streams, schedule, drawn, fast=self.speech.name == "fast"
+        )
+
+        def prompts(request: Request, voice: Voice | str) -> list[Prompt]:
+            chosen = self._voice(voice)
+            said = request.text, request.language, chosen, request.seed
+            return self._prompts(*said, drawn, max_codes)[0]
+
+        return RequestServer(server, prompts, self.tf32)
 
     def _voice(self, voice: Voice | str) -> Voice:
         return self.voice(voice) if isinstance(voice, str) else voice
