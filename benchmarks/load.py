@@ -102,7 +102,9 @@ def made(model: Any, asked: argparse.Namespace) -> Prompted:
     )
     vocoder, schedule = StreamVocoder(model, half), Schedule.parse(asked.chunks)
     vocoder.warm(schedule)
-    server = Prompted(StreamServer(EngineRows(engine), vocoder, schedule), full.speaker(model))
+    rows = EngineRows(engine)
+    rows.warm()
+    server = Prompted(StreamServer(rows, vocoder, schedule), full.speaker(model))
     serve(server, [(p, None) for p in wanted(model, asked.rows + 4)], [0.0] * (asked.rows + 4))
     return server
 

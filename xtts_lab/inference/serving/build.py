@@ -43,4 +43,6 @@ def _engine_rows(
     config, dtype = model.gpt.config, model.gpt.audio_embedding.weight.dtype
     size = row_bytes(config, config.text_positions + config.audio_positions, dtype)
     rows = max(min(streams, memory_of(model.device, memory_gb) // size), 1)
-    return EngineRows(DecodingEngine(model.gpt, sampling, rows=rows, dtype=dtype))
+    made = EngineRows(DecodingEngine(model.gpt, sampling, rows=rows, dtype=dtype))
+    made.warm()
+    return made

@@ -71,12 +71,14 @@ class RequestServer:
             asked = min(told + size, limit)
             lap()
             server.rows.advance(max(asked - taken, 0))
-            codes, states = server.rows.said(0, told, asked)
+            said = server.rows.said(0, told, asked)
+            codes = said.codes()
             if asked > taken:
                 found["code_ms"].append(lap() / (asked - taken))
             taken = max(taken, asked)
             last = asked >= limit or codes.shape[0] < asked - told
             lap()
+            states = said.states[: codes.shape[0]]
             made = server.vocoder.made(stream, codes, states, vector, last=last)
             found["vocoder_ms"].append(lap())
             Leaving(made).arrived()
