@@ -1,95 +1,180 @@
-"""How the decoding kernels should cut their work: each alone, on all layers' weights in turn.
+"""How the decoding kernels and the batched vocoder should cut their work, on one GPU.
 
-    python benchmarks/tune_step.py
+    python benchmarks/tune_step.py {single,many,vocoder} ...
 
-Microseconds a launch inside a graph, so that launch gaps count; one row, bfloat16.
+XTTS-v2's sizes, random weights. Each candidate is timed as it is used, inside a graph, and its
+codes are compared with those of the first: a candidate that draws others in fp32 is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import argparse
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
+from functools import partial
 
 import torch
 
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.fast.step import DecodingStep, Tuning
-from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.fast.generator import WideGenerator
+from xtts_lab.inference.fast.tuning import Tuning
+from xtts_lab.inference.generate import Prompt, generate
 from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import ModelConfig
 from xtts_lab.nn.gpt import Gpt
+from xtts_lab.nn.hifigan import HifiganConfig, HifiganGenerator
+
+CODES = 200
+CUDA = torch.device("cuda")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="+", choices=("single", "many", "vocoder"))
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(0)
-    gpt = Gpt(ModelConfig().gpt).to("cuda").eval()
-    prompt = Prompt(torch.randn(32, 1024), torch.randint(3, 250, (45,)), 0, SamplingOptions(), 200)
-    engine = DecodingEngine(
-        gpt, prompt.sampling, steps=200, prompt=128, dtype=torch.bfloat16,
-        tuning=Tuning(splits=16), banned=gpt.config.stop_audio,
-    )  # fmt: skip
-    engine.start([prompt])
-    engine.advance(180)
-    for name, tuning, call, launches in candidates(engine.step):
-        try:
-            taken = microseconds(call, launches)
-        except Exception as error:
-            print(f"{name:28} {tuning} failed: {str(error)[:100]}", flush=True)
-            continue
-        print(f"{name:28} {taken:7.2f} us a launch", flush=True)
+    for what in parser.parse_args().what:
+        {"single": single, "many": many, "vocoder": vocoder}[what]()
 
 
-def candidates(
-    step: DecodingStep,
-) -> Iterator[tuple[str, Tuning, Callable[[], None], int]]:
-    """Every kernel with every cut; `only_` of a step launches one kernel for each layer."""
-    layers = list(enumerate(step.weights.layers))
-    for pdl, (rows, warps) in product(
-        (False, True), ((1, 1), (2, 1), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8))
+def single() -> None:
+    """One row: kernels of their own for every part, and one kernel for all layers."""
+    gpt, prompt = _gpt(), _prompt()
+    base = Tuning.choose(CUDA, 1)
+    one = replace(base, persistent=True, splits=8)
+    (plain,) = generate(gpt, [prompt])
+    half: list[int] = []
+    for name, dtype, tuning in (
+        ("launches", torch.bfloat16, replace(base, persistent=False)),
+        ("persistent 8 warps", torch.bfloat16, replace(one, persistent_warps=8)),
+        ("persistent 16 warps", torch.bfloat16, replace(one, persistent_warps=16)),
+        ("persistent 8 warps, 64 keys", torch.bfloat16, replace(one, block_keys=64)),
+        ("launches", torch.float32, replace(base, persistent=False)),
+        ("persistent 16 warps", torch.float32, replace(one, persistent_warps=16)),
     ):
-        cut = replace(
-            step.tuning, qkv_rows=rows, out_rows=rows, up_rows=rows, down_rows=max(rows // 4, 1),
-            head_rows=rows, warps=warps, pdl=pdl,
+        with _Reported(name):
+            engine = DecodingEngine(
+                gpt, prompt.sampling, steps=CODES, prompt=128, dtype=dtype, tuning=tuning,
+                banned=gpt.config.stop_audio,
+            )  # fmt: skip
+            engine.start([prompt])
+            engine.advance(CODES)
+            made = engine.codes(CODES)[0].tolist()
+            half = half or made
+            wanted = plain.codes.tolist() if dtype == torch.float32 else half
+            same = next((i for i, (a, b) in enumerate(zip(made, wanted)) if a != b), len(wanted))  # noqa: B905
+            engine.start([prompt])
+            engine.advance(60)
+            spent = milliseconds(partial(engine.advance, 20)) / 20
+            print(f"{name:30} {dtype} {spent:.4f} ms a step, first {same} codes equal", flush=True)
+
+
+def many() -> None:
+    """Many rows: how attention cuts its work, then whole steps."""
+    gpt, prompt = _gpt(), _prompt()
+    for rows in (128, 256):
+        engine = DecodingEngine(
+            gpt, prompt.sampling, rows=rows, steps=CODES, prompt=128, dtype=torch.bfloat16,
+            banned=gpt.config.stop_audio,
         )  # fmt: skip
-        one = replace(step, tuning=cut)
-        for kernel in ("qkv", "out", "up", "down"):
-            run = getattr(one, f"launch_{kernel}")
-
-            def each(run: Callable[..., None] = run) -> None:
-                for index, layer in layers:
-                    run(index, layer)
-
-            yield f"{kernel} rows {rows} warps {warps} pdl {pdl}", cut, each, len(layers)
-    for pdl, splits, block, warps in product((True,), (4, 8, 16), (16, 32), (1, 2, 4)):
-        cut = replace(step.tuning, splits=splits, block_keys=block, attention_warps=warps, pdl=pdl)
-        one = replace(step, tuning=cut)
-
-        def scans(one: DecodingStep = one) -> None:
-            for index, _ in layers:
-                one.launch_attention(one.state.cache.layer(index))
-
-        yield f"attention {splits} x {block} warps {warps} pdl {pdl}", cut, scans, len(layers)
-    for warps in (2, 4, 8, 16):
-        cut = replace(step.tuning, draw_warps=warps)
-        yield f"draw warps {warps}", cut, replace(step, tuning=cut).launch_draw, 1
+        engine.start([replace(prompt, seed=seed) for seed in range(rows)])
+        engine.advance(60)
+        print(f"rows {rows}: {milliseconds(partial(engine.advance, 5)) / 5:.3f} ms a step")
+        best = []
+        for keys, warps in ((32, 1), (32, 2), (64, 2), (64, 4), (128, 4), (128, 8)):
+            cut = replace(engine.step.tuning, block_keys=keys, attention_warps=warps)
+            step = replace(engine.step, tuning=cut)
+            spent = microseconds_of_attention(step, rows)
+            best.append((spent, keys, warps))
+            print(f"rows {rows}: attention of {keys} keys {warps} warps {spent:.1f} us a layer")
+        _, keys, warps = min(best)
+        cut = replace(engine.step.tuning, block_keys=keys, attention_warps=warps)
+        engine.step = replace(engine.step, tuning=cut)
+        engine._replay = None
+        engine.advance(2)
+        print(f"rows {rows}: {milliseconds(partial(engine.advance, 5)) / 5:.3f} ms a step at best")
+        del engine
 
 
-def microseconds(call: Callable[[], None], launches: int) -> float:
-    """Median of replays of a graph of `call`, per launch."""
-    graph = Graphed(call, torch.device("cuda"))
+def microseconds_of_attention(step: object, rows: int) -> float:
+    """Per layer, inside a graph of all layers."""
+    attend, state = step._attend, step.state  # type: ignore[attr-defined]
+    layers = state.cache.keys.shape[0]
+    qkv = torch.randn(rows, 3 * state.x.shape[1], device=CUDA, dtype=torch.bfloat16)
+
+    def run() -> None:
+        for index in range(layers):
+            attend(qkv, state.cache.layer(index))
+
+    return milliseconds(Graphed(run, CUDA)) * 1e3 / layers
+
+
+def vocoder() -> None:
+    """HiFi-GAN on 64 windows: seconds of speech a second, by the width of their core."""
+    with CUDA:
+        config = HifiganConfig()
+        generator = HifiganGenerator(config).eval().half()
+    torch.backends.cudnn.benchmark = True
+    for core in (64, 160, 320):
+        frames = torch.randn(64, 1024, core + 2 * config.context_frames, device=CUDA).half()
+        vector = torch.randn(64, 512, device=CUDA).half()
+        wanted = generator(frames, vector)
+        for name, call in (("plain", generator), ("channels last", WideGenerator(generator))):
+            with _Reported(name):
+                run = partial(call, frames, vector)
+                off = float((run() - wanted).abs().max() / wanted.abs().max())
+                graph = Graphed(run, CUDA)
+                spent = milliseconds(graph)
+                speech = 64 * core * config.hop_length / 24_000
+                print(
+                    f"vocoder {name:14} core {core}: {speech / spent * 1e3:.0f} s of speech a "
+                    f"second, off by {off:.1e}", flush=True,
+                )  # fmt: skip
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """Median of ten calls."""
     times = []
-    for _ in range(12):
+    call()
+    for _ in range(10):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
-        for _ in range(10):
-            graph()
+        call()
         end.record()
         torch.cuda.synchronize()
-        times.append(start.elapsed_time(end) * 100 / launches)
+        times.append(start.elapsed_time(end))
     return sorted(times)[len(times) // 2]
 
 
+class _Reported:
+    """A candidate that this machine refuses is a line of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, Exception):
+            print(f"{self.name}: failed: {str(error)[:200]}", flush=True)
+            return True
+        return False
+
+
+def _gpt() -> Gpt:
+    with CUDA:
+        gpt = Gpt(ModelConfig().gpt).eval().requires_grad_(False)
+    gpt.audio_head.bias[gpt.config.stop_audio] = -1e4
+    return gpt
+
+
+def _prompt() -> Prompt:
+    return Prompt(torch.randn(32, 1024), torch.randint(3, 250, (45,)), 0, SamplingOptions(), CODES)
+
+
 if __name__ == "__main__":
-    main()
+    with torch.inference_mode():
+        main()

@@ -21,6 +21,7 @@ class Task:
     spec: dict[str, Any]
     jobs: Sequence[Job]
     kind: str = "systems"
+    device: str | None = None
 
     def failed(self, job: Job, error: str) -> dict[str, Any]:
         return {"id": job.id, "error": error}

@@ -55,7 +55,7 @@ def _prompts(options: SamplingOptions, device: str = "cpu") -> list[Prompt]:
 def check(name: str, device: str = "cpu", copies: int = 1) -> None:
     """Two rows of unequal length: codes equal, states within rounding of the plain path's."""
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     gpt, options = _gpt().to(device), OPTIONS[name]
     prompts = _prompts(options, device) * copies
@@ -74,11 +74,31 @@ def check(name: str, device: str = "cpu", copies: int = 1) -> None:
         )
 
 
+def check_generator(device: str = "cpu") -> None:
+    """Channels last and fused, the generator makes what it makes as a module."""
+    from xtts_lab.inference.fast.generator import WideGenerator
+    from xtts_lab.nn.hifigan import HifiganConfig, HifiganGenerator
+
+    for changed in ({}, {"speaker_in_every_stage": False}, {"embedding": 0}):
+        torch.manual_seed(0)
+        config = HifiganConfig(
+            **{"input_width": 16, "embedding": 12, "channels": 16, "rates": (4, 2)} | changed,
+            upsample_kernels=(8, 4), kernels=(3, 5), dilations=((1, 3), (1,)),
+        )  # fmt: skip
+        generator = HifiganGenerator(config).to(device).eval()
+        for parameter in generator.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
+        frames, vectors = torch.randn(2, 16, 5, device=device), torch.randn(2, 12, device=device)
+        with torch.inference_mode():
+            made, wanted = WideGenerator(generator)(frames, vectors), generator(frames, vectors)
+        torch.testing.assert_close(made, wanted, atol=1e-5, rtol=1e-4)
+
+
 def check_continuous(device: str = "cpu") -> None:
     """Seven prompts through two rows: each becomes what it becomes alone."""
     from xtts_lab.inference.fast.continuous import decode_all
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     gpt = _gpt().to(device)
     options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
@@ -96,8 +116,8 @@ def check_continuous(device: str = "cpu") -> None:
 def check_stream(device: str = "cpu") -> None:
     """Pieces joined are what the plain path speaks, whether it stops by itself or at the limit."""
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
     from xtts_lab.inference.fast.streaming import FastStream
+    from xtts_lab.inference.fast.tuning import Tuning
     from xtts_lab.inference.speak import speak
 
     torch.manual_seed(0)
@@ -124,6 +144,7 @@ def check_all(device: str = "cpu") -> None:
     for name in OPTIONS:
         check(name, device)
     check("default", device, copies=3)  # more rows than the fused kernels take
+    check_generator(device)
     check_stream(device)
     check_continuous(device)
 

@@ -113,9 +113,26 @@ def test_symbols_are_sounds_without_stress_and_marks(corpus: Corpus) -> None:
     alphabet = Alphabet.of([corpus])
     assert alphabet.symbols == "".join(sorted(tone_corpus.SYMBOLS))
     assert alphabet.languages == ("en", "es")
-    assert alphabet.decode(alphabet.encode("ˈaˌe i?x")) == "aei"
+    assert alphabet.decode(alphabet.encode("ˈaˌe i?x", "es")) == "aei"
     assert sounds("həlˈoʊ, wˈɜːld!") == "həloʊwɜːld"
     assert sounds("pa\u0303 5") == "pa\u03035"
+
+
+@pytest.mark.parametrize(
+    ("language", "ipa", "expected"),
+    [
+        ("en", "wˈɜːdz ɐbˈaʊt ɹˈoʊzᵻz", "wɜɹdzəbaʊtɹoʊzɪz"),
+        ("en", "bˈɛɾɚ fˈɑːðɚ", "bɛɾəɹfɑðəɹ"),
+        ("de", "fˈʏnf vˈɜ", "fynfvɐ"),
+        ("it", "tˈɛrɾa lɪ kʊ", "tɛrraliku"),
+        ("es", "aˈɾiːβa", "aɾiːβa"),
+        ("pt", "kˈɐ̃w", "kɐ̃w"),
+    ],
+)
+def test_what_the_voices_say_alike_is_written_alike(language: str, ipa: str, expected: str) -> None:
+    """The classes are those that `kokoro.symbols` joins: their sounds differ on paper alone."""
+    assert sounds(ipa, language) == expected
+    assert sounds(expected, language) == expected
 
 
 def test_a_split_without_audio_is_refused(tmp_path: Path) -> None:

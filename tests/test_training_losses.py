@@ -51,6 +51,22 @@ def test_the_masked_distance_sees_no_frame_beyond_a_row() -> None:
     assert float(masked_distance(made, wanted, mask)) == pytest.approx(2.0)  # |1| + 1^2
 
 
+@pytest.mark.parametrize(
+    ("made", "wanted", "expected"),
+    [
+        (-13.0, -12.0, 2 * 0.25),  # both quiet
+        (-5.0, -12.0, 7 + 49),  # made loud where it should be quiet
+        (-12.0, -8.0, 4 + 16),  # made quiet where it should be loud
+        (-3.0, -4.0, 2),
+    ],
+)
+def test_what_is_quiet_weighs_less(made: float, wanted: float, expected: float) -> None:
+    """The loudest is 0, so that below -11 nats is quiet; half of the cells are right."""
+    natural = torch.tensor([[[0.0, wanted]]])
+    found = masked_distance(torch.tensor([[[0.0, made]]]), natural, torch.ones(1, 2), quiet=0.25)
+    assert float(found) == pytest.approx(expected / 2)
+
+
 def test_hinge_losses_at_known_scores() -> None:
     sure = [torch.full((2, 3), 2.0)]
     undecided = [torch.zeros(2, 3)]

@@ -134,7 +134,7 @@ def trial(language: str, text: str, heard: str) -> Evidence:
 def test_the_rate_compares_sounds(language: str, text: str) -> None:
     metric = Cer(recognizer="world_ctc")
     with Engine() as engine:
-        told = sounds(to_ipa(engine, text, language))
+        told = sounds(to_ipa(engine, text, language), language)
     right = metric.components([trial(language, text, told)])
     assert (right["edits"], right["length"]) == (0.0, float(len(told)))
     wrong = metric.components([trial(language, text, "x" + told[1:-1])])

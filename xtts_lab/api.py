@@ -24,9 +24,10 @@ from xtts_lab.errors import UsageError
 from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.limits import checked_seed
+from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.speak import Spoken, check_pace, check_streams, speak
-from xtts_lab.inference.speak import stream as stream_prompt
+from xtts_lab.inference.speak import Spoken, check_pace, schedule_of
+from xtts_lab.inference.speech import speech_of
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
 from xtts_lab.text.tokenizer import XttsTokenizer
@@ -53,14 +54,32 @@ class XTTS:
     alone; a setting that does not work is a `UsageError`. `coqui_compat` restores the reference
     implementation's text front end, its truncation of references, its repetition penalty and its
     way with speeds just under 1, mistakes included.
+
+    `engine` says who decodes: `fast` (kernels and graphs, many requests side by side), `plain`, or
+    `auto`, which is fast on CUDA; `speech.name` and `speech.reason` say what was taken, and what
+    the fast one cannot do goes the plain way. `dtype` is the GPT's: `float32`, `bfloat16` or
+    `float16`, in which codes are no longer the same in any company. `tf32` lets float32 products
+    be rounded. `memory_gb` is what decoding may hold beside the weights, half of what is free.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", *, coqui_compat: bool = False
+        self,
+        checkpoint: Checkpoint,
+        device: str = "auto",
+        *,
+        coqui_compat: bool = False,
+        engine: str = "auto",
+        dtype: str = "float32",
+        tf32: bool = False,
+        memory_gb: float | None = None,
     ) -> None:
         self.device = resolve_device(device)
         self.checkpoint = checkpoint
+        numbers = dtype_named(dtype)
         self.model: XttsModel = checkpoint.model.to(self.device)
+        reduce(self.model, numbers)
+        self.tf32 = tf32
+        self.speech = speech_of(self.model, engine, memory_gb)
         self.coqui_compat = coqui_compat
         config = self.model.config
         longest = config.gpt.max_text - 1  # the reference refuses a text that fills it
@@ -82,6 +101,10 @@ class XTTS:
         coqui_compat: bool = False,
         conditioner: Mapping[str, Any] | None = None,
         vocoder: Mapping[str, Any] | None = None,
+        engine: str = "auto",
+        dtype: str = "float32",
+        tf32: bool = False,
+        memory_gb: float | None = None,
     ) -> XTTS:
         """Load a folder, a fine-tune, `owner/name[@commit]` on the hub, or a built-in name.
 
@@ -100,7 +123,10 @@ class XTTS:
         swap(checkpoint.model, choices)
         if not choices[0].own:  # studio voices are what another conditioner made
             checkpoint = replace(checkpoint, voices={})
-        return cls(checkpoint, device, coqui_compat=coqui_compat)
+        return cls(
+            checkpoint, device, coqui_compat=coqui_compat,
+            engine=engine, dtype=dtype, tf32=tf32, memory_gb=memory_gb,
+        )  # fmt: skip
 
     @property
     def sample_rate(self) -> int:
@@ -172,7 +198,8 @@ class XTTS:
         chosen = self._voice(voice)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)
-        spoken = [speak(self.model, [p], [chosen.embedding], speed)[0] for p in prompts]
+        with products(self.tf32):
+            spoken = [self.speech.speak([p], [chosen.embedding], speed)[0] for p in prompts]
         return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
 
     def synthesise_batch(
@@ -200,7 +227,8 @@ class XTTS:
         ]
         flat = [prompt for prompts, _ in texts for prompt in prompts]
         embeddings = [v.embedding for (v, _), (of, _) in zip(heard, texts, strict=True) for _ in of]
-        spoken = iter(speak(self.model, flat, embeddings))
+        with products(self.tf32):
+            spoken = iter(self.speech.speak(flat, embeddings))
         groups = [[next(spoken) for _ in prompts] for prompts, _ in texts]
         total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None
         return [
@@ -228,14 +256,16 @@ class XTTS:
         asked for.
         """
         chosen = self._voice(voice)
-        check_streams(self.model, chunk_codes)
+        schedule_of(self.model, chunk_codes)
         check_pace(self.model, speed)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)
         return (
             Audio(samples, self.sample_rate)
             for prompt in prompts
-            for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed)
+            for samples in each_with(
+                self.tf32, self.speech.stream(prompt, chosen.embedding, chunk_codes, speed)
+            )
         )
 
     def _voice(self, voice: Voice | str) -> Voice:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
 from xtts_lab.errors import UsageError
 
 
@@ -26,3 +31,38 @@ def resolve_device(name: str) -> str:
 def device_class(name: str) -> str:
     """Return the part of a device's name that results may depend on: `cuda:1` -> `cuda`."""
     return resolve_device(name).partition(":")[0]
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Compute float32 as float32 on CUDA, too: without TF32, which convolutions use by default.
+
+    TF32 keeps ten bits of a factor: a judge's score on a GPU would differ from the CPU's in the
+    third digit.
+    """
+    import torch
+
+    switches: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for switch, was in zip(switches, before, strict=True):
+            switch.allow_tf32 = was
+
+
+def shared_gpus(devices: Sequence[str]) -> tuple[str, ...]:
+    """Return the GPUs that worker processes can take turns on, as CUDA_VISIBLE_DEVICES names them.
+
+    None where there are fewer than two, or where one of the `devices` asked for is a certain one.
+    """
+    if not devices or any(name not in ("auto", "cuda") for name in devices):
+        return ()
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    known = named if len(named) >= count > 0 and named != [""] else [str(i) for i in range(count)]
+    return tuple(known[:count]) if count > 1 else ()

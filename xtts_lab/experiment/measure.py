@@ -19,6 +19,9 @@ from xtts_lab.runs.shared import Cache
 from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Clip
 
+_TOGETHER = 256
+"""Clips of a task at most: some batches of a judge on a GPU."""
+
 
 def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
     """Return all outputs that the metrics need of the trials that have audio, in plan order."""
@@ -85,7 +88,8 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
     for instrument in plan.instruments:
         wanted = [need for need in missing.values() if need.instrument == instrument]
         spec = plan.experiment.spec.instruments[instrument]
-        tasks = [Batch(instrument, spec, plan.device, part) for part in chunks(wanted, workers)]
+        parts = chunks(wanted, workers, most=_TOGETHER)
+        tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
         if wanted:
             registry.lookup("instruments", str(spec["name"])).prepare()
         start = time.perf_counter()

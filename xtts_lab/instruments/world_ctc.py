@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.instruments import batches
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.types import Clip, Failure, Json
 
@@ -32,7 +33,7 @@ class WorldCtc(BaseInstrument):
     Trained on the synthetic worlds of `xtts-lab corpus`, on natural and on coded speech: it is a
     ruler for speech of those worlds, and no judge of anything else. It knows no words, so nothing
     is guessed that was not said. `weights`: the file of another one, as the stage `ctc` writes it;
-    None, the one that is shipped.
+    None, the one that is shipped. `batch_size` clips are heard together (null: see `batches`).
 
     Output: `text`; `alphabet` `ipa`, which says that texts are compared by their sounds;
     `avg_logprob`, the mean log-probability of a step. A clip in a language that it was not trained
@@ -41,9 +42,17 @@ class WorldCtc(BaseInstrument):
 
     uses_language = True
     free_settings = frozenset({"weights"})
+    batch_settings = frozenset({"batch_size"})
 
-    def __init__(self, *, weights: Path | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        *,
+        weights: Path | None = None,
+        batch_size: int | None = None,
+        device: str = "auto",
+    ) -> None:
         self._weights, self._device = weights or SHIPPED, device
+        self._batch_size = batches.checked_size("world_ctc", batch_size)
         if not self._weights.is_file():
             raise UsageError(
                 f"world_ctc: there is no {self._weights.name}; train one with the stage `ctc` "
@@ -67,34 +76,43 @@ class WorldCtc(BaseInstrument):
         }
 
     def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
-        """Yield what was heard in each clip, in order; each is heard alone."""
-        for clip in clips:
-            try:
-                yield self._hear(clip)
-            except audio.AudioError as error:
-                yield Failure(str(error))
+        """Yield what was heard in each clip, in order, whatever is heard beside it."""
+        size = batches.size_for(self._batch_size, self._device)
+        return batches.in_batches(clips, size, self._read, self._hear)
 
-    def _hear(self, clip: Clip) -> dict[str, Json] | Failure:
+    def _read(self, clip: Clip) -> tuple[Tensor, int] | Failure:
+        """Return log mel bands [M, F] and the number of the language."""
         if clip.language not in self.languages:
             known = ", ".join(self.languages)
             return Failure(f"{clip.path.name}: world_ctc knows {known}, not {clip.language!r}")
         loaded = audio.load(clip.path, _SAMPLE_RATE)
         if loaded.duration_s < _MIN_S:
             return Failure(f"{clip.path.name}: {loaded.duration_s:.3f} s, {_MIN_S} s are needed")
-        return self._written(loaded.samples, self.languages.index(clip.language))
-
-    def _written(self, samples: Tensor, language: int) -> dict[str, Json]:
         import torch
-
-        from xtts_lab.nn.ctc import greedy
 
         device = self._network.head.weight.device
         with torch.inference_mode():
-            power = self._mel(samples.unsqueeze(0).to(device))
-            mel = power.clamp(min=1e-5).log()
-            frames = torch.tensor([mel.shape[-1]], device=device)
-            told = self._network(mel, frames, torch.tensor([language], device=device))[0]
-        heard = greedy(told, told.shape[0])
+            power = self._mel(loaded.samples.unsqueeze(0).to(device))[0]
+            return power.clamp(min=1e-5).log(), self.languages.index(clip.language)
+
+    def _hear(self, read: Sequence[tuple[Tensor, int]]) -> list[dict[str, Json] | Failure]:
+        import torch
+
+        device = self._network.head.weight.device
+        mels = [mel.T for mel, _ in read]
+        frames = torch.tensor([len(mel) for mel in mels], device=device)
+        languages = torch.tensor([language for _, language in read], device=device)
+        with torch.inference_mode():
+            padded = torch.nn.utils.rnn.pad_sequence(mels, batch_first=True).transpose(1, 2)
+            told = self._network(padded, frames, languages).cpu()
+        steps = self._network.steps(frames).tolist()
+        return [self._written(row[:count]) for row, count in zip(told, steps, strict=True)]
+
+    def _written(self, told: Tensor) -> dict[str, Json]:
+        """Write down log-probabilities [N, V + 1]."""
+        from xtts_lab.nn.ctc import greedy
+
+        heard = greedy(told, len(told))
         return {
             "text": "".join(self._knowledge.symbols[number] for number in heard),
             "alphabet": "ipa",

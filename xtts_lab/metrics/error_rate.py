@@ -30,6 +30,7 @@ from xtts_lab.text.scoring import (
     normalise,
     normaliser_version,
 )
+from xtts_lab.text.sounds import sounds
 from xtts_lab.types import Direction, Evidence, Json, Utterance
 
 WRITES_SOUNDS = frozenset({"world_ctc"})
@@ -168,7 +169,7 @@ class Cer(_ErrorRate):
         if not self._by_sounds(trial):
             return super()._compare(trial)
         reference = self._spell(trial.utterance.text, trial.utterance.language)
-        heard = str(trial.outputs[self.needs[0]]["text"])
+        heard = sounds(str(trial.outputs[self.needs[0]]["text"]), trial.utterance.language)
         return character_edits(reference, heard), reference, heard
 
     def _count(self, reference: str, hypothesis: str) -> Edits:

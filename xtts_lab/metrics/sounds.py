@@ -6,9 +6,9 @@ from functools import cached_property
 
 from xtts_lab.espeak import ipa
 from xtts_lab.espeak.engine import Engine
-from xtts_lab.text.sounds import sounds
+from xtts_lab.text import sounds
 
-VERSION = f"espeak-ipa.{ipa.VERSION}"
+VERSION = f"espeak-ipa.{ipa.VERSION}.{sounds.VERSION}"
 """The version of the rules from text to sounds."""
 
 
@@ -20,5 +20,5 @@ class Speller:
         return Engine()
 
     def __call__(self, text: str, language: str) -> str:
-        """Return the IPA of a text without stress, spaces and punctuation."""
-        return sounds(ipa.to_ipa(self._engine, text, language))
+        """Return the IPA of a text, broadly, without stress, spaces and punctuation."""
+        return sounds.sounds(ipa.to_ipa(self._engine, text, language), language)

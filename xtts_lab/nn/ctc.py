@@ -75,14 +75,24 @@ class CtcRecogniser(nn.Module):
         self.head = nn.Linear(config.width, config.symbols + 1)
 
     def forward(self, mel: Tensor, lengths: Tensor, languages: Tensor) -> Tensor:
+        return self.told(self.layers(mel, lengths, languages)[-1])
+
+    def told(self, last: Tensor) -> Tensor:
+        """The last layer's output [B, W, N] -> log-probabilities [B, N, V + 1]."""
+        logits = self.head(self.norm(last.transpose(1, 2)))
+        return functional.log_softmax(logits.float(), -1)
+
+    def layers(self, mel: Tensor, lengths: Tensor, languages: Tensor) -> list[Tensor]:
+        """What each layer makes of a log mel [B, M, F]: the outputs of the blocks, [B, W, N]."""
         heard = _mask(lengths, mel.shape[-1]).unsqueeze(1)
         mean = (mel * heard).sum(-1, keepdim=True) / heard.sum(-1, keepdim=True)
         x = self.input((mel - mean) * heard) + self.language(languages).unsqueeze(-1)
         mask = _mask(self.steps(lengths), x.shape[-1]).unsqueeze(1)
+        outputs = []
         for block in self.blocks:
             x = block(x, mask)
-        logits = self.head(self.norm(x.transpose(1, 2)))
-        return functional.log_softmax(logits.float(), -1)
+            outputs.append(x)
+        return outputs
 
     @staticmethod
     def steps(frames: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,8 @@ class DvaeConfig:
     `layers`, from `width` on, and halve again in the decoder. With `levels` the codes are those of
     finite scalar quantisation (`nn/fsq.py`): `codes` is then their product, `code_width` their
     number; `grid` gives such a configuration. Such a DVAE also centres its mel (`centre`), which
-    makes it easier to train. Without, all is as published.
+    makes it easier to train. Without, all is as published. `dilations`, in turn, are how far apart
+    the frames are that a residual block's convolutions look at: none, all 1, as published.
     """
 
     bands: int = 80
@@ -42,6 +43,7 @@ class DvaeConfig:
     residual_blocks: int = 3
     kernel: int = 3
     levels: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
 
     @classmethod
     def grid(
@@ -56,6 +58,11 @@ class DvaeConfig:
             residual_blocks=residual_blocks,
             levels=levels,
         )
+
+    @property
+    def block_dilations(self) -> tuple[int, ...]:
+        """The dilation of each residual block, those of `dilations` in turn."""
+        return tuple(islice(cycle(self.dilations or (1,)), self.residual_blocks))
 
     @property
     def stride(self) -> int:
@@ -73,19 +80,22 @@ class DvaeConfig:
         reach = 0  # in frames of the stage at hand, from the last one to the first
         for _ in range(self.layers):
             reach = -(-(reach + self.kernel // 2) // 2)
-        return reach + ResidualBlock.REACH * self.residual_blocks
+        return reach + ResidualBlock.REACH * sum(self.block_dilations)
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions over three frames and one over channels, added to the input [B, C, F]."""
+    """Two convolutions over three frames and one over channels, added to the input [B, C, F].
+
+    The three frames lie `dilation` apart.
+    """
 
     REACH = 2
-    """Frames on either side that an output frame depends on."""
+    """Dilations on either side that an output frame depends on."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv1d(channels, channels, 3, padding=1)
-        self.second = nn.Conv1d(channels, channels, 3, padding=1)
+        self.first = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.second = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.out = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,7 +117,7 @@ class DvaeEncoder(nn.Module):
             for inputs, outputs in pairwise(widths)
         )
         self.blocks = nn.ModuleList(
-            ResidualBlock(config.inner_width) for _ in range(config.residual_blocks)
+            ResidualBlock(config.inner_width, apart) for apart in config.block_dilations
         )
         self.output = nn.Conv1d(config.inner_width, config.code_width, 1)
         self.register_buffer("centre", _centre(config))
@@ -137,7 +147,7 @@ class DvaeDecoder(nn.Module):
         widths = [config.inner_width, *(config.width << i for i in reversed(range(config.layers)))]
         self.input = nn.Conv1d(config.code_width, config.inner_width, 1)
         self.blocks = nn.ModuleList(
-            ResidualBlock(config.inner_width) for _ in range(config.residual_blocks)
+            ResidualBlock(config.inner_width, apart) for apart in config.block_dilations
         )
         self.upsample = nn.ModuleList(
             nn.Conv1d(inputs, outputs, config.kernel, padding=config.kernel // 2)
@@ -202,6 +212,8 @@ class Dvae(nn.Module):
         super().__init__()
         if config.kernel % 2 == 0 or config.layers < 1 or config.residual_blocks < 1:
             raise ValueError("a DVAE has an odd kernel, and at least one layer and residual block")
+        if min(config.dilations, default=1) < 1:
+            raise ValueError(f"a DVAE's dilations are 1 or more, not {config.dilations}")
         if config.bands != mel.bands:
             raise ValueError(f"a DVAE over {config.bands} bands cannot hear {mel.bands}")
         self.config = config

@@ -6,6 +6,7 @@ process, and recorded as failed where that dies too, with the signal's name; all
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import signal
 from collections import Counter, deque
@@ -15,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from xtts_lab.device import shared_gpus
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform, serve
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
@@ -34,7 +36,7 @@ def perform_all(
     """Yield the records of all tasks: in order with one worker, else as they are finished.
 
     `perform(task, parts)` and the tasks must be picklable; each process has its `parts`. `child`:
-    one worker too is a process of its own.
+    one worker too is a process of its own. Of several GPUs each process sees one, in turn.
     """
     if workers <= 1 and not child:
         with Parts() as parts:
@@ -48,13 +50,18 @@ def perform_all(
         pool.close()
 
 
-def chunks(items: Sequence[Any], workers: int, most: int = 64) -> list[Sequence[Any]]:
-    """Split items into tasks: one with one worker, else a few for each, so that none idles."""
+def chunks(
+    items: Sequence[Any], workers: int, *, least: int = 1, most: int = 64
+) -> list[Sequence[Any]]:
+    """Split items into tasks: one with one worker, else a few for each, so that none idles.
+
+    `least`: how many a part does at once, if it has as many.
+    """
     if not items:
         return []
     if workers <= 1:
         return [items]
-    size = max(1, min(most, -(-len(items) // (4 * workers))))
+    size = max(1, least, min(most, -(-len(items) // (4 * workers))))
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
@@ -75,6 +82,8 @@ class _Pool:
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
+        self._gpus = shared_gpus([_device(task) for task in tasks]) if most > 1 else ()
+        self._turns = itertools.count()
 
     def records(self) -> Iterator[Record]:
         while self._queue or any(worker.task for worker in self._workers):
@@ -103,7 +112,8 @@ class _Pool:
         # Not forked: a child of a process with running threads (torch's) may deadlock.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, self._perform))
+        gpu = self._gpus[next(self._turns) % len(self._gpus)] if self._gpus else None
+        process = context.Process(target=serve, args=(theirs, self._perform, gpu))
         process.start()
         theirs.close()  # else its death would not end the pipe
         worker = _Worker(process, ours)
@@ -164,6 +174,10 @@ class _Pool:
 
 def _part(task: Task) -> str:
     return f"{task.kind} {sorted(task.spec.items(), key=str)}"
+
+
+def _device(task: Task) -> str:
+    return str(task.device or task.spec.get("device") or "auto")
 
 
 def _cause(exit_code: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -18,8 +19,13 @@ DONE = "done"
 """Sent behind the records of a task."""
 
 
-def serve(connection: Connection, perform: Perform) -> None:
-    """Perform the tasks that come, and send their records as they are made."""
+def serve(connection: Connection, perform: Perform, gpu: str | None = None) -> None:
+    """Perform the tasks that come, and send their records as they are made.
+
+    `gpu`: the only one that this process sees; None, whatever there is.
+    """
+    if gpu is not None:  # before CUDA starts, which reads it once
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     # An interruption is for the parent, whose end of the pipe then closes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(EOFError, OSError), Parts() as parts:

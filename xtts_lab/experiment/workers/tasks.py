@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from xtts_lab import registry
+from xtts_lab.device import full_precision
 from xtts_lab.experiment.construction import describe
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.runs.journal import Journal
@@ -35,6 +36,9 @@ class Task(Protocol):
 
     @property
     def spec(self) -> Mapping[str, Any]: ...
+
+    @property
+    def device(self) -> str | None: ...  # instead of the one that the spec names
 
     @property
     def jobs(self) -> Sequence[Any]: ...
@@ -115,7 +119,7 @@ def work_through(
         return
     pending = list(task.jobs)
     attempts = 0
-    with fixed_threads():
+    with fixed_threads(), full_precision():
         while pending:
             attempts += 1
             for made in _attempt(task, part, list(pending), ask, record):

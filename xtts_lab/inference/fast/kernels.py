@@ -17,13 +17,33 @@ import triton.language as tl
 
 
 @triton.jit
-def _norm_product(x, tile, sums, K, eps):
-    """Weights `tile` [R, K] on the layer norm of a row `x` [K] (0 where masked).
+def _bring(ahead, size, LANES: tl.constexpr):
+    """Have `size` bytes from `ahead` on brought into the L2 cache, each thread its share.
 
-    Norms are folded into what follows them: `tile` holds the weights times the norm's gamma, `sums`
-    [R] the sums of its rows. The three sums do not wait for each other.
+    A product with a vector waits for the vector and for its weights. The weights are known long
+    before: so the memory has something to do while kernels wait for each other.
     """
-    product = tl.sum(tile * x[None, :], axis=1)
+    if LANES > 0:
+        lane = (tl.program_id(1) * tl.num_programs(0) + tl.program_id(0)) * LANES
+        lane += tl.arange(0, LANES)
+        everyone = tl.num_programs(0) * tl.num_programs(1) * LANES
+        share = tl.cdiv(tl.cdiv(size, everyone), 16) * 16
+        first = lane * share
+        count = tl.minimum(tl.maximum(size - first, 0), share)
+        tl.inline_asm_elementwise(
+            "{ .reg .pred p; setp.gt.s32 p, $2, 0;"
+            " @p cp.async.bulk.prefetch.L2.global [$1], $2; mov.u32 $0, 0; }",
+            "=r,l,r", [ahead + first, count], dtype=tl.int32, is_pure=False, pack=1,
+        )  # fmt: skip
+
+
+@triton.jit
+def norm_product(x, gamma, tile, sums, K, eps):
+    """Weights `tile` [R, K] on the layer norm of a row `x` [K] (0 where masked), but for its beta.
+
+    `sums` [R] are the weights on gamma [K]. The three sums do not wait for each other.
+    """
+    product = tl.sum(tile * (x * gamma)[None, :], axis=1)
     mean = tl.sum(x, axis=0) / K
     square = tl.sum(x * x, axis=0) / K
     scale = 1.0 / tl.sqrt(tl.maximum(square - mean * mean, 0.0) + eps)
@@ -31,7 +51,7 @@ def _norm_product(x, tile, sums, K, eps):
 
 
 @triton.jit
-def _normalised(x, gamma, beta, columns, mask, K, eps):
+def normalised(x, gamma, beta, columns, mask, K, eps):
     """Layer norm of one row in registers; `x` is 0 where masked."""
     mean = tl.sum(x, axis=0) / K
     centred = tl.where(mask, x - mean, 0.0)
@@ -43,7 +63,7 @@ def _normalised(x, gamma, beta, columns, mask, K, eps):
 
 
 @triton.jit
-def _gelu(x):
+def gelu(x):
     """GELU in its tanh form."""
     inner = 0.7978845608028654 * (x + 0.044715 * x * x * x)
     # tanh by the exponential, which every back end has; the argument is clamped to what matters.
@@ -54,8 +74,9 @@ def _gelu(x):
 
 @triton.jit
 def qkv_kernel(
-    x, weight, bias, sums, query, keys, values, slots, rows, D, W, L, eps,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    x, weight, gamma, bias, sums, query, keys, values, slots, rows, D, W, L, eps,
+    ahead, ahead_size,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
     """Norm, then query, key and value: x [B, D] -> query [B, D], and slot `slots[b]` of the cache.
 
@@ -69,9 +90,11 @@ def qkv_kernel(
         weight + outputs[:, None] * D + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    ).to(tl.float32)
+    )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
+    scale = tl.load(gamma + columns, mask=inside, other=0.0)
+    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -79,7 +102,7 @@ def qkv_kernel(
     head, lane = unit // W, unit % W
     for row in range(rows):
         raw = tl.load(x + row * D + columns, mask=inside, other=0.0)
-        made = _norm_product(raw, tile, total, D, eps) + shift
+        made = norm_product(raw, scale, tile.to(tl.float32), total, D, eps) + shift
         slot = tl.load(slots + row)
         cell = ((row * (D // W) + head) * L + slot) * W + lane
         tl.store(query + row * D + unit, made, mask=known & (part == 0))
@@ -91,8 +114,9 @@ def qkv_kernel(
 @triton.jit
 def attention_kernel(
     query, keys, values, slots, partial, peaks, sums, arrived, attended, H, L, scale,
+    ahead, ahead_size,
     W: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr, S: tl.constexpr,
-    PDL: tl.constexpr,
+    PDL: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
     """Attention of a head over one of S shares of the keys; the last share to arrive joins them.
 
@@ -103,6 +127,7 @@ def attention_kernel(
     row = pair // H
     lanes = tl.arange(0, BLOCK_W)
     wide = lanes < W
+    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -147,8 +172,8 @@ def attention_kernel(
 
 @triton.jit
 def up_kernel(
-    x, weight, bias, sums, out, rows, K, M, eps,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    x, weight, gamma, bias, sums, out, rows, K, M, eps, ahead, ahead_size,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
     """Norm, project and GELU: x [B, K] -> out [B, M]."""
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -159,22 +184,24 @@ def up_kernel(
         weight + outputs[:, None] * K + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    ).to(tl.float32)
+    )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
+    scale = tl.load(gamma + columns, mask=inside, other=0.0)
+    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         raw = tl.load(x + row * K + columns, mask=inside, other=0.0)
-        made = _norm_product(raw, tile, total, K, eps) + shift
-        tl.store(out + row * M + outputs, _gelu(made), mask=known)
+        made = norm_product(raw, scale, tile.to(tl.float32), total, K, eps) + shift
+        tl.store(out + row * M + outputs, gelu(made), mask=known)
 
 
 @triton.jit
 def back_kernel(
-    inner, weight, bias, x, rows, K, M,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    inner, weight, bias, x, rows, K, M, ahead, ahead_size,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
     """Project inner [B, K] and add to the residual stream x [B, M] in place: both ways back."""
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -185,14 +212,15 @@ def back_kernel(
         weight + outputs[:, None] * K + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    ).to(tl.float32)
+    )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
+    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         value = tl.load(inner + row * K + columns, mask=inside, other=0.0)
-        made = tl.sum(tile * value[None, :], axis=1) + shift
+        made = tl.sum(tile.to(tl.float32) * value[None, :], axis=1) + shift
         place = x + row * M + outputs
         tl.store(place, tl.load(place, mask=known, other=0.0) + made, mask=known)
 
@@ -215,40 +243,18 @@ def head_kernel(
         weight + outputs[:, None] * D + columns[None, :],
         mask=known[:, None] & inside[None, :],
         other=0.0,
-    ).to(tl.float32)
+    )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
     for row in range(rows):
         raw = tl.load(x + row * D + columns, mask=inside, other=0.0)
-        once = tl.where(inside, _normalised(raw, gamma, beta, columns, inside, D, eps), 0.0)
-        state = _normalised(once, last_gamma, last_beta, columns, inside, D, eps)
-        made = tl.sum(tile * state[None, :], axis=1) + shift
+        once = tl.where(inside, normalised(raw, gamma, beta, columns, inside, D, eps), 0.0)
+        state = normalised(once, last_gamma, last_beta, columns, inside, D, eps)
+        made = tl.sum(tile.to(tl.float32) * state[None, :], axis=1) + shift
         tl.store(logits + row * V + outputs, made, mask=known)
         step = tl.load(taken + row)
         first = tl.program_id(0) == 0
         target = states + (row * steps + step) * D + columns
         tl.store(target, state, mask=inside & first & (step < steps))
-
-
-@triton.jit
-def place_kernel(
-    qkv, query, keys, values, slots, D, W, L, BLOCK_K: tl.constexpr, PDL: tl.constexpr
-):
-    """Projected rows qkv [B, 3 D] -> query [B, D] in float32, keys and values into the cache."""
-    row = tl.program_id(0)
-    columns = tl.arange(0, BLOCK_K)
-    inside = columns < D
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
-    base = qkv + row * 3 * D
-    q = tl.load(base + columns, mask=inside, other=0.0).to(tl.float32)
-    k = tl.load(base + D + columns, mask=inside, other=0.0)
-    v = tl.load(base + 2 * D + columns, mask=inside, other=0.0)
-    slot = tl.load(slots + row)
-    cell = ((row * (D // W) + columns // W) * L + slot) * W + columns % W
-    tl.store(query + row * D + columns, q, mask=inside)
-    tl.store(keys + cell, k.to(keys.dtype.element_ty), mask=inside)
-    tl.store(values + cell, v.to(values.dtype.element_ty), mask=inside)

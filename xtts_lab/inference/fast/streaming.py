@@ -9,7 +9,6 @@ codes are drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -46,5 +45,6 @@ class FastStream:
 
         Joined, the pieces are what `inference.speak` makes of the same prompt.
         """
-        server = replace(self._server, schedule=schedule or Schedule())
+        rows, vocoder = self._server.rows, self._server.vocoder
+        server = StreamServer(rows, vocoder, schedule or Schedule(), quantum=None)
         yield from server.stream(prompt, embedding, speed)

@@ -15,8 +15,9 @@ from xtts_lab.nn.gpt import Gpt
 class LayerWeights:
     """One block: weights [out, in] and biases [out], in the decoding dtype; norms in float32.
 
-    `fused_qkv` and `fused_up` are (weights times the norm's gamma, biases plus weights on its beta,
-    sums of the rows), for the kernels that take the norm along: see `kernels._norm_product`.
+    `folded_qkv` and `folded_up` are (gamma of the norm before, biases plus weights on its beta,
+    weights on its gamma), for the kernels that take the norm along: see `kernels.norm_product`.
+    Matrices are the model's own: nothing large is held twice.
     """
 
     qkv: Tensor
@@ -29,8 +30,8 @@ class LayerWeights:
     down_bias: Tensor
     attention_norm: tuple[Tensor, Tensor]
     mlp_norm: tuple[Tensor, Tensor]
-    fused_qkv: tuple[Tensor, Tensor, Tensor]
-    fused_up: tuple[Tensor, Tensor, Tensor]
+    folded_qkv: tuple[Tensor, Tensor, Tensor]
+    folded_up: tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +69,8 @@ class DecodingWeights:
                 down_bias=cast(block.mlp.down.bias),
                 attention_norm=norm(block.attention_norm),
                 mlp_norm=norm(block.mlp_norm),
-                fused_qkv=_folded(block.attention_norm, block.attention.qkv, dtype),
-                fused_up=_folded(block.mlp_norm, block.mlp.up, dtype),
+                folded_qkv=_folded(block.attention_norm, block.attention.qkv),
+                folded_up=_folded(block.mlp_norm, block.mlp.up),
             )
             for block in _blocks(gpt)
         )
@@ -97,9 +98,8 @@ def _blocks(gpt: Gpt) -> list[Any]:
     return list(gpt.blocks)
 
 
-def _folded(norm: Any, linear: Any, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def _folded(norm: Any, linear: Any) -> tuple[Tensor, Tensor, Tensor]:
     weight = linear.weight.detach().double()
     gamma, beta = norm.weight.detach().double(), norm.bias.detach().double()
-    scaled = (weight * gamma).to(dtype).contiguous()
     bias = linear.bias.detach().double() + weight @ beta
-    return scaled, bias.float(), scaled.double().sum(dim=1).float()
+    return gamma.float(), bias.float(), (weight @ gamma).float()

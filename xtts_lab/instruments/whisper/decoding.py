@@ -3,7 +3,8 @@
 Dimensions: T samples at 16 kHz, M mel bands, F frames of 10 ms, A positions (1500), D width.
 
 What `whisper.transcribe` does to a clip of at most 30 s, taken apart so that clips share the
-decoder's steps: encode each by itself, decode those of one language together. A row of a batch
+decoder's steps: encode (each by itself on a CPU, where its products fill the cores; together on a
+GPU), decode those of one language together. A row of a batch
 sees no other row, so its tokens are those of decoding it alone; only the last bits of its
 log-probabilities depend on how many rows and threads share a product.
 """
@@ -30,11 +31,20 @@ MIN_AVG_LOGPROB = -1.0
 
 
 @dataclass(frozen=True, eq=False)
+class Heard:
+    """A clip of one window: log `mel` bands [M, F], length, language, and seed for sampling."""
+
+    mel: Tensor
+    duration_s: float
+    language: str
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
 class Encoded:
-    """A clip of one window: `features` [A, D], its length, language, and seed for sampling."""
+    """A clip's `features` [A, D], language, and seed for sampling."""
 
     features: Tensor
-    duration_s: float
     language: str
     seed: int
 
@@ -49,18 +59,30 @@ def load_network(path: str, device: str) -> Any:
 
 
 @torch.inference_mode()
-def encode(network: Any, samples: Tensor) -> Tensor | None:
-    """Return features [A, D] of [T], at most 30 s; None below one frame (10 ms).
+def spectrogram(network: Any, samples: Tensor) -> Tensor | None:
+    """Return log mel bands [M, F] of [T], at most 30 s; None below one frame (10 ms).
 
-    The window is filled as `transcribe` does: the spectrogram is taken of the clip and silence
-    after it, cut at the clip's end, and padded with zeros, which are not the silence's value.
+    As in `transcribe` the spectrogram is taken of the clip and silence after it, cut at the clip's
+    end: `encode` fills the window with zeros, which are not the silence's value.
     """
     frames = samples.shape[-1] // whisper.audio.HOP_LENGTH
     if frames == 0:
         return None
     # A second of silence reaches as far as the clip's last frame can see; more changes nothing.
-    mel = _spectrogram(network, samples, whisper.audio.SAMPLE_RATE)
-    return _features(network, mel[:, :frames])
+    return _spectrogram(network, samples, whisper.audio.SAMPLE_RATE)[:, :frames]
+
+
+@torch.inference_mode()
+def encode(network: Any, clips: Sequence[Heard]) -> list[Encoded]:
+    """Encode clips of one window: in one batch on a GPU, one by one on a CPU."""
+    size = 1 if network.device.type == "cpu" else len(clips)
+    features: list[Tensor] = []
+    for start in range(0, len(clips), size):
+        features += _features(network, [clip.mel for clip in clips[start : start + size]])
+    return [
+        Encoded(feature, clip.language, clip.seed)
+        for feature, clip in zip(features, clips, strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -69,19 +91,22 @@ def detect_language(network: Any, samples: Tensor) -> str:
     if not network.is_multilingual:
         return "en"
     mel = _spectrogram(network, samples, whisper.audio.N_SAMPLES)
-    _, probabilities = network.detect_language(_features(network, mel))
+    _, probabilities = network.detect_language(_features(network, [mel])[0])
     return str(max(probabilities, key=probabilities.get))
 
 
 def _spectrogram(network: Any, samples: Tensor, silence: int) -> Tensor:
-    """Return log mel bands [M, F] of [T] and `silence` samples of silence."""
-    bands: Tensor = whisper.log_mel_spectrogram(samples, network.dims.n_mels, padding=silence)
+    """Return log mel bands [M, F] of [T] and `silence` samples of silence, on the device."""
+    bands: Tensor = whisper.log_mel_spectrogram(
+        samples, network.dims.n_mels, padding=silence, device=network.device
+    )
     return bands
 
 
-def _features(network: Any, mel: Tensor) -> Tensor:
-    window = whisper.pad_or_trim(mel, whisper.audio.N_FRAMES).to(network.device)
-    features: Tensor = network.encoder(window[None])[0]
+def _features(network: Any, mels: Sequence[Tensor]) -> Tensor:
+    """Return features [B, A, D] of B windows."""
+    windows = [whisper.pad_or_trim(mel, whisper.audio.N_FRAMES) for mel in mels]
+    features: Tensor = network.encoder(torch.stack(windows))
     return features
 
 

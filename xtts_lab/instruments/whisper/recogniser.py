@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.instruments import batches
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.whisper.output import Window, summary
 from xtts_lab.instruments.whisper.weights import Weights, check_model, locate
 from xtts_lab.types import Audio, Clip, Failure, Json
 
 if TYPE_CHECKING:
-    from xtts_lab.instruments.whisper.decoding import Encoded
+    from xtts_lab.instruments.whisper.decoding import Heard
 
 Output = dict[str, Json] | Failure
 
 _VERSION = 3  # raise when the output for a clip can change
 _SAMPLE_RATE = 16_000
 _WINDOW_S = 30.0
+_ON_CPU = 8  # clips that share the decoder's steps
 _READ_AHEAD = 4  # batches that are read together, so that clips of like length share one
 
 
@@ -31,7 +33,8 @@ class Whisper(BaseInstrument):
 
     `model` is a published size (`tiny` to `large-v3`, `turbo`) or the path of an openai-whisper
     `.pt` file; `beam_size` 1 is greedy; `batch_size` clips share the decoder's steps (greedy only:
-    with a beam, its rows do); `device` as `xtts_lab.device` reads it.
+    with a beam, its rows do; null: 8 on a CPU, 64 on a GPU, where they are encoded together as
+    well); `device` as `xtts_lab.device` reads it.
 
     Decoding is openai-whisper's in float32 at temperature 0, without skipping anything as silence
     and without conditioning on previous text. With `fallback` a window whose text compresses by
@@ -60,16 +63,15 @@ class Whisper(BaseInstrument):
         model: str = "base",
         beam_size: int = 1,
         fallback: bool = False,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         device: str = "auto",
     ) -> None:
-        for name, value in (("beam_size", beam_size), ("batch_size", batch_size)):
-            if value < 1:
-                raise UsageError(f"Whisper's {name} is {value}; use 1 or more")
+        if beam_size < 1:
+            raise UsageError(f"Whisper's beam_size is {beam_size}; use 1 or more")
         self._model = check_model(model)
         self._beam_size = beam_size
         self._fallback = fallback
-        self._batch_size = batch_size
+        self._wanted_size = batches.checked_size("Whisper", batch_size)
         self._device = device
 
     @property
@@ -100,8 +102,8 @@ class Whisper(BaseInstrument):
                 else:
                     yield decoded[i]
 
-    def _prepare(self, clip: Clip) -> Encoded | Audio | Failure:
-        """Return a clip encoded, or its audio where it is longer than one window."""
+    def _prepare(self, clip: Clip) -> Heard | Audio | Failure:
+        """Return a clip's spectrogram, or its audio where it is longer than one window."""
         from xtts_lab.instruments.whisper import decoding as whisper_decoding
 
         problem = self._refusal(clip)
@@ -113,13 +115,13 @@ class Whisper(BaseInstrument):
             return Failure(str(error))
         if loaded.duration_s > _WINDOW_S:
             return loaded
-        features = whisper_decoding.encode(self._network, loaded.samples)
-        if features is None:
+        mel = whisper_decoding.spectrogram(self._network, loaded.samples)
+        if mel is None:
             return Failure(f"{clip.path.name}: too short for Whisper ({loaded.duration_s:.3f} s)")
         language = _whisper_language(clip.language) or whisper_decoding.detect_language(
             self._network, loaded.samples
         )
-        return whisper_decoding.Encoded(features, loaded.duration_s, language, self._seed(clip))
+        return whisper_decoding.Heard(mel, loaded.duration_s, language, self._seed(clip))
 
     def _refusal(self, clip: Clip) -> Failure | None:
         import whisper
@@ -131,12 +133,12 @@ class Whisper(BaseInstrument):
             return Failure(f"{clip.path.name}: Whisper {self._model} knows English only")
         return None
 
-    def _decode_all(self, prepared: Sequence[Encoded | Audio | Failure]) -> dict[int, Output]:
-        """Decode what is encoded, by index; clips of one language and like length together.
+    def _decode_all(self, prepared: Sequence[Heard | Audio | Failure]) -> dict[int, Output]:
+        """Decode what was heard, by index; clips of one language and like length together.
 
         Such clips end after like numbers of steps; the longest text of a batch holds it up.
         """
-        by_language: dict[str, list[tuple[float, int, Encoded]]] = {}
+        by_language: dict[str, list[tuple[float, int, Heard]]] = {}
         for i, clip in enumerate(prepared):
             if not isinstance(clip, Audio | Failure):
                 by_language.setdefault(clip.language, []).append((clip.duration_s, i, clip))
@@ -149,18 +151,20 @@ class Whisper(BaseInstrument):
                 found.update(zip([i for _, i, _ in batch], outputs, strict=True))
         return found
 
-    def _decode(self, clips: Sequence[Encoded]) -> list[Output]:
-        """Decode clips of one language; what the batch as a whole cannot is tried one by one."""
+    def _decode(self, clips: Sequence[Heard]) -> list[Output]:
+        """Decode clips of one language; what the batch cannot as a whole is tried in halves."""
         from xtts_lab.instruments.whisper import decoding as whisper_decoding
 
         try:
-            results = whisper_decoding.decode(self._network, clips, beam_size=self._beam_size)
+            encoded = whisper_decoding.encode(self._network, clips)
+            results = whisper_decoding.decode(self._network, encoded, beam_size=self._beam_size)
             if self._fallback:
-                pairs = zip(clips, results, strict=True)
+                pairs = zip(encoded, results, strict=True)
                 results = [whisper_decoding.fall_back(self._network, *pair) for pair in pairs]
         except RuntimeError as error:  # torch's, out of memory among them
             if len(clips) > 1:
-                return [output for clip in clips for output in self._decode([clip])]
+                middle = len(clips) // 2
+                return [*self._decode(clips[:middle]), *self._decode(clips[middle:])]
             return [Failure(f"Whisper cannot decode it: {str(error).splitlines()[0]}")]
         return [
             summary(result.text, clip.language, [Window.of(result)])
@@ -192,6 +196,10 @@ class Whisper(BaseInstrument):
 
     def _seed(self, clip: Clip) -> int:
         return int(audio.sha256(clip.path)[:15], 16) if self._fallback else 0
+
+    @cached_property
+    def _batch_size(self) -> int:
+        return batches.size_for(self._wanted_size, self._device, on_cpu=_ON_CPU)
 
     @cached_property
     def _weights(self) -> Weights:

@@ -32,6 +32,7 @@ from xtts_lab.training.recogniser.edits import Rates
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears, frame_mask
+from xtts_lab.training.speech.listener import listener as listen_with
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 
 RANGE_WEIGHT = 0.1
@@ -43,9 +44,12 @@ class DvaeStage:
 
     `levels`: those of finite scalar quantisation; without any, a codebook of `codes` entries of
     `code_width`, moved by running means of `decay`, with entries restarted below `dead` uses.
-    `width`, `layers`, `residual_blocks`, `kernel`: see `DvaeConfig`; a code is 2^layers mel frames.
-    `seconds` of padded audio a batch; `autoencoder_steps` before quantising; `ctc` weighs the loss
-    of phonemes on the codes (0: none), `commitment` that of a codebook.
+    `width`, `layers`, `residual_blocks`, `kernel`, `dilations`: see `DvaeConfig`; a code is
+    2^layers mel frames. `seconds` of padded audio a batch; `autoencoder_steps` before quantising;
+    `ctc` weighs the loss of phonemes on the codes (0: none), `commitment` that of a codebook,
+    `quiet` the mel where hardly anything is heard (see `masked_distance`), `listen` what a
+    recogniser hears otherwise than in natural speech: `listener`, a run of the stage `ctc`, or
+    `world_ctc`, the shipped one; none by default.
     """
 
     def __init__(
@@ -61,10 +65,14 @@ class DvaeStage:
         layers: int = 2,
         residual_blocks: int = 3,
         kernel: int = 3,
+        dilations: tuple[int, ...] = (),
         seconds: float = 320.0,
         autoencoder_steps: int = 1000,
         ctc: float = 0.3,
         ctc_width: int = 192,
+        quiet: float = 1.0,
+        listener: str | None = None,
+        listen: float = 1.0,
         commitment: float = 0.25,
         decay: float = 0.99,
         dead: float = 0.1,
@@ -77,7 +85,7 @@ class DvaeStage:
         self.banks: dict[Split, Bank] = {s: Bank(opened, s, self.alphabet) for s in STREAMS}
         sizes = (math.prod(levels), len(levels)) if levels else (codes, code_width)
         config = DvaeConfig(
-            DvaeConfig.bands, *sizes, width, layers, residual_blocks, kernel, levels
+            DvaeConfig.bands, *sizes, width, layers, residual_blocks, kernel, levels, dilations
         )
         self._context, self._seconds, self._lr = context, seconds, lr
         self._autoencoder_steps, self._ctc, self._commitment = autoencoder_steps, ctc, commitment
@@ -85,11 +93,14 @@ class DvaeStage:
         self.ears = Ears(self.banks["train"].sample_rate)
         self.dvae = _built(config)
         begin(self.dvae, self.banks["train"], self.ears)
-        languages = len(self.alphabet.languages)
-        self.head = PhonemeHead(config.code_width, ctc_width, len(self.alphabet.symbols), languages)
+        languages = self.alphabet.languages
+        sounds = len(self.alphabet.symbols)
+        self.head = PhonemeHead(config.code_width, ctc_width, sounds, len(languages))
         self.modules = nn.ModuleDict({"dvae": self.dvae})
         if ctc > 0:
             self.modules["head"] = self.head
+        self.listener = None if listener is None else listen_with(context, listener, languages)
+        self._listen, self._quiet = listen, quiet
         self.averages: CodebookAverages | None = None
         if not levels:
             self.averages = _averages(context.shard, config, decay, dead)
@@ -117,11 +128,7 @@ class DvaeStage:
         continuous = step < self._autoencoder_steps
         vectors = self.dvae.encoder(mel)
         quantised = self._continuous(vectors, step) if continuous else self._quantised(vectors)
-        losses = {"mel": self._mel_loss(quantised, mel, frames)}
-        total = losses["mel"]
-        if self._ctc > 0:
-            losses["ctc"] = self._ctc_loss(quantised, frames, batch)
-            total = total + self._ctc * losses["ctc"]
+        losses, total = self._losses(quantised, mel, frames, batch)
         if not self.averages:
             total = total + RANGE_WEIGHT * beyond_range(vectors)
         if self.averages is not None and not continuous:
@@ -146,9 +153,8 @@ class DvaeStage:
             mel, frames = self._hear(batch)
             codes = self._codes(self.dvae.encoder(mel))
             quantised = self.dvae.quantiser.vectors(codes)
-            losses = {"mel": self._mel_loss(quantised, mel, frames)}
+            losses, _ = self._losses(quantised, mel, frames, batch)
             if self._ctc > 0:
-                losses["ctc"] = self._ctc_loss(quantised, frames, batch)
                 self._count_edits(rates, quantised, frames, batch)
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(loss) / self._validation_batches
@@ -199,12 +205,27 @@ class DvaeStage:
             codes: Tensor = self.dvae.quantiser(vectors.float())
         return codes
 
-    def _mel_loss(self, quantised: Tensor, mel: Tensor, frames: Tensor) -> Tensor:
-        """In nats of the log mel, so that every band weighs the same."""
+    def _losses(
+        self, quantised: Tensor, mel: Tensor, frames: Tensor, batch: Batch
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of what is made of quantised vectors, and their weighted sum.
+
+        That of the mel is in nats of the log mel, so that every band weighs the same.
+        """
         stats = self.dvae.mel.mel_stats.unsqueeze(-1)
-        made = self.dvae.decoder(quantised)[..., : mel.shape[-1]]
+        wanted = mel * stats
+        made = self.dvae.decoder(quantised)[..., : mel.shape[-1]].float() * stats
         mask = frame_mask(frames, mel.shape[-1])
-        return masked_distance(made.float() * stats, mel * stats, mask)
+        total = masked_distance(made, wanted, mask, self._quiet)
+        losses = {"mel": total}
+        if self._ctc > 0:
+            losses["ctc"] = self._ctc_loss(quantised, frames, batch)
+            total = total + self._ctc * losses["ctc"]
+        if self.listener is not None:
+            hear = self.listener.to(self._device)
+            losses["heard"] = hear(made, wanted, frames, batch["languages"])
+            total = total + self._listen * losses["heard"]
+        return losses, total
 
     def _ctc_loss(self, quantised: Tensor, frames: Tensor, batch: Batch) -> Tensor:
         told = self.head(quantised, batch["languages"])

@@ -4,7 +4,8 @@ B batch, T samples, N codes, M bands, F mel frames.
 
 The vocoder hears no speaker vector, so that what its speech has of a voice came through the codes.
 It learns from the DVAE's own codes of natural speech: first by the mel distance alone, then against
-discriminators as well (Vocos, arXiv 2306.00814, with its `pretrain_mel_steps`).
+discriminators as well (Vocos, arXiv 2306.00814, with its `pretrain_mel_steps`). Where the DVAE is
+not there yet, it learns from natural mels, and another run begins from it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from xtts_lab import config as configuration
 from xtts_lab import files
 from xtts_lab.audio import sha256
 from xtts_lab.checkpoint import codec
-from xtts_lab.checkpoint.parts import save_module
+from xtts_lab.checkpoint.parts import load_part, save_module
 from xtts_lab.errors import UsageError
 from xtts_lab.model import build
 from xtts_lab.nn.dvae import Dvae
+from xtts_lab.nn.mel import DVAE_MEL
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.training.codec.game import Game, sides
 from xtts_lab.training.corpora.reader import Corpus
@@ -31,20 +33,25 @@ from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
 from xtts_lab.training.speech.examples import write_pairs
+from xtts_lab.training.speech.listener import listener as listen_with
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
-from xtts_lab.types import Part
+from xtts_lab.types import ModelSizes, Part
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.yaml_file import Where
 
 STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
+DISCRIMINATORS = "discriminators.safetensors"
 
 
 class CodecVocoderStage:
     """Train `vocoder` (it reads mel or codes) on `corpora`, beside the DVAE of the run `dvae`.
 
-    `rows` crops of `crop` samples a batch. Until `mel_only_steps` the mel distance alone counts;
-    then `mel`, `adversarial` and `feature` weigh the three losses of the generator. The
-    discriminators have `channels`, and with `periods` they also fold the waveform.
+    Without a `dvae` it learns from natural mels. `begin`: a run of this stage whose vocoder and
+    discriminators it begins with, instead of chance. `rows` crops of `crop` samples a batch. Until
+    `mel_only_steps` the mel distance alone counts; then `mel`, `adversarial` and `feature` weigh
+    the three losses of the generator. The discriminators have `channels`, and with `periods` they
+    also fold the waveform. `listen` weighs what the recogniser `listener` hears otherwise (see the
+    stage `dvae`); none by default.
     """
 
     def __init__(
@@ -53,7 +60,8 @@ class CodecVocoderStage:
         /,
         *,
         corpora: tuple[str, ...],
-        dvae: str,
+        dvae: str | None = None,
+        begin: str | None = None,
         vocoder: dict[str, Any],
         rows: int = 32,
         crop: int = 24576,
@@ -63,20 +71,28 @@ class CodecVocoderStage:
         feature: float = 2.0,
         channels: int = 32,
         periods: tuple[int, ...] = (),
+        listener: str | None = None,
+        listen: float = 2.0,
         lr: float = 5e-4,
         discriminator_lr: float = 3e-4,
         validation_batches: int = 4,
     ) -> None:
         opened = [Corpus.open(context.path(name, "stage.corpora")) for name in corpora]
-        nothing = Alphabet("", ())
-        self.banks: dict[Split, Bank] = {s: Bank(opened, s, nothing) for s in STREAMS}
-        self._dvae_file = context.path(dvae, "stage.dvae") / codec.DVAE
-        self.dvae = codec.load_dvae(self._dvae_file)
+        languages = tuple(sorted({str(x) for one in opened for x in one.items["language"]}))
+        spoken = Alphabet("", languages)
+        self.banks: dict[Split, Bank] = {s: Bank(opened, s, spoken) for s in STREAMS}
+        self.listener = None if listener is None else listen_with(context, listener, languages)
+        self._listen = listen
+        self._dvae_file = dvae and context.path(dvae, "stage.dvae") / codec.DVAE
+        self.dvae = codec.load_dvae(self._dvae_file) if self._dvae_file else None
         self.part = Part(vocoder["name"], {k: v for k, v in vocoder.items() if k != "name"})
         self.vocoder = _built(self.part, self.dvae)
         rate = self.banks["train"].sample_rate
         self.game = Game(self.vocoder.sample_rate, mel, adversarial, feature, channels, periods)
+        if begin is not None:
+            self._begin(context.path(begin, "stage.begin"))
         self.ears = Ears(rate)
+        self.made_ears = Ears(self.vocoder.sample_rate)
         self.natural = Resampler(rate, self.vocoder.sample_rate)
         self._context, self._rows, self._crop = context, rows, crop
         self._mel_only, self._rates = mel_only_steps, (lr, discriminator_lr)
@@ -100,9 +116,14 @@ class CodecVocoderStage:
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor]:
         made, wanted = self.game.inner(*self._pair(waveform(batch)))
-        if step < self._mel_only:
-            return self.game.mel_only(made, wanted, batch["share"], update)
-        return self.game.play(made, wanted, batch["share"], update)
+        play = self.game.mel_only if step < self._mel_only else self.game.play
+        if self.listener is None:
+            return play(made, wanted, batch["share"], update)
+        heard = self._heard(made, wanted, batch["languages"])
+        return {
+            **play(made, wanted, batch["share"], update, self._listen * heard),
+            "heard": heard.detach(),
+        }
 
     def validate(self) -> Mapping[str, float]:
         """The mel distance of copied speech."""
@@ -115,16 +136,37 @@ class CodecVocoderStage:
     def export(self, folder: Path) -> None:
         """Write `vocoder.safetensors` and the DVAE beside it, which make a codec folder.
 
-        And some natural and copied speech, to listen to.
+        Without a DVAE, the discriminators are beside it, for the run that begins from them. And
+        some natural and copied speech, to listen to.
         """
-        files.copy(self._dvae_file, folder / codec.DVAE)
-        beside = sha256(self._dvae_file)
+        if self._dvae_file:
+            files.copy(self._dvae_file, folder / codec.DVAE)
+        else:
+            self.game.save(folder / DISCRIMINATORS)
+        beside = sha256(self._dvae_file) if self._dvae_file else None
         files.write_with(
             folder / codec.VOCODER,
             lambda partial: save_module(partial, "vocoders", self.part, self.vocoder, beside),
         )
         made, wanted = self._pair(self._held_out(0))
         write_pairs(folder / "examples", wanted, made, self.vocoder.sample_rate)
+
+    def _begin(self, folder: Path) -> None:
+        """Take over the weights of another run; `UsageError` where it is of other sizes."""
+        part, vocoder, _ = load_part(folder / codec.VOCODER, "vocoders", _sizes(self.dvae))
+        if part != self.part:
+            raise UsageError(f"stage.begin: {folder.name} holds another vocoder than stage.vocoder")
+        self.vocoder.load_state_dict(vocoder.state_dict())
+        self.game.load(folder / DISCRIMINATORS)
+
+    def _heard(self, made: Tensor, wanted: Tensor, languages: Tensor) -> Tensor:
+        assert self.listener is not None
+        for module in (self.made_ears, self.listener):
+            module.to(made.device)
+        mel, natural = self.made_ears.hear(made), self.made_ears(wanted)
+        frames = torch.full((mel.shape[0],), mel.shape[-1], device=mel.device)
+        heard: Tensor = self.listener(mel, natural, frames, languages)
+        return heard
 
     def _held_out(self, index: int) -> Tensor:
         """Speech [B, T] of a validation batch, on the vocoder's device."""
@@ -135,20 +177,32 @@ class CodecVocoderStage:
     def _pair(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Speech [B, T] -> its copy through the codes, and itself, both at the vocoder's rate."""
         for module in (self.ears, self.dvae, self.natural):
-            module.to(samples.device)
+            if module is not None:
+                module.to(samples.device)
         with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
-            mel = self.ears(samples) / self.dvae.mel.mel_stats.unsqueeze(-1)
-            codes = self.dvae.encode(mel)
-            inputs = codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
+            inputs = self._inputs(self.ears(samples))
             wanted = self.natural(samples)
         made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
         return made, wanted
 
+    def _inputs(self, mel: Tensor) -> Tensor:
+        """What the vocoder reads of a natural-log mel [B, M, F]."""
+        if self.dvae is None:
+            return mel
+        codes = self.dvae.encode(mel / self.dvae.mel.mel_stats.unsqueeze(-1))
+        return codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
 
-def _built(part: Part, dvae: Dvae) -> Vocoder:
-    made: Vocoder = build("vocoders", part, codec.sizes(dvae))
+
+def _sizes(dvae: Dvae | None) -> ModelSizes:
+    return ModelSizes(1, 1, 1, DVAE_MEL.bands) if dvae is None else codec.sizes(dvae)
+
+
+def _built(part: Part, dvae: Dvae | None) -> Vocoder:
+    made: Vocoder = build("vocoders", part, _sizes(dvae))
     if made.reads == "states":
         raise UsageError(f"stage.vocoder: '{part.name}' reads the GPT's states, not codes or mel")
+    if dvae is None and made.reads != "mel":
+        raise UsageError(f"stage.dvae: '{part.name}' reads {made.reads}, so it needs a DVAE")
     if not list(made.parameters()):
         raise UsageError(f"stage.vocoder: '{part.name}' has nothing to train")
     return made

@@ -47,6 +47,14 @@ class Corpus:
         """Return the items of a split, under their numbers in `items`."""
         return self.items[(self.items["split"] == name) & (self.items["role"] == role)]
 
+    def planned(self, name: layout.Split) -> pd.DataFrame:
+        """Return the items of a split, those that are not rendered yet among them."""
+        import pandas as pd
+
+        path = layout.plan_path(self.folder)
+        items = pd.read_parquet(path) if path.is_file() else self.items
+        return items[items["split"] == name]
+
     def samples(self, index: int) -> NDArray[np.int16]:
         """Return an item's samples, int16 [T], a view of the file; may be read from any thread."""
         shard, start, count = self._places[index]

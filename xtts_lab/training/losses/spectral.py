@@ -45,11 +45,23 @@ class MultiScaleMel(nn.Module):
         return functional.l1_loss(made, wanted)
 
 
-def masked_distance(made: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+QUIET = 11.0
+"""Nats of power (48 dB) below the loudest of an utterance, under which speech is quiet."""
+
+
+def masked_distance(made: Tensor, wanted: Tensor, mask: Tensor, quiet: float = 1.0) -> Tensor:
     """Mean of |d| + d^2 between log mels [B, M, F] over a row's frames, where `mask` [B, F] is 1.
 
     The absolute part keeps what is heard sharp, the square keeps outliers rare. Rows weigh alike.
+    Where both are `QUIET` below the loudest that is wanted, a difference weighs `quiet`: pauses and
+    what is masked would else cost as much as what is said.
     """
-    difference = (made.float() - wanted.float()) * mask.unsqueeze(1)
-    sums = (difference.abs() + difference.square()).sum((1, 2))
+    made, wanted, heard = made.float(), wanted.float(), mask.unsqueeze(1)
+    weights = heard
+    if quiet != 1.0:
+        threshold = wanted.detach().amax((1, 2), keepdim=True) - QUIET
+        loud = torch.maximum(made.detach(), wanted) > threshold
+        weights = heard * torch.where(loud, 1.0, quiet)
+    difference = made - wanted
+    sums = ((difference.abs() + difference.square()) * weights).sum((1, 2))
     return (sums / (mask.sum(1) * made.shape[1])).mean()

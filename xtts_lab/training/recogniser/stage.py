@@ -38,8 +38,9 @@ FLOOR_BATCH = 16
 class CtcStage:
     """Train a recogniser on `corpora`; `coded` of the rows pass through the DVAE of the run `dvae`.
 
-    Sizes as in `CtcConfig`; `seconds` of padded audio a batch. Its floor is taken on at most
-    `floor_utterances` of the corpora's test splits a language.
+    `begin`: a run of this stage whose weights it begins with. Sizes as in `CtcConfig`; `seconds` of
+    padded audio a batch. Its floor is taken on at most `floor_utterances` of the corpora's test
+    splits a language.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class CtcStage:
         corpora: tuple[str, ...],
         dvae: str | None = None,
         coded: float = 0.5,
+        begin: str | None = None,
         width: int = CtcConfig.width,
         inner: int = CtcConfig.inner,
         layers: int = CtcConfig.layers,
@@ -73,10 +75,19 @@ class CtcStage:
         except ValueError as error:
             raise UsageError(f"stage: {error}") from error
         self.recogniser = CtcRecogniser(self.config)
+        if begin is not None:
+            self._begin(context.path(begin, "stage.begin") / WEIGHTS)
         self.modules = nn.ModuleDict({"recogniser": self.recogniser})
         self._context, self._seconds, self._coded = context, seconds, coded
         self._lr, self._weight_decay = lr, weight_decay
         self._validation_batches, self._floor_utterances = validation_batches, floor_utterances
+
+    def _begin(self, weights: Path) -> None:
+        known = ctc_weights.knowledge(weights)
+        own = (self.config, self.alphabet.symbols, self.alphabet.languages)
+        if (known.config, known.symbols, known.languages) != own:
+            raise UsageError("stage.begin: its recogniser has other sizes, sounds or languages")
+        self.recogniser.load_state_dict(ctc_weights.load(weights).state_dict())
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
         parameters = list(self.recogniser.parameters())

@@ -19,17 +19,22 @@ class Alphabet:
 
     @classmethod
     def of(cls, corpora: Sequence[Corpus]) -> Alphabet:
-        """Return what occurs in the training splits."""
-        tables = [corpus.split("train") for corpus in corpora]
-        characters = set().union(*(ipa for table in tables for ipa in table["phonemes"]))
-        symbols = sounds("".join(characters))
-        languages = {str(name) for table in tables for name in table["language"].unique()}
+        """Return what occurs in the training splits, rendered or yet to be rendered.
+
+        So that a run that is gone on with, when more is there, has the symbols of its beginning.
+        """
+        symbols: set[str] = set()
+        languages: set[str] = set()
+        for corpus in corpora:
+            for language, table in corpus.planned("train").groupby("language"):
+                languages.add(str(language))
+                symbols |= set(sounds("\n".join(table["phonemes"]), str(language)))
         return cls("".join(sorted(symbols)), tuple(sorted(languages)))
 
-    def encode(self, phonemes: str) -> list[int]:
+    def encode(self, phonemes: str, language: str) -> list[int]:
         """Return the numbers of the sounds in a string of IPA; unknown ones are left out."""
         numbers = self._numbers
-        return [numbers[one] for one in phonemes if one in numbers]
+        return [numbers[one] for one in sounds(phonemes, language) if one in numbers]
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

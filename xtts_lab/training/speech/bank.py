@@ -105,12 +105,13 @@ class Bank:
     def crops(
         self, seed: int, stream: int, index: int, count: int, size: int, shard: Shard = WHOLE
     ) -> Batch:
-        """`count` parts of `size` samples: `samples` int16 [B, size], and `share`."""
+        """`count` parts of `size` samples: `samples` int16 [B, size], `languages` [B], `share`."""
         drawn = draws.crops(self.lengths, count, size, draws.generator(seed, stream, index))
         mine = slice(shard.index, None, shard.count)
         samples = self.parts(drawn.items[mine], drawn.starts[mine], size)
         share = torch.tensor(samples.shape[0] * shard.count / count)
-        return {"samples": samples, "share": share}
+        languages = torch.tensor([self.language(int(item)) for item in drawn.items[mine]])
+        return {"samples": samples, "languages": languages, "share": share}
 
     def parts(self, items: NDArray[np.int64], starts: NDArray[np.int64], size: int) -> Tensor:
         """Parts of utterances, int16 [B, size], zero beyond an utterance's end."""
@@ -137,7 +138,7 @@ def _items(corpus: Corpus, split: Split, alphabet: Alphabet) -> list[_Item]:
             corpus,
             int(number),
             samples,
-            tuple(alphabet.encode(told)),
+            tuple(alphabet.encode(told, language)),
             alphabet.language(language),
             f"{corpus.folder.name}/{speaker}",
         )

@@ -21,7 +21,7 @@ FLOOR = 1e-5
 class Ears(nn.Module):
     """Samples [B, T] at a corpus's rate -> natural-log mel [B, M, F] as the DVAE hears it.
 
-    In float32 whatever the autocast; nothing is trained.
+    In float32 whatever the autocast; nothing is trained, and no gradient passes but through `hear`.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -31,6 +31,10 @@ class Ears(nn.Module):
 
     @torch.no_grad()
     def forward(self, samples: Tensor) -> Tensor:
+        return self.hear(samples)
+
+    def hear(self, samples: Tensor) -> Tensor:
+        """The same, for speech that is still being learned."""
         with torch.autocast(samples.device.type, enabled=False):
             power: Tensor = self.mel(self.resample(samples.float()))
             return power.clamp(min=FLOOR).log()
