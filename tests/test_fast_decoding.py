@@ -74,31 +74,6 @@ def check(name: str, device: str = "cpu", copies: int = 1) -> None:
         )
 
 
-def check_persistent(device: str = "cpu") -> None:
-    """All layers in one launch draw what a launch a part draws; a head's programs share its keys.
-
-    Interpreted programs cannot wait for each other: part by part, but for one program alone.
-    """
-    from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.tuning import Tuning
-
-    for heads, per_head in ((1, 1), (2, 2)):
-        torch.manual_seed(0)
-        gpt = Gpt(replace(_gpt().config, layers=2, heads=heads)).to(device).eval()
-        for parameter in gpt.parameters():
-            parameter.data += 0.1 * torch.randn_like(parameter)
-        prompt = replace(_prompts(SamplingOptions(), device)[0], max_codes=STEPS)
-        tuning = Tuning(splits=per_head, block_keys=16, persistent=True, persistent_warps=4)
-        engine = DecodingEngine(gpt, prompt.sampling, steps=STEPS, tuning=tuning)
-        (plain,) = generate(gpt, [prompt])
-        for _ in range(2):  # meetings are counted over all launches
-            engine.start([prompt])
-            engine.advance(STEPS)
-            assert engine.codes(STEPS)[0].tolist() == plain.codes.tolist()
-        states = engine.state.states[0, :STEPS]
-        torch.testing.assert_close(states, plain.states, atol=1e-5, rtol=1e-5)
-
-
 def check_generator(device: str = "cpu") -> None:
     """Channels last and fused, the generator makes what it makes as a module."""
     from xtts_lab.inference.fast.generator import WideGenerator
@@ -169,7 +144,6 @@ def check_all(device: str = "cpu") -> None:
     for name in OPTIONS:
         check(name, device)
     check("default", device, copies=3)  # more rows than the fused kernels take
-    check_persistent(device)
     check_generator(device)
     check_stream(device)
     check_continuous(device)

@@ -154,6 +154,6 @@ def _write_statistics(
     comparisons = compare(scores, trials, info, baseline=settings.baseline, **chosen)
     tables.write_csv(folder.path / "summary.csv", summary)
     tables.write_csv(folder.path / "comparisons.csv", comparisons)
-    trained = [arm.id for arm in plan.experiment.arms if arm.spec.get("checkpoint")]
+    trained = [arm.id for arm in plan.experiment.arms if arm.speaks.get("checkpoint")]
     claims = judge(plan.experiment.claims, scores, trials, info, trained=trained, **chosen)
     tables.write_csv(folder.path / "claims.csv", claims)

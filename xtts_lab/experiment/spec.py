@@ -24,10 +24,15 @@ Spec = dict[str, Any]
 
 
 class StatisticsSpec(pydantic.BaseModel):
-    """How results are summarised and compared."""
+    """How results are summarised and compared.
+
+    `families`: a name for arms that are one recipe trained with several seeds. Claims can say the
+    name for the arms, and the report compares the families with the training seed as the unit.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     baseline: str | None = None
+    families: dict[str, list[str]] = {}
     confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1.0)
     resamples: int = pydantic.Field(default=2000, ge=100, le=100_000)
 
@@ -105,7 +110,9 @@ def resolve(document: Document) -> Experiment:
     _check_keys(spec, where)
     arms = expand(spec.systems, spec.ablate, where)
     _check_baseline(spec, arms, where)
-    claims = resolve_claims(spec.claims, [arm.id for arm in arms], where)
+    known = [arm.id for arm in arms]
+    _check_families(spec.statistics.families, known, where / "statistics" / "families")
+    claims = resolve_claims(spec.claims, known, where, spec.statistics.families)
     metrics = [
         config.resolve("metrics", metric, where / "metrics" / i)
         for i, metric in enumerate(spec.metrics)
@@ -161,6 +168,23 @@ def _check_baseline(spec: ExperimentSpec, arms: Sequence[Arm], where: Where) -> 
         raise UsageError(
             f"{where / 'statistics' / 'baseline'}: {registry.unknown('arm', baseline, known)}"
         )
+
+
+def _check_families(
+    families: Mapping[str, Sequence[str]], arms: Sequence[str], where: Where
+) -> None:
+    taken: set[str] = set()
+    for family, members in families.items():
+        if family in arms:
+            raise UsageError(f"{where / family}: an arm has this name; choose another")
+        if not members:
+            raise UsageError(f"{where / family}: names no arm; list those that were trained alike")
+        for arm in members:
+            if arm not in arms:
+                raise UsageError(f"{where / family}: {registry.unknown('arm', arm, arms)}")
+            if arm in taken:
+                raise UsageError(f"{where / family}: arm '{arm}' stands twice; keep one")
+            taken.add(arm)
 
 
 def _refuse_twins(metrics: Sequence[Mapping[str, Any]], where: Where) -> None:

@@ -116,7 +116,7 @@ def _batches(
     plan: Plan, trials: Sequence[Trial], folder: RunFolder, workers: int
 ) -> Iterator[Batch]:
     jobs = [Job(t.id, t.key, t.request, folder.path / t.audio) for t in trials]
-    together = trials[0].arm.spec.get("batch_size")
+    together = trials[0].arm.speaks.get("batch_size")
     for part in chunks(jobs, workers, least=together if isinstance(together, int) else 1):
         yield Batch(trials[0].arm.spec, plan.device, part)
 

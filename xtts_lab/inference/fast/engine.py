@@ -75,7 +75,7 @@ class DecodingEngine:
             config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
         )
         self.weights = DecodingWeights.of(self.gpt, dtype)
-        kind = step_class(self.device, rows, tuning)
+        kind = step_class(self.device, rows)
         self.step: Callable[[], None] = kind(
             config, self.weights, self.state, sampling, tuning, banned
         )
@@ -207,16 +207,13 @@ class DecodingEngine:
         return self.gpt.audio_embedding.weight.dtype
 
 
-def step_class(device: torch.device, rows: int, tuning: Tuning) -> type[Any]:
+def step_class(device: torch.device, rows: int) -> type[Any]:
     """What computes a step: kernels where they run (interpreted where asked for), else torch."""
     if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return TorchStep
     from xtts_lab.inference.fast.batched_step import BatchedStep
-    from xtts_lab.inference.fast.persistent_step import PersistentStep
     from xtts_lab.inference.fast.step import DecodingStep
 
-    if rows == 1 and tuning.persistent:
-        return PersistentStep
     return DecodingStep if rows <= FUSED_ROWS else BatchedStep
 
 

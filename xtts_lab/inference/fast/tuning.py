@@ -12,7 +12,8 @@ class Tuning:
     """How the kernels cut their work; every choice computes the same but for rounding.
 
     Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
-    kernels (programmatic dependent launch, compute capability 9.0 and later).
+    kernels (programmatic dependent launch), `ahead` has the weights of the kernels that follow
+    brought into the L2 cache (both: compute capability 9.0 and later).
     """
 
     qkv_rows: int = 16
@@ -25,13 +26,14 @@ class Tuning:
     warps: int = 8
     attention_warps: int = 4
     draw_warps: int = 8
-    persistent: bool = False
-    persistent_warps: int = 16
     pdl: bool = False
+    ahead: bool = False
 
     @classmethod
     def choose(cls, device: torch.device, rows: int) -> Tuning:
         """What was fastest where it was measured (one H100); many rows need no splits."""
         splits = max(1, 16 // (1 << (rows - 1).bit_length()))
         pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
-        return cls(splits=splits, block_keys=32 if splits > 1 else 64, pdl=pdl)
+        if rows > 4:
+            return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
+        return cls(splits=splits, pdl=pdl)
