@@ -23,7 +23,7 @@ class EngineRows:
         self._under_way: deque[torch.cuda.Event] = deque()
 
     def warm(self, positions: int = 256) -> None:
-        """Capture what reads prompts of up to so many positions, so that no request waits for it."""
+        """Capture what reads prompts of up to so many positions: no request waits for it then."""
         if self.engine.device.type != "cuda":
             return
         width, device = self.engine.gpt.config.width, self.engine.device
