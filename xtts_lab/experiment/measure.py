@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from xtts_lab import registry
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.examining import prepare_instrument
 from xtts_lab.experiment.workers.pool import Workers, chunks
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
@@ -109,9 +109,9 @@ def _measured(
     spec = plan.experiment.spec.instruments[instrument]
     parts = chunks(wanted, workers, most=_TOGETHER)
     tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
-    registry.lookup("instruments", str(spec["name"])).prepare()
+    prepare_instrument(plan.experiment.host, spec)
     start = time.perf_counter()
-    made = team.records(tasks, child=logs.need_child(tasks))
+    made = team.records(tasks, child=logs.need_child(tasks, plan.experiment.host))
     for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):
         pass
     return (time.perf_counter() - start) / len(wanted)
