@@ -279,3 +279,32 @@ def test_leaving_early_leaves_nothing_running(tmp_path: Path) -> None:
     assert isinstance(
         next(system.synthesise([Request("One.", "en", (Reference(clip),), 0)])), Synthesis
     )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("most", [256, 24])
+def test_on_a_gpu_many_are_said_as_each_alone(most: int) -> None:
+    """More prompts than become waveforms at once: sounding goes on beside decoding."""
+    model = XTTS.from_pretrained("random-tiny", device="cuda")
+    assert isinstance(model.speech, FastSpeech)
+    model.speech.most_rows = most
+    given, of = prompts(model, 150), vectors(model, 150)
+    with products(tf32=False):
+        made = model.speech.speak(given, of)
+        alone = [speak(model.model, [p], [v])[0] for p, v in zip(given[:40], of[:40], strict=True)]
+    for one, other in zip(made, alone, strict=False):
+        if not one.tight_steps and not other.tight_steps:
+            assert_same([one], [other])
+    assert sum(bool(one.tight_steps) for one in made) < 15
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_on_a_gpu_less_precision_speaks_and_streams_alike(dtype: str) -> None:
+    model = XTTS.from_pretrained("random-tiny", device="cuda", dtype=dtype)
+    said: dict[str, Any] = {"language": "en", "voice": "one", "seed": 3, "max_codes": 30}
+    whole = model.synthesise("Good morning.", **said).samples
+    pieces = [chunk.samples for chunk in model.stream("Good morning.", chunk_codes=7, **said)]
+    torch.testing.assert_close(torch.cat(pieces), whole, atol=2e-2, rtol=2e-2)
