@@ -79,7 +79,7 @@ def measured(asked: argparse.Namespace, folder: Path, out: Path) -> Iterator[dic
         base = reference_row(model, folder, stratified(items, asked.reference_count), out)
         yield base
         del model
-    for dtype, count in (("bfloat16", asked.count), ("float32", asked.fp32_count)):
+    for dtype, count in (("float16", asked.count), ("float32", asked.fp32_count)):
         row = ours_row(asked, folder, items[:count], dtype, out)
         if base is not None:
             row["ratio"] = round(row["speech_a_second"] / base["speech_a_second"], 1)
