@@ -340,6 +340,12 @@ def corpus(
         Optional[Path],  # noqa: UP045
         typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
     ] = None,
+    floors: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--floors", metavar="RUN", help="Note how a run judged the test set's natural speech."
+        ),
+    ] = None,
 ) -> int:
     """Make a corpus to train on, of synthetic or recorded speech: plan, then render. Resumes."""
     from xtts_lab.cli import corpus as corpora
@@ -347,6 +353,10 @@ def corpus(
     asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out, source, layout)
     rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
     done = corpora.make(asked, rendering, plan_only=plan_only)
+    if floors is not None:
+        from xtts_lab.cli.corpus_floors import note_floors
+
+        note_floors(out, floors)
     return done if test_set is None or plan_only else corpora.write_test_set(out, test_set)
 
 
