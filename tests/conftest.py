@@ -9,6 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Before torch is imported, here and in every process that tests start: a waiting thread of OpenMP
+# sleeps instead of spinning, which beside another busy process costs several times the work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # On shared and loaded machines how long, or how many tries, drawing an example takes says nothing.
 _PATIENT = [HealthCheck.too_slow, HealthCheck.filter_too_much]

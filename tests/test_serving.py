@@ -161,6 +161,19 @@ def test_one_request_that_cannot_be_said_ends_itself_alone(
     assert_same(joined(pieces, 0), alone(model, [good], vector(1)))
 
 
+@pytest.mark.parametrize("schedule", [Schedule(2, 2.0, 5), Schedule(3, 1.0, 3)], ids=str)
+def test_a_rehearsal_leaves_no_shape_to_be_made(model: XttsModel, schedule: Schedule) -> None:
+    """But for utterances that are said in one piece, which have no fixed shape."""
+    vocoder = StreamVocoder(model)
+    vocoder.rehearse(schedule)
+    known = vocoder.shapes
+    assert known > 0
+    server = StreamServer(PlainRows(model.gpt, 1), vocoder, schedule, None)
+    for codes in range(1, 19):
+        list(server.stream(prompt(codes, codes), vector(codes)))
+    assert vocoder.shapes == known
+
+
 def test_a_stream_that_is_left_leaves_a_server_that_works(
     model: XttsModel, vocoder: StreamVocoder
 ) -> None:

@@ -25,7 +25,7 @@ from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.limits import checked_seed
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.speak import Spoken, check_pace, check_streams, speak
+from xtts_lab.inference.speak import Spoken, check_pace, schedule_of, speak
 from xtts_lab.inference.speak import stream as stream_prompt
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
@@ -228,7 +228,7 @@ class XTTS:
         asked for.
         """
         chosen = self._voice(voice)
-        check_streams(self.model, chunk_codes)
+        schedule_of(self.model, chunk_codes)
         check_pace(self.model, speed)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)

@@ -53,6 +53,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "duration": "xtts_lab.metrics.duration:Duration",
         "identification": "xtts_lab.metrics.identification:Identification",
         "latency": "xtts_lab.metrics.latency:Latency",
+        "load": "xtts_lab.metrics.load:Load",
         "naturalness": "xtts_lab.metrics.naturalness:Naturalness",
         "prosody": "xtts_lab.metrics.prosody:Prosody",
         "sanity": "xtts_lab.metrics.sanity:Sanity",

@@ -328,6 +328,39 @@ class Streamed:
 
 
 @dataclass(frozen=True)
+class Loading:
+    """What a metric asks of the load driver.
+
+    `rates`: requests a second, one load after the other; `streams`: how many a system speaks at
+    once at most; `trials`: how many trials of each arm come at a rate, from the first on, None for
+    all; `warmups`: streams beforehand, all at once, untimed; `seed` draws when they come.
+    """
+
+    rates: tuple[float, ...]
+    streams: int
+    trials: int | None
+    warmups: int
+    silence_dbfs: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How a trial's audio arrived under a load of `rate` requests a second.
+
+    In ms from when its text was due to come, the voice ready, as in `Streamed`. `error`: why it
+    ended before its end; what is there then is what came before.
+    """
+
+    rate: float
+    arrivals_ms: tuple[float, ...]
+    durations_ms: tuple[float, ...]
+    sound_at_ms: float | None
+    difference: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a metric may know of a trial.
 
@@ -335,7 +368,8 @@ class Evidence:
     the output on the trial's audio, `name:role` (roles: enrolment, references, impostors, target)
     to the list of outputs on that role's clips, empty where the utterance has none. `speakers` maps
     each `name:impostors` to the speakers of its outputs, in the same order. `stream` is there for
-    metrics that ask for `streaming`, where the trial was streamed.
+    metrics that ask for `streaming`, where the trial was streamed, `loads`, one a rate, for those
+    that ask for `loading`.
     """
 
     utterance: Utterance
@@ -345,6 +379,7 @@ class Evidence:
     repeat: int = 0
     speakers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stream: Streamed | None = None
+    loads: Sequence[Loaded] = ()
 
 
 class Metric(Protocol):

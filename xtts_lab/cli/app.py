@@ -7,6 +7,25 @@ from typing import Annotated, Optional
 
 import typer
 
+from xtts_lab.cli.options import (
+    CheckpointName,
+    Device,
+    ExperimentFile,
+    Language,
+    Languages,
+    Limit,
+    MaxCodes,
+    NoCache,
+    Out,
+    Overrides,
+    References,
+    Remeasure,
+    Seed,
+    Text,
+    VoiceName,
+    Workers,
+)
+
 app = typer.Typer(
     name="xtts-lab",
     help="Take an XTTS-style multilingual TTS apart, swap one part, and measure what it did.",
@@ -15,38 +34,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or a folder of them.")
-]
-Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP045  typer reads this at run time
-    typer.Argument(metavar="[path.to.key=value]...", help="Settings that replace the file's."),
-]
-Out = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME]"),
-]
-Device = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--device", help="cpu, cuda, cuda:1, ...  [default: CUDA where there is one]"),
-]
-Limit = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--limit", min=1, help="Only the first N trials of every arm."),
-]
-Languages = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--languages", metavar="a,b", help="Only these languages."),
-]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Neither take from nor add to what runs share.")
-]
-
-Remeasure = Annotated[
-    bool, typer.Option("--remeasure", help="Make the audio again, and take all timings again.")
-]
 
 
 @app.callback()
@@ -193,30 +180,6 @@ def export(
     return export_to(run, folder, to)
 
 
-Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")]
-Language = Annotated[str, typer.Option("--language", "-l", help="Its language, as in en, zh-cn.")]
-CheckpointName = Annotated[
-    str,
-    typer.Option(
-        "--checkpoint",
-        help="A folder, owner/name[@commit] on the hub, or random-tiny (random weights).",
-    ),
-]
-References = Annotated[
-    Optional[list[Path]],  # noqa: UP045
-    typer.Option("--reference", "-r", metavar="FILE", help="A recording to clone; repeatable."),
-]
-VoiceName = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--voice", help="A studio voice of the checkpoint (see xtts-lab voices)."),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same speech.")]
-MaxCodes = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code of XTTS-v2: 46 ms)."),
-]
-
-
 @app.command()
 def synthesise(
     text: Text,
@@ -262,6 +225,58 @@ def stream(
         text, language, checkpoint, tuple(reference or ()), voice, seed, max_codes, device or "auto"
     )
     return speaking.stream(speech, out)
+
+
+@app.command()
+def latency(
+    systems: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[SYSTEM]...", help="A system's name, or a checkpoint's."),
+    ] = None,
+    checkpoint: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--checkpoint", help="Of ours: a folder, hub id or name; repeatable."),
+    ] = None,
+    dtype: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--dtype", metavar="a,b", help="float32, bfloat16, float16: each of them."),
+    ] = None,
+    chunks: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--chunks", metavar="a,b", help="Codes a chunk, as 20 or 6:2:40: each."),
+    ] = None,
+    load: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--load", metavar="RATE,...", help="Requests a second, open loop."),
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Streams of each system.")] = 10,
+    warmups: Annotated[int, typer.Option("--warmups", min=0, help="Before them, untimed.")] = 2,
+    load_trials: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--load-trials", min=1, help="Requests at each rate.  [default: --trials]"),
+    ] = None,
+    streams: Annotated[int, typer.Option("--streams", min=1, help="At once, under load.")] = 16,
+    language: Language = "en",
+    reference: References = None,
+    voice: VoiceName = None,
+    max_codes: MaxCodes = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="DIR", help="Write latency.json and a report there."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    device: Device = None,
+) -> int:
+    """Time first audio, stages and load of streaming systems."""
+    from xtts_lab.cli import latency as timing
+
+    choice = timing.Choice(
+        tuple(systems or ()), tuple(checkpoint or ()), timing.parsed_list(dtype),
+        timing.parsed_list(chunks), language, tuple(reference or ()), voice, trials, warmups,
+        timing.parsed_rates(load), load_trials, streams, max_codes, seed, device,
+    )  # fmt: skip
+    return timing.latency(choice, out, as_json=as_json)
 
 
 @app.command()

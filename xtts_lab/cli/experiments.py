@@ -14,6 +14,7 @@ from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
+from xtts_lab.runs.measurements import is_measured
 from xtts_lab.runs.reading import held_to
 from xtts_lab.runs.store import RunFolder
 
@@ -85,7 +86,11 @@ def show_plans(path: Path, choice: Choice) -> int:
 
 
 def rebuild_report(path: Path) -> int:
-    """Rebuild `report.html` and `report.md` of a run folder."""
+    """Rebuild `report.html` and `report.md` of a run folder, or of a folder of measurements."""
+    if not (path / "trials.parquet").is_file() and is_measured(path):
+        report.build_measured(path)
+        print(path / "report.html")
+        return DONE
     if not (path / "trials.parquet").is_file():
         raise UsageError(f"{path}: holds no finished run; run its experiment first")
     with held_to(path):

@@ -18,11 +18,19 @@ MAX_ARMS = 1000
 
 @dataclass(frozen=True)
 class Arm:
-    """One fully resolved system configuration; `system` is its key in the experiment."""
+    """One fully resolved system configuration; `system` is its key in the experiment.
+
+    `languages`: those that it is asked for; None for all of the experiment.
+    """
 
     id: str
     system: str
     spec: dict[str, Any]
+    languages: tuple[str, ...] | None = None
+
+    def asked_for(self, language: str) -> bool:
+        """Whether it speaks the experiment's texts of a language."""
+        return self.languages is None or language in self.languages
 
 
 def expand(
@@ -35,14 +43,50 @@ def expand(
     grids = _grids(systems, ablate, where)
     arms: list[Arm] = []
     for key, system in systems.items():
-        base = config.resolve("systems", system, where / "systems" / key)
-        arms += _arms_of(Arm(arm_id(key), key, base), system, grids[key], where)
+        place = where / "systems" / key
+        settings, languages = split(system, place)
+        base = Arm(arm_id(key), key, config.resolve("systems", settings, place), languages)
+        arms += _arms_of(base, settings, grids[key], where)
     seen: set[str] = set()
     for arm in arms:
         if arm.id in seen:
             raise UsageError(f"{where / 'ablate'}: two cells share the arm id '{arm.id}'")
         seen.add(arm.id)
     return tuple(arms)
+
+
+LANGUAGES = "languages"
+"""A key of every system in an experiment: `all`, or those of its languages that it is asked for."""
+
+
+def split(system: Mapping[str, Any], where: Where) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Return a system's settings, and the languages that it is asked for (None: all).
+
+    A system with a setting `languages` of its own keeps it. Raises `UsageError` for no such list.
+    """
+    settings = dict(system)
+    asked = settings.get(LANGUAGES, "all")
+    if not _has_own(system):
+        settings.pop(LANGUAGES, None)
+    if asked == "all":
+        return settings, None
+    if not isinstance(asked, list | tuple) or not asked:
+        raise UsageError(f"{where / LANGUAGES}: write all, or a list of codes, as in [en, de]")
+    return settings, tuple(str(language) for language in asked)
+
+
+def resolved(system: Mapping[str, Any], where: Where) -> dict[str, Any]:
+    """Return a system with every default filled in, `languages` last where it is no setting."""
+    settings, languages = split(system, where)
+    asked = "all" if languages is None else [*languages]
+    return {**config.resolve("systems", settings, where), LANGUAGES: asked}
+
+
+def _has_own(system: Mapping[str, Any]) -> bool:
+    name = system.get("name")
+    if not isinstance(name, str) or name not in registry.targets("systems"):
+        return False  # resolving will say so
+    return LANGUAGES in config.schema(registry.lookup("systems", name)).model_fields
 
 
 def _grids(
@@ -86,9 +130,9 @@ def _arms_of(
         for path, value in zip(grid, cell, strict=True):
             _set(spec, base.spec, path[2:], value, where / "ablate" / ".".join(path))
         place = where / "ablate" / ".".join(next(iter(grid)))
-        resolved = config.resolve("systems", spec, place)
+        whole = config.resolve("systems", spec, place)
         name = arm_id(base.system, zip(suffixes, cell, strict=True))
-        arms.append(Arm(name, base.system, resolved))
+        arms.append(Arm(name, base.system, whole, base.languages))
     return arms
 
 

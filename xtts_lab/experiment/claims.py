@@ -38,22 +38,20 @@ def resolve_claims(written: Sequence[Any], arms: Collection[str], where: Where) 
 def check_claims(
     claims: Sequence[Claim],
     metrics: Iterable[str],
-    conditions: Mapping[str, Collection[str]],
+    asked: Mapping[str, Mapping[str, Collection[str]]],
     where: Where,
 ) -> None:
     """Refuse claims about what the experiment does not measure.
 
-    `conditions` maps each language of the experiment to those of `IN_CLAIMS` that its items have.
+    `asked` maps each arm, and each language that it is asked for, to those of `IN_CLAIMS` that its
+    items have.
     """
     known = list(metrics)
     for i, claim in enumerate(claims):
         place = where / "claims" / i
         if claim.metric not in known:
             raise UsageError(f"{place}: {unknown('metric', claim.metric, known)}")
-        if claim.language not in (ALL, *conditions):
-            raise UsageError(
-                f"{place}: {unknown('language of the texts', claim.language, conditions)}"
-            )
+        conditions = _in_common(claim, asked, place)
         languages = conditions if claim.language == ALL else [claim.language]
         found = sorted({c for language in languages for c in conditions[language]})
         if claim.condition is None and len(found) > 1:
@@ -63,6 +61,27 @@ def check_claims(
             )
         if claim.condition is not None and claim.condition not in found:
             raise UsageError(f"{place}: no item is {claim.condition}; there is {', '.join(found)}")
+
+
+def _in_common(
+    claim: Claim, asked: Mapping[str, Mapping[str, Collection[str]]], place: Where
+) -> Mapping[str, Collection[str]]:
+    """Return the languages, and their conditions, that all arms of a claim are asked for."""
+    everywhere = {language for own in asked.values() for language in own}
+    if claim.language not in (ALL, *everywhere):
+        raise UsageError(f"{place}: {unknown('language of the texts', claim.language, everywhere)}")
+    arms = [*claim.arm, *(claim.baseline or ())]
+    for arm in arms:
+        if claim.language != ALL and claim.language not in asked[arm]:
+            raise UsageError(f"{place}: arm '{arm}' is not asked for {claim.language}")
+    shared = {
+        language: conditions
+        for language, conditions in asked[arms[0]].items()
+        if all(language in asked[arm] for arm in arms)
+    }
+    if not shared:
+        raise UsageError(f"{place}: its arms are asked for no language together")
+    return shared
 
 
 def _typed(item: Any, place: Where) -> Claim:

@@ -17,6 +17,7 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
 from xtts_lab.experiment.arms import Arm
+from xtts_lab.experiment.asked import check_asked, check_spoken, share, sitting_out
 from xtts_lab.experiment.claims import check_claims
 from xtts_lab.experiment.construction import close, construct, content_of
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
@@ -94,23 +95,23 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     for arm in experiment.arms:
         system = construct("systems", arm.spec, device)
         try:
-            _check_system(system, arm, items, uses, spec.instruments)
+            check_spoken(arm, system.languages, items)
+            _check_system(system, arm, uses, spec.instruments)
             systems[arm.id] = content_of(system, arm.spec, device)
             facts[arm.id] = facts_of(system)
         finally:
             close(system)
     instruments = _instrument_identities(spec.instruments, device)
-    used = _used(items, spec)
+    used = _used(experiment, items)
     told = _told(experiment, used, facts, instruments, hashes, device)
-    _refuse_too_many(len(experiment.arms), len(used) * spec.repeats, spec.limit, where)
+    _refuse_too_many(experiment, used, where)
     trials: list[Trial] = []
     for arm in experiment.arms:
         own = told if facts[arm.id].needs_reference_text else used
         trials += _trials(arm, own, spec, systems[arm.id], hashes)
-    chosen = _limited(trials, spec.limit, len(used) * spec.repeats)
     ids = [metric_id for use in uses for metric_id in use.ids.values()]
-    check_claims(experiment.claims, ids, _conditions(chosen), where)
-    return Plan(experiment, tuple(chosen), uses, systems, facts, instruments, hashes, device, notes)
+    check_claims(experiment.claims, ids, _conditions(trials), where)
+    return Plan(experiment, tuple(trials), uses, systems, facts, instruments, hashes, device, notes)
 
 
 def _check_device(device: str) -> None:
@@ -120,8 +121,10 @@ def _check_device(device: str) -> None:
         raise UsageError(f"--device: {error}") from error
 
 
-def _refuse_too_many(arms: int, of_each: int, limit: int | None, where: Where) -> None:
-    trials = arms * min(of_each, limit or of_each)
+def _refuse_too_many(experiment: Experiment, items: Sequence[Item], where: Where) -> None:
+    spec = experiment.spec
+    shares = [len(share(arm, items, spec)) * spec.repeats for arm in experiment.arms]
+    trials = sum(min(own, spec.limit or own) for own in shares)
     if trials > MAX_TRIALS:
         raise UsageError(
             f"{where}: {trials:,} trials, and at most {MAX_TRIALS:,} can be planned; ask for fewer "
@@ -147,7 +150,8 @@ def _items(
         )
     finally:
         close(speakers)
-    notes = [f"pairing {pairing}: {MEANING[pairing]}"]
+    check_asked(experiment.arms, items, where)
+    notes = [f"pairing {pairing}: {MEANING[pairing]}", *sitting_out(experiment.arms, items)]
     for what, source in (("texts", texts), ("speakers", speakers)):
         if source.unread:
             notes.append(f"{what}: columns left unread: {', '.join(source.unread)}")
@@ -158,16 +162,9 @@ def _items(
 def _check_system(
     system: Any,
     arm: Arm,
-    items: Sequence[Item],
     uses: Sequence[MetricUse],
     instruments: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    lacking = sorted({i.utterance.language for i in items} - set(system.languages))
-    if lacking:
-        raise UsageError(
-            f"systems.{arm.system}: does not speak {', '.join(lacking)}; leave them out of "
-            "texts.languages"
-        )
     system.check()
     own = set(system.encoders)
     for use in uses:
@@ -180,9 +177,11 @@ def _check_system(
                 )
 
 
-def _used(items: Sequence[Item], spec: ExperimentSpec) -> Sequence[Item]:
-    """Return the items of which a trial is left when `limit` has cut each arm's short."""
-    return items if spec.limit is None else items[: -(-spec.limit // spec.repeats)]
+def _used(experiment: Experiment, items: Sequence[Item]) -> Sequence[Item]:
+    """Return the items of which a trial of any arm is left."""
+    shares = [share(arm, items, experiment.spec) for arm in experiment.arms]
+    used = {item.utterance.id for own in shares for item in own}
+    return [item for item in items if item.utterance.id in used]
 
 
 def _told(
@@ -211,10 +210,10 @@ def _told(
 def _trials(
     arm: Arm, items: Sequence[Item], spec: ExperimentSpec, system: PartContent, hashes: FileHashes
 ) -> list[Trial]:
+    """Return an arm's trials; of a limit the first, so that arms stay comparable."""
+    own = [(item, repeat) for item in share(arm, items, spec) for repeat in range(spec.repeats)]
     return [
-        _trial(arm, item, repeat, spec.seed, system, hashes)
-        for item in items
-        for repeat in range(spec.repeats)
+        _trial(arm, item, repeat, spec.seed, system, hashes) for item, repeat in own[: spec.limit]
     ]
 
 
@@ -228,21 +227,14 @@ def _trial(
     return Trial(f"{arm.id}/{said.id}/{repeat}", arm, item, repeat, own_seed, key, name)
 
 
-def _limited(trials: Sequence[Trial], limit: int | None, per_arm: int) -> Sequence[Trial]:
-    """Keep the first `limit` trials of every arm, so that arms stay comparable."""
-    if limit is None:
-        return trials
-    return [trial for i, trial in enumerate(trials) if i % per_arm < limit]
-
-
-def _conditions(trials: Sequence[Trial]) -> dict[str, set[str]]:
-    """Return for each language how its items relate to the languages of their references."""
+def _conditions(trials: Sequence[Trial]) -> dict[str, dict[str, set[str]]]:
+    """Return arm -> language -> how its items relate to the languages of their references."""
     words = {condition: word for word, condition in IN_CLAIMS.items()}
-    found: dict[str, set[str]] = {}
+    found: dict[str, dict[str, set[str]]] = {}
     for trial in trials:
         language = trial.item.utterance.language
         condition = condition_of(language, trial.item.reference_language)
-        found.setdefault(language, set()).add(words[condition])
+        found.setdefault(trial.arm.id, {}).setdefault(language, set()).add(words[condition])
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.score import score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
+from xtts_lab.experiment.timing.load import load_trials
+from xtts_lab.experiment.timing.timed import Timed
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
@@ -73,6 +75,7 @@ def run(
             Journal(folder.trials_log) as trials,
             Journal(folder.evidence_log) as evidence,
             Journal(folder.latency_log) as latency,
+            Journal(folder.load_log) as load,
             Journal(folder.begun_log) as begun,
         ):
             # Audio from the cache has no timings.
@@ -81,9 +84,11 @@ def run(
             folder.remeasuring.unlink(missing_ok=True)
             # Before the instruments load, and with no worker at work beside it.
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
+            loads = load_trials(plan, folder, trials, Logs(load, begun))
+            timed = Timed(streams, loads)
             needs = needs_of(plan, folder, trials)
             measured = measure(plan, needs, Logs(evidence, begun), cache, workers)
-            scored, failures = _write_tables(plan, folder, needs, trials, evidence, streams)
+            scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed)
             files.remove(folder.begun_log)  # all of it has ended
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
@@ -114,20 +119,22 @@ def _write_tables(
     needs: Sequence[Need],
     trials: Journal,
     evidence: Journal,
-    streams: Mapping[str, Mapping[str, Any]],
+    timed: Timed,
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
-    rows = score(plan, needs, trials, evidence, streams)
+    rows = score(plan, needs, trials, evidence, timed.streams, timed.loads)
     scores = tables.frame(rows, schema.SCORES)
-    failures = tables.failures_frame(plan, needs, trials, evidence, streams, rows)
+    failures = tables.failures_frame(plan, needs, trials, evidence, timed, rows)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
     tables.write_parquet(folder.path / "scores.parquet", scores)
     tables.write_parquet(folder.path / "timings.parquet", tables.timings_frame(plan, trials))
     if any(use.metric.streaming for use in plan.metrics):
-        latency = tables.latency_frame(plan, streams)
-        tables.write_parquet(folder.path / "latency.parquet", latency)
+        latency = tables.latency_frame(plan, timed.streams)
+        tables.write_parquet(folder.path / schema.LATENCY.file, latency)
+    if any(use.metric.loading for use in plan.metrics):
+        tables.write_parquet(folder.path / schema.LOAD.file, tables.load_frame(plan, timed.loads))
     tables.write_csv(folder.path / "failures.csv", failures)
     _write_statistics(plan, folder, scores, trial_rows)
     return len(scores), len(failures)

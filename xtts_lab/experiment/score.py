@@ -14,7 +14,7 @@ from xtts_lab.experiment.stream import streamed_of
 from xtts_lab.experiment.synthesise import timings_of
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.metric_use import MetricUse
-from xtts_lab.types import Evidence
+from xtts_lab.types import Evidence, Loaded
 
 Row = dict[str, Any]
 METRIC_ERROR = "metric_error"
@@ -28,17 +28,18 @@ def score(
     trials: Journal,
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]] | None = None,
+    loads: Mapping[str, Sequence[Loaded]] | None = None,
 ) -> list[Row]:
     """Return one row per unit (trial, or group of repeats) and metric id, in plan order.
 
     A metric that does not apply to a unit has no row; one whose evidence failed has a row without
     a value, and the error in `detail`. Where the metric itself failed, that is under `METRIC_ERROR`
-    too. `streams` are the latency driver's records, by trial.
+    too. `streams` are the latency driver's records, by trial, `loads` what the load driver saw.
     """
     by_trial: dict[str, list[Need]] = {}
     for need in needs:
         by_trial.setdefault(need.trial_id, []).append(need)
-    gather = _Gatherer(by_trial, trials, evidence, streams or {})
+    gather = _Gatherer(by_trial, trials, evidence, streams or {}, loads or {})
     groups = list(_groups(plan, trials))
     deterministic = _deterministic_arms(groups, trials)
     asked: list[tuple[MetricUse, list[Trial]]] = []
@@ -146,9 +147,10 @@ class _Gatherer:
         trials: Journal,
         evidence: Journal,
         streams: Mapping[str, Mapping[str, Any]],
+        loads: Mapping[str, Sequence[Loaded]],
     ) -> None:
         self._needs, self._trials, self._evidence = needs, trials, evidence
-        self._streams = streams
+        self._streams, self._loads = streams, loads
         self._known: dict[tuple[int, str], tuple[Evidence, str | None]] = {}
 
     def __call__(self, use: MetricUse, trial: Trial) -> tuple[Evidence, str | None]:
@@ -161,6 +163,8 @@ class _Gatherer:
                 found = replace(found, stream=streamed_of(streamed))
             elif streamed is not None:
                 error = error or streamed["error"]
+            if use.metric.loading:
+                found = replace(found, loads=tuple(self._loads.get(trial.id, ())))
             self._known[key] = found, error
         return self._known[key]
 

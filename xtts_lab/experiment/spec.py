@@ -13,6 +13,7 @@ import yaml
 from xtts_lab import config, registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm, expand
+from xtts_lab.experiment.arms import resolved as resolved_system
 from xtts_lab.experiment.claims import resolve_claims
 from xtts_lab.runs.schema import SCHEMA_VERSION
 from xtts_lab.statistics.claim import Claim
@@ -115,7 +116,7 @@ def resolve(document: Document) -> Experiment:
     resolved = spec.model_copy(
         update={
             "systems": {
-                key: config.resolve("systems", system, where / "systems" / key)
+                key: resolved_system(system, where / "systems" / key)
                 for key, system in spec.systems.items()
             },
             "texts": config.resolve("texts", spec.texts, where / "texts"),

@@ -207,7 +207,7 @@ def time_trial(
     fresh = system.prepare(request.references)
     prepared = clock()
     cold = _play(system, request, fresh, clock)
-    samples, rate = _joined(ready.chunks)
+    samples, rate = joined(ready.chunks)
     onset = first_sound(samples, silence_dbfs)
     return Streamed(
         arrivals_ms=tuple(_ms(at - start) for at in ready.arrivals),
@@ -243,7 +243,8 @@ def _on_host(chunk: Audio) -> Audio:
     return Audio(chunk.samples.detach().to("cpu"), chunk.sample_rate)
 
 
-def _joined(chunks: Sequence[Audio]) -> tuple[Tensor, int]:
+def joined(chunks: Sequence[Audio]) -> tuple[Tensor, int]:
+    """Return the samples [T] of chunks, and their rate; `StreamError` where it changes."""
     import torch
 
     rates = {chunk.sample_rate for chunk in chunks}

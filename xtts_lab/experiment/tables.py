@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.score import METRIC_ERROR
+from xtts_lab.experiment.timing.timed import Timed
 from xtts_lab.runs import schema
 from xtts_lab.runs import trial_details as details
 from xtts_lab.runs.csv_cells import neutralise
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.schema import Table
+from xtts_lab.types import Loaded
 
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
@@ -87,6 +90,16 @@ def latency_frame(plan: Plan, streams: Mapping[str, Mapping[str, Any]]) -> pd.Da
     return frame(rows, schema.LATENCY)
 
 
+def load_frame(plan: Plan, loads: Mapping[str, Sequence[Loaded]]) -> pd.DataFrame:
+    """Return what the load driver saw, one row a trial and rate; a chunk an entry of a list."""
+    rows = []
+    for trial in plan.trials:
+        for load in loads.get(trial.id, ()):
+            lists = {n: json.dumps(getattr(load, n)) for n in ("arrivals_ms", "durations_ms")}
+            rows.append({**asdict(load), **lists, "trial_id": trial.id, "arm": trial.arm.id})
+    return frame(rows, schema.LOAD)
+
+
 def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
     """Return every output once per trial (its own audio), and once per clip in other roles."""
     rows: list[dict[str, Any]] = []
@@ -118,14 +131,17 @@ def failures_frame(
     needs: Sequence[Need],
     trials: Journal,
     evidence: Journal,
-    streams: Mapping[str, Mapping[str, Any]],
+    timed: Timed,
     scores: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
-        error = streams.get(trial.id, {}).get("error")
+        error = timed.streams.get(trial.id, {}).get("error")
         failed += [] if error is None else [_failure(trial, "latency", error)]
+        for load in timed.loads.get(trial.id, ()):
+            if load.error is not None:
+                failed.append(_failure(trial, f"load {load.rate:g}/s", load.error))
     failed += _failed_scores(plan, scores)
     return frame(failed, schema.FAILURES)
 

@@ -21,6 +21,7 @@ from xtts_lab.inference.generate import (
     steps,
 )
 from xtts_lab.inference.limits import check_count, check_speed
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.model import XttsModel
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.vocoders import stages
@@ -93,35 +94,44 @@ def stream(
     model: XttsModel,
     prompt: Prompt,
     embedding: Tensor,
-    chunk_codes: int = 20,
+    chunk_codes: int | Schedule = 20,
     speed: float = 1.0,
 ) -> Iterator[Tensor]:
     """Speak one prompt in pieces, float32 [T] each on the CPU, that join to what `speak` returns.
 
-    A piece is made whenever `chunk_codes` further codes are there (of XTTS-v2: 46 ms
-    each); its cost does not grow with what has been said. Raises `UsageError` for a vocoder that
-    cannot stream. Under `coqui_compat` a speed just under 1 holds speech back until it is
-    certain that it gets longer.
+    A piece is made whenever `chunk_codes` further codes are there (of XTTS-v2: 46 ms each), or as
+    many as a schedule says; its cost does not grow with what has been said. Raises `UsageError` for
+    a vocoder that cannot stream. Under `coqui_compat` a speed just under 1 holds speech back until
+    it is certain that it gets longer.
     """
-    check_streams(model, chunk_codes)
+    sizes = schedule_of(model, chunk_codes).sizes()
     vector = embedding.to(model.device, model.dtype).unsqueeze(0)
     before = before_vocoder(model, speed, prompt.sampling.coqui_compat)
     vocoder = VocoderStream((*before, *model.vocoder.stages(vector)))
     waiting: list[Tensor] = []
+    asked = next(sizes)
     for step in steps(model.gpt, [prompt]):
         check_finite(step.margins)
         waiting += _heard(model, step)
-        if len(waiting) >= chunk_codes:
+        if len(waiting) >= asked:
             yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
-            waiting = []
+            waiting, asked = [], next(sizes)
     if waiting:
         yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
     yield from _nonempty(vocoder.finish())
 
 
-def check_streams(model: XttsModel, chunk_codes: int) -> None:
-    """Raise `UsageError` for a vocoder that needs the whole utterance, and for empty chunks."""
-    check_count("chunk_codes", chunk_codes)
+def schedule_of(model: XttsModel, chunk_codes: int | Schedule) -> Schedule:
+    """The sizes of pieces; `UsageError` for empty ones, and as `check_streams` raises."""
+    if not isinstance(chunk_codes, Schedule):
+        check_count("chunk_codes", chunk_codes)
+        chunk_codes = Schedule(chunk_codes, 1.0, chunk_codes)
+    check_streams(model)
+    return chunk_codes
+
+
+def check_streams(model: XttsModel) -> None:
+    """Raise `UsageError` for a vocoder that needs the whole utterance."""
     if not model.vocoder.streams:
         name = model.config.vocoder.name
         raise UsageError(f"the vocoder '{name}' cannot stream; synthesise instead")

@@ -7,7 +7,7 @@ from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
-from xtts_lab.types import Direction, Evidence, Json, Streaming, Utterance
+from xtts_lab.types import Direction, Evidence, Json, Loading, Streaming, Utterance
 
 Bounds = tuple[float, float]
 """The least and the most that a quantity can be."""
@@ -36,7 +36,7 @@ class BaseMetric:
     - `version`, `identity`: what determines scores beside settings and evidence;
     - `skips_deterministic`: it does not apply to arms whose repeats are all the same bytes;
     - `compares_texts`: it has a `cross_text`;
-    - `streaming`: how trials are streamed for it, where they are.
+    - `streaming`: how trials are streamed for it, where they are; `loading`: likewise, under load.
     """
 
     level: Literal["trial", "repeats"] = "trial"
@@ -53,6 +53,7 @@ class BaseMetric:
     skips_deterministic: bool = False
     compares_texts: bool = False
     streaming: Streaming | None = None
+    loading: Loading | None = None
 
     @cached_property
     def identity(self) -> Mapping[str, Json]:

@@ -1,4 +1,4 @@
-"""Reports: `build` reads a run folder and writes its pages and tables. No torch."""
+"""Reports: `build` reads a run folder, `build_measured` one of measurements. No torch."""
 
 from __future__ import annotations
 
@@ -14,3 +14,13 @@ def build(run: Path) -> None:
     from xtts_lab.report.page import write  # pandas and Jinja load only where a report is made
 
     write(run)
+
+
+def build_measured(folder: Path) -> None:
+    """Write `report.html` and `report.md` of a folder of measurements (`*.json`), atomically.
+
+    Raises `UsageError` where it holds none, or one that is damaged.
+    """
+    from xtts_lab.report.measured import write
+
+    write(folder)

@@ -16,6 +16,9 @@ from xtts_lab.report.standing import standing
 from xtts_lab.runs.reading import Run
 
 MOST_COLUMNS, MOST_FAILURES = 6, 200
+NOT_ASKED = "not asked"
+"""What stands where an arm sat out a language."""
+
 _WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
 
 
@@ -66,8 +69,13 @@ def per_language(run: Run, metric: str) -> Table:
     rows = []
     for language in [ALL, *run.languages]:
         if language in present:
-            cells = [found.get((language, arm, condition)) for arm, condition in columns]
-            rows.append([_language_cell(language), *(value_cell(cell) for cell in cells)])
+            cells = [
+                value_cell(found.get((language, arm, condition)))
+                if language in {ALL, *run.asked[arm]}
+                else Cell(NOT_ASKED)
+                for arm, condition in columns
+            ]
+            rows.append([_language_cell(language), *cells])
     head = [Cell("Language"), *(arm_cell(run, arm, condition) for arm, condition in columns)]
     return Table(f"{metric} by language", head, rows)
 
@@ -133,6 +141,8 @@ def environment(run: Run) -> Table:
 def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
     """Name an arm, with its condition where the run has more than one."""
     notes = [condition] if condition and len(run.conditions) > 1 else []
+    if len(run.asked.get(arm, run.languages)) < len(run.languages):
+        notes.append(f"{len(run.asked[arm])} of {count(len(run.languages), 'language')}")
     if arm in run.random_arms:
         notes.append("random weights")
     if arm in run.untrained_arms:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from xtts_lab.types import Json, Streaming
+from xtts_lab.types import Json, Loading, Streaming
 
 ENGINE_VERSION = 2
 """Enters every audio key: raise it when the bench itself changes what is synthesised."""
@@ -99,6 +99,15 @@ def evidence_key(content: EvidenceContent) -> str:
 def stream_key(trial_key: str, audio_sha256: str, asked: Streaming) -> str:
     """Return the key of what the latency driver sees of a trial. `trials` decides only of which."""
     return digest([trial_key, audio_sha256, asked.warmups, asked.silence_dbfs])
+
+
+def load_key(audio: Sequence[tuple[str, str]], rate: float, asked: Loading) -> str:
+    """Return the key of what the load driver sees of an arm at a rate.
+
+    `audio`: key and SHA-256 of each trial that comes, in order, for each is the others' load.
+    """
+    drawn = [asked.streams, asked.warmups, asked.silence_dbfs, asked.seed]
+    return digest([[list(one) for one in audio], rate, drawn])
 
 
 def cost_key(part: PartContent) -> str:

@@ -94,6 +94,8 @@ def _refuse_clash(use: MetricUse, others: Sequence[MetricUse], place: Where) -> 
             raise UsageError(f"{place}: '{shared[0]}' would have two meanings; keep one metric")
         if use.metric.streaming and other.metric.streaming not in (None, use.metric.streaming):
             raise UsageError(f"{place}: wants trials streamed otherwise than '{other.prefix}' does")
+        if use.metric.loading and other.metric.loading not in (None, use.metric.loading):
+            raise UsageError(f"{place}: wants another load than '{other.prefix}' does")
 
 
 def metric_info(uses: Sequence[MetricUse]) -> dict[str, MetricInfo]:

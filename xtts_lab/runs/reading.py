@@ -60,6 +60,12 @@ class Run:
         return [str(language) for language in self.trials["language"].drop_duplicates()]
 
     @cached_property
+    def asked(self) -> dict[str, set[str]]:
+        """Arm -> the languages that it was asked for."""
+        pairs = self.trials[["arm", "language"]].drop_duplicates()
+        return {str(arm): set(own) for arm, own in pairs.groupby("arm")["language"]}
+
+    @cached_property
     def metrics(self) -> list[str]:
         """Metric ids, in the order of the experiment."""
         return [str(metric) for metric in self.summary["metric"].drop_duplicates()]

@@ -90,6 +90,17 @@ LATENCY = Table(
     },
     optional=True,
 )
+LOAD = Table(
+    "load.parquet",
+    {
+        **_texts("trial_id", "arm"),
+        **_floats("rate"),
+        **_texts("arrivals_ms", "durations_ms"),
+        **_floats("sound_at_ms", "difference"),
+        **_texts("error"),
+    },
+    optional=True,
+)
 FAILURES = Table(
     "failures.csv", _texts("trial_id", "arm", "language", "utterance_id", "stage", "error")
 )
@@ -149,5 +160,5 @@ CLAIMS = Table(
 
 def tables() -> Iterator[Table]:
     """Yield every table of a run folder."""
-    yield from (TRIALS, SCORES, EVIDENCE, TIMINGS, LATENCY, FAILURES, ARMS)
+    yield from (TRIALS, SCORES, EVIDENCE, TIMINGS, LATENCY, LOAD, FAILURES, ARMS)
     yield from (SUMMARY, COMPARISONS, CLAIMS)

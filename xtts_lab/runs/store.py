@@ -25,6 +25,7 @@ class RunFolder:
         self.trials_log = self.state / "trials.jsonl"
         self.evidence_log = self.state / "evidence.jsonl"
         self.latency_log = self.state / "latency.jsonl"
+        self.load_log = self.state / "load.jsonl"
         self.begun_log = self.state / "begun.jsonl"
         self.finished = self.state / "finished.json"
         self.remeasuring = self.state / "remeasuring"
@@ -82,7 +83,7 @@ class RunFolder:
         `remeasuring` is there until that audio is made again, even if the process is killed.
         """
         self.remeasuring.touch()
-        for path in (self.finished, self.latency_log, self.trials_log):
+        for path in (self.finished, self.latency_log, self.load_log, self.trials_log):
             files.remove(path)
 
     def finish(self, work: str, audio: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ from xtts_lab.statistics.bootstrap import holm
 from xtts_lab.statistics.cells import CELL, with_enough
 from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influential, without
 from xtts_lab.statistics.estimates import Options
-from xtts_lab.statistics.failed import filled, unequal
+from xtts_lab.statistics.failed import filled, in_common, unequal
 from xtts_lab.statistics.rules import ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
 UNDECIDED = "undecided"
@@ -196,12 +196,16 @@ def _lost(ours: int, theirs: int) -> str:
 def contests(
     cells: pd.DataFrame,
     failed: pd.DataFrame,
+    asked: Mapping[str, Collection[str]],
     baseline: str,
     worst: Mapping[str, tuple[float, float]],
     info: Mapping[str, MetricInfo],
     options: Options,
 ) -> Sequence[Contest]:
-    """Return the contests of every other arm with the baseline, sorted by arm and metric."""
+    """Return the contests of every other arm with the baseline, sorted by arm and metric.
+
+    `asked` are the languages of each arm: failures in others say nothing of a difference.
+    """
     nothing = failed.iloc[:0]
     by = ["condition", "metric"]
     lost = dict(iter(failed.groupby(by, observed=True))) if len(failed) else {}
@@ -215,7 +219,7 @@ def contests(
                     baseline,
                     (str(arm), str(condition), str(metric)),
                     own[own["arm"].isin(pair)],
-                    theirs[theirs["arm"].isin(pair)],
+                    in_common(theirs, asked, pair),
                     worst.get(str(metric), (math.nan, math.nan)),
                     info.get(str(metric), MetricInfo("", "none")),
                     options,

@@ -10,7 +10,7 @@ is Manski's (1990) worst-case bound, with observed extremes for bounds that do n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,20 @@ def extremes(
             most if math.isfinite(most) else max(float(high), floor),
         )
     return found
+
+
+def asked_for(trials: pd.DataFrame) -> dict[str, set[str]]:
+    """Return the languages that each arm was asked for."""
+    pairs = trials[["arm", "language"]].drop_duplicates()
+    return {str(arm): set(own) for arm, own in pairs.groupby("arm", observed=True)["language"]}
+
+
+def in_common(
+    failed: pd.DataFrame, asked: Mapping[str, Collection[str]], arms: Collection[str]
+) -> pd.DataFrame:
+    """Return the failed cells of `arms` in the languages that all of them were asked for."""
+    shared = set.intersection(*(set(asked.get(arm, ())) for arm in arms))
+    return failed[failed["arm"].isin(list(arms)) & failed["language"].isin(shared)]
 
 
 def unequal(failed: pd.DataFrame, arm: str, other: str) -> pd.DataFrame:

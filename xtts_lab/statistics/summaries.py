@@ -21,7 +21,7 @@ from xtts_lab.statistics.cells import GROUP, cell_table, placed, with_enough
 from xtts_lab.statistics.comparisons import contests, judged, rows
 from xtts_lab.statistics.counts import failed_cells, tally
 from xtts_lab.statistics.estimates import Options, level
-from xtts_lab.statistics.failed import extremes
+from xtts_lab.statistics.failed import asked_for, extremes
 
 SUMMARY_COLUMNS = [
     "arm", "condition", "language", "metric", "unit", "direction", "mean", "ci_low", "ci_high",
@@ -99,7 +99,8 @@ def compare(
     cells = cell_table(scores, located, _pools(info))
     failed = failed_cells(scores, located, sorted(set(cells["metric"])), _grouped(info))
     options = Options(confidence, resamples, seed)
-    matches = contests(cells, failed, baseline, extremes(scores, info), info, options)
+    worst, asked = extremes(scores, info), asked_for(located)
+    matches = contests(cells, failed, asked, baseline, worst, info, options)
     found = [row for contest in matches for row in rows(contest)]
     if not found:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)

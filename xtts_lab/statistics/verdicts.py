@@ -20,7 +20,7 @@ from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influential, without
 from xtts_lab.statistics.counts import failed_cells
 from xtts_lab.statistics.estimates import Effect, Options, level, reachable, within
-from xtts_lab.statistics.failed import extremes, filled, unequal
+from xtts_lab.statistics.failed import asked_for, extremes, filled, in_common, unequal
 from xtts_lab.statistics.intervals import Interval
 from xtts_lab.statistics.power import Size, need
 from xtts_lab.statistics.rules import ENOUGH_SEEDS, ENOUGH_SENTENCES, ENOUGH_SPEAKERS
@@ -113,14 +113,14 @@ def judge(
     cells = cell_table(own, located, {m: p for m, p in pools.items() if p})
     grouped = [metric for metric, known in info.items() if known.grouped]
     failed = failed_cells(scores, located, metrics, grouped)
-    worst = extremes(own, info)
+    worst, asked = extremes(own, info), asked_for(located)
     barred = untrained(trials)
     rows = []
     for claim in claims:
         scope = _Scope(
             claim,
             _in_scope(claim, cells),
-            _in_scope(claim, failed),
+            in_common(_in_scope(claim, failed), asked, [*claim.arm, *(claim.baseline or ())]),
             worst.get(claim.metric, (math.nan, math.nan)),
             info.get(claim.metric, UNKNOWN),
             options,

@@ -56,7 +56,7 @@ class BatchVocoder:
     def __init__(
         self, model: XttsModel, *, dtype: torch.dtype | None = None, batch: int = 32, core: int = 64
     ) -> None:
-        check_streams(model, 1)
+        check_streams(model)
         if model.vocoder.reads != "states":
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
         self.dtype = dtype or model.dtype

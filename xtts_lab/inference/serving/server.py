@@ -140,7 +140,7 @@ class StreamServer:
             return partial(_failed, ticket, error)
         stop = self.vocoder.model.gpt.config.stop_audio
         ended = one.asked >= one.limit or bool(codes.numel() and int(codes[-1]) == stop)
-        made = self.vocoder.push(one.stream, states, one.request.embedding, last=ended)
+        made = self.vocoder.push(one.stream, codes, states, one.request.embedding, last=ended)
         one.told = one.asked
         if not ended:
             one.ask()
@@ -165,8 +165,9 @@ class StreamServer:
         return failed
 
     def _begin(self, row: int, request: _Waiting) -> None:
-        stream = self.vocoder.begin(request.speed)
-        limit = self.rows.admit(row, request.prompts.popleft())
+        prompt = request.prompts.popleft()
+        stream = self.vocoder.begin(request.speed, prompt.sampling.coqui_compat)
+        limit = self.rows.admit(row, prompt)
         one = _Speaking(request, self.schedule.sizes(), stream, limit)
         one.ask()
         self._at_work[row] = one

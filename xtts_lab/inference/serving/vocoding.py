@@ -63,6 +63,13 @@ class BucketedLocal:
         offset = first * self.local.rate
         return Window(shape.outputs[..., start - offset : stop - offset].clone(), start)
 
+    def fill(self) -> None:
+        """Capture all shapes up to the widest known one."""
+        for *others, widest in list(self.shapes):
+            like = next(shape.inputs for shape in self.shapes.values())
+            for width in range(BUCKET, widest, BUCKET):
+                self._shape(like.new_zeros(*others, 0), width)
+
     def _shape(self, values: Tensor, width: int) -> _Shape:
         key = (*values.shape[:-1], width)
         if key not in self.shapes:

@@ -1,4 +1,4 @@
-"""The vocoder of streams, graphs of fixed shapes. D width, E embedding, T samples."""
+"""The vocoder of streams, graphs of fixed shapes. D width, E embedding, T samples, n codes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from xtts_lab.model import XttsModel
 from xtts_lab.vocoders.stages import Stage
 from xtts_lab.vocoders.streaming import VocoderStream
 
+_REACH = 60
+"""After so many codes a piece's window has all that it ever has around it."""
+
 
 class StreamVocoder:
-    """States of many streams -> samples, one piece at a time, in `dtype` (the model's by default).
+    """What many streams say -> samples, a piece at a time, in `dtype` (the model's by default).
 
-    `UsageError` for a vocoder that cannot stream, or reads no states.
+    `UsageError` for a vocoder that cannot stream.
     """
 
     def __init__(self, model: XttsModel, dtype: torch.dtype | None = None) -> None:
-        check_streams(model, 1)
-        if model.vocoder.reads != "states":
-            raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
+        check_streams(model)
         self.model, self.dtype = model, dtype or model.dtype
         same = self.dtype == model.dtype
         self._vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
@@ -34,33 +35,59 @@ class StreamVocoder:
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)
         self._stages: tuple[Stage, ...] = bucketed(self._vocoder.stages(self._vector))
 
-    def begin(self, speed: float = 1.0) -> VocoderStream:
+    def begin(self, speed: float = 1.0, coqui_compat: bool = False) -> VocoderStream:
         """A stream that has said nothing yet."""
-        return VocoderStream((*before_vocoder(self.model, speed), *self._stages))
+        return VocoderStream((*before_vocoder(self.model, speed, coqui_compat), *self._stages))
 
     def push(
-        self, stream: VocoderStream, states: Tensor, embedding: Tensor, *, last: bool
+        self, stream: VocoderStream, codes: Tensor, states: Tensor, embedding: Tensor, *, last: bool
     ) -> Leaving:
-        """Feed states [n, D] of a speaker [E]; `last` says that none will follow."""
+        """Send on its way what `made` makes."""
+        return Leaving(self.made(stream, codes, states, embedding, last=last))
+
+    def made(
+        self, stream: VocoderStream, codes: Tensor, states: Tensor, embedding: Tensor, *, last: bool
+    ) -> Tensor:
+        """Samples [T] of further codes int64 [n] and states [n, D] of a speaker [E].
+
+        `last` says that none will follow. The stop token is at the end of both, or of neither.
+        """
         self._vector.copy_(embedding, non_blocking=True)
-        pieces = [stream.push(states.to(self.dtype, copy=True).T)]
+        pieces = [stream.push(self._read(codes, states))]
         if last:
             pieces.append(stream.finish())
         pieces = [piece for piece in pieces if piece.shape[0]]
-        return Leaving(torch.cat(pieces) if pieces else torch.zeros(0))
+        return torch.cat(pieces) if pieces else torch.zeros(0)
 
-    @torch.inference_mode()
+    def _read(self, codes: Tensor, states: Tensor) -> Tensor:
+        """What the vocoder reads of it: states [D, n], or codes [1, n] without the stop token."""
+        if self._vocoder.reads == "states":
+            return states.to(self.dtype, copy=True).T
+        kept = codes[codes != self.model.gpt.config.stop_audio]
+        return kept.unsqueeze(0).to(self._vector.device)
+
     def warm(self, schedule: Schedule) -> None:
         """Capture every shape that streams of a schedule need, so that no request waits for one."""
-        if self.model.device.type != "cuda":
-            return
-        states = torch.zeros(schedule.most, self.model.config.gpt.width, device=self.model.device)
-        for ending in range(schedule.most + 1):
+        if self.model.device.type == "cuda":
+            self.rehearse(schedule)
+            torch.cuda.synchronize(self.model.device)
+
+    @torch.inference_mode()
+    def rehearse(self, schedule: Schedule) -> None:
+        """Say zeros in pieces of a schedule until nothing new can come, the end included."""
+        device = self.model.device
+        states = torch.zeros(schedule.most, self.model.config.gpt.width, device=device)
+        codes = torch.zeros(schedule.most, dtype=torch.long)
+        speaker = torch.zeros_like(self._vector[0])
+        settled = 2 + _REACH // schedule.most
+        for ending in (0, schedule.most):
             stream = self.begin()
-            for size in (*_sizes_up_to(schedule), schedule.most):
-                self.push(stream, states[:size], self._vector[0], last=False)
-            self.push(stream, states[:ending], self._vector[0], last=True)
-        torch.cuda.synchronize(self.model.device)
+            for size in (*_sizes_up_to(schedule), *[schedule.most] * settled):
+                self.push(stream, codes[:size], states[:size], speaker, last=False)
+            self.push(stream, codes[:ending], states[:ending], speaker, last=True)
+        for stage in self._stages:
+            if isinstance(stage, BucketedLocal):
+                stage.fill()
 
     @property
     def shapes(self) -> int:

@@ -20,23 +20,27 @@ from xtts_lab.runs.csv_cells import neutralise
 
 @dataclass(frozen=True)
 class Sheet:
-    """`lead` are sentences before the tables, `notes` those after them; `data` is the CSV."""
+    """`lead` are sentences before the tables, `notes` those after them; `data` is the CSV.
+
+    `kind` stands above the title.
+    """
 
     title: str
     lead: list[str]
     tables: list[Table]
     notes: list[str]
-    data: pd.DataFrame = field(repr=False)
+    data: pd.DataFrame | None = field(default=None, repr=False)
+    kind: str = "comparison"
 
 
-def write(sheet: Sheet, folder: Path) -> None:
-    """Write `compare.html`, `compare.md` and `compare.csv` into a folder."""
+def write(sheet: Sheet, folder: Path, name: str = "compare") -> None:
+    """Write NAME.html, NAME.md and, where there is data, NAME.csv into a folder."""
     page = templates().get_template("sheet.html").render(c=sheet)
-    files.write_text(folder / "compare.html", page.rstrip() + "\n")
-    files.write_text(folder / "compare.md", "\n".join(_markdown(sheet)).rstrip() + "\n")
-    files.write_text(
-        folder / "compare.csv", neutralise(sheet.data).to_csv(index=False, lineterminator="\n")
-    )
+    files.write_text(folder / f"{name}.html", page.rstrip() + "\n")
+    files.write_text(folder / f"{name}.md", "\n".join(_markdown(sheet)).rstrip() + "\n")
+    if sheet.data is not None:
+        table = neutralise(sheet.data).to_csv(index=False, lineterminator="\n")
+        files.write_text(folder / f"{name}.csv", table)
 
 
 def plain(sheet: Sheet) -> str:

@@ -131,7 +131,14 @@ def _coverage(run: Run) -> Iterator[str]:
     apart = run.summary[(run.summary["language"] != ALL) & (run.summary["n"] > 0)]
     spoken = {arm: set(part["language"]) for arm, part in apart.groupby("arm")}
     for arm in run.arms:
-        lacking = [code for code in run.languages if code not in spoken.get(arm, set())]
+        out = [code for code in run.languages if code not in run.asked[arm]]
+        if out:
+            yield (
+                f"{arm} was not asked for {listed(out)}: its means are over its own languages, and "
+                "differences and claims over those that both sides speak."
+            )
+        heard = spoken.get(arm, set())
+        lacking = [code for code in run.languages if code not in {*heard, *out}]
         if lacking:
             yield f"{arm} has no score in {listed(lacking)}: its means are over fewer languages."
 

@@ -1,0 +1,61 @@
+"""Arguments and flags that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+ExperimentFile = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT", help="A YAML file, or a folder of them.")
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045  typer reads this at run time
+    typer.Argument(metavar="[path.to.key=value]...", help="Settings that replace the file's."),
+]
+Out = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--out", metavar="DIR", help="The run folder.  [default: runs/NAME]"),
+]
+Device = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--device", help="cpu, cuda, cuda:1, ...  [default: CUDA where there is one]"),
+]
+Limit = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--limit", min=1, help="Only the first N trials of every arm."),
+]
+Languages = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--languages", metavar="a,b", help="Only these languages."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Neither take from nor add to what runs share.")
+]
+Remeasure = Annotated[
+    bool, typer.Option("--remeasure", help="Make the audio again, and take all timings again.")
+]
+Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")]
+Language = Annotated[str, typer.Option("--language", "-l", help="Its language, as in en, zh-cn.")]
+CheckpointName = Annotated[
+    str,
+    typer.Option(
+        "--checkpoint",
+        help="A folder, owner/name[@commit] on the hub, or random-tiny (random weights).",
+    ),
+]
+References = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--reference", "-r", metavar="FILE", help="A recording to clone; repeatable."),
+]
+VoiceName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--voice", help="A studio voice of the checkpoint (see xtts-lab voices)."),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same speech.")]
+MaxCodes = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code of XTTS-v2: 46 ms)."),
+]
