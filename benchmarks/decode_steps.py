@@ -23,8 +23,8 @@ import torch
 from xtts_lab.inference.fast.batch_vocoder import BatchVocoder
 from xtts_lab.inference.fast.continuous import decode_all
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.fast.step import Tuning
 from xtts_lab.inference.fast.streaming import FastStream
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.generate import Prompt, steps
 from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions

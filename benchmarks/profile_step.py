@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.fast.step import Tuning
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import ModelConfig

@@ -17,7 +17,7 @@ import torch
 
 from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.fast.generator import WideGenerator
-from xtts_lab.inference.fast.step import Tuning
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.generate import Prompt, generate
 from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions

@@ -59,8 +59,8 @@ class BatchVocoder:
         check_streams(model)
         if model.vocoder.reads != "states":
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
-        self.dtype = dtype or model.dtype
-        same = self.dtype == model.dtype
+        self.dtype = dtype or model.vocoder_dtype
+        same = self.dtype == model.vocoder_dtype
         self.vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
         width = model.config.sizes.embedding
         self._vectors = torch.zeros(batch, width, device=model.device, dtype=self.dtype)

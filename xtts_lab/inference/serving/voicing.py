@@ -28,12 +28,17 @@ class StreamVocoder:
 
     def __init__(self, model: XttsModel, dtype: torch.dtype | None = None) -> None:
         check_streams(model)
-        self.model, self.dtype = model, dtype or model.dtype
-        same = self.dtype == model.dtype
+        self.model, self.dtype = model, dtype or model.vocoder_dtype
+        same = self.dtype == model.vocoder_dtype
         self._vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
         width = model.config.sizes.embedding
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)
         self._stages: tuple[Stage, ...] = bucketed(self._vocoder.stages(self._vector))
+
+    @property
+    def reads(self) -> str:
+        """What the vocoder reads: `states`, `codes` or `mel`."""
+        return self._vocoder.reads
 
     def begin(self, speed: float = 1.0, coqui_compat: bool = False) -> VocoderStream:
         """A stream that has said nothing yet."""
