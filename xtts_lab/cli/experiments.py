@@ -9,9 +9,9 @@ from pathlib import Path
 from xtts_lab import report
 from xtts_lab.cli import DONE, FAILED_TRIALS
 from xtts_lab.errors import UsageError
+from xtts_lab.experiment.conclusions import restate
 from xtts_lab.experiment.estimate import describe_plan
 from xtts_lab.experiment.plan import Plan, make_plan
-from xtts_lab.experiment.restating import restate
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
