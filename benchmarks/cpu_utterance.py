@@ -78,7 +78,7 @@ def speakers(folder: Path, codes: int) -> Iterator[tuple[str, Callable[[], Any]]
     """Name and call of every way to say the utterance."""
     greedy = SamplingOptions(temperature=0.0)
     reference = full.reference(folder, "cpu")
-    for name in ("float32", "bfloat16"):
+    for name in ("float32", "float16"):
         model = full.ours(folder, "cpu")
         prompt = replace(full.prompts(model, codes)[0], sampling=greedy)
         vector = full.speaker(model)
