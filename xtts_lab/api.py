@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab import registry
-from xtts_lab.audio import require_file, sha256
+from xtts_lab.audio import content_of
 from xtts_lab.checkpoint import Checkpoint, load, locate
 from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.parts import choose, swap
@@ -23,9 +22,12 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.generate import Prompt
-from xtts_lab.inference.limits import checked_seed
+from xtts_lab.inference.limits import checked_seed, piece_seed
 from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.serving.build import stream_server
+from xtts_lab.inference.serving.requests import RequestServer
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.speak import Spoken, check_pace, schedule_of
 from xtts_lab.inference.speech import speech_of
 from xtts_lab.inference.voice import blend, clone
@@ -39,8 +41,8 @@ _ARGUMENTS = Where(Document("from_pretrained"))
 _Content: TypeAlias = "tuple[str, str | None, str | None]"
 """Of a reference: its audio's SHA-256, its text, its language."""
 
-STREAM_CHUNK_CODES = 20
-"""Codes a streamed chunk: 0.93 s of speech, as the reference implementation streams."""
+STREAM_CHUNKS = Schedule()
+"""Codes a streamed chunk: a small first one, then larger ones. The reference takes 20 each time."""
 
 
 MAX_KEPT_VOICES = 64
@@ -248,12 +250,12 @@ class XTTS:
         speed: float = 1.0,
         sampling: SamplingOptions | None = None,
         max_codes: int | None = None,
-        chunk_codes: int = STREAM_CHUNK_CODES,
+        chunk_codes: int | Schedule = STREAM_CHUNKS,
     ) -> Iterator[Audio]:
         """Say a text in chunks as they are ready; joined, they are what `synthesise` returns.
 
-        Raises `UsageError` for a vocoder that needs the whole utterance, before the first chunk is
-        asked for.
+        `chunk_codes`: how many codes a chunk waits for, of XTTS-v2 46 ms each. Raises `UsageError`
+        for a vocoder that needs the whole utterance, before the first chunk is asked for.
         """
         chosen = self._voice(voice)
         schedule_of(self.model, chunk_codes)
@@ -268,12 +270,37 @@ class XTTS:
             )
         )
 
+    def serve(
+        self,
+        streams: int = 16,
+        *,
+        sampling: SamplingOptions | None = None,
+        max_codes: int | None = None,
+        chunk_codes: int | Schedule = STREAM_CHUNKS,
+    ) -> RequestServer:
+        """Return a server of up to `streams` streams at once: submit requests, poll for audio.
+
+        Each request's audio is what it is alone. Raises `UsageError` for a vocoder that needs the
+        whole utterance.
+        """
+        drawn, schedule = sampling or self.sampling, schedule_of(self.model, chunk_codes)
+        server = stream_server(
+            self.model, streams, schedule, drawn, fast=self.speech.name == "fast"
+        )
+
+        def prompts(request: Request, voice: Voice | str) -> list[Prompt]:
+            chosen = self._voice(voice)
+            said = request.text, request.language, chosen, request.seed
+            return self._prompts(*said, drawn, max_codes)[0]
+
+        return RequestServer(server, prompts, self.tf32)
+
     def _voice(self, voice: Voice | str) -> Voice:
         return self.voice(voice) if isinstance(voice, str) else voice
 
     def _voice_of(self, references: Sequence[Reference]) -> tuple[Voice, float | None]:
         """Return the voice, and in how many ms it was cloned, None where it was known."""
-        key = tuple((_content_of(r.audio), r.text, r.language) for r in references)
+        key = tuple((content_of(r.audio), r.text, r.language) for r in references)
         if key in self._cloned:
             return self._cloned[key], None
         start = perf_counter()
@@ -310,7 +337,7 @@ class XTTS:
             Prompt(
                 prefix,
                 torch.tensor(before + piece.ids),
-                _seed_of(seed, index),
+                piece_seed(seed, index),
                 drawn,
                 max_codes,
                 codes,
@@ -366,16 +393,3 @@ class XTTS:
 def _warn_of(unspoken: str) -> None:
     if unspoken:
         warnings.warn(f"text: nothing reads these: {' '.join(unspoken)}", stacklevel=3)
-
-
-def _content_of(path: Path) -> str:
-    """Return what a reference's content is known by: a file may be replaced under its name."""
-    require_file(path)
-    return sha256(path)
-
-
-def _seed_of(seed: int, index: int) -> int:
-    """Return the seed of a text's piece: the request's for the first, then derived from it."""
-    if index == 0:
-        return seed
-    return int(hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:8], 16) & 0x7FFF_FFFF

@@ -43,6 +43,7 @@ def root() -> None:
 
 @app.command()
 def run(
+    context: typer.Context,
     experiment: ExperimentFile,
     overrides: Overrides = None,
     out: Out = None,
@@ -56,13 +57,15 @@ def run(
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
     from xtts_lab.cli.experiments import Choice, run_all
 
-    choice = Choice(tuple(overrides or ()), out, device, limit, languages)
+    settings = tuple(overrides or ())
+    choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
     use_cache = not no_cache
     return run_all(experiment, choice, workers=workers, use_cache=use_cache, remeasure=remeasure)
 
 
 @app.command()
 def plan(
+    context: typer.Context,
     experiment: ExperimentFile,
     overrides: Overrides = None,
     out: Out = None,
@@ -73,11 +76,14 @@ def plan(
     """Show arms, trials, expected time and disk, without running."""
     from xtts_lab.cli.experiments import Choice, show_plans
 
-    return show_plans(experiment, Choice(tuple(overrides or ()), out, device, limit, languages))
+    settings = tuple(overrides or ())
+    choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
+    return show_plans(experiment, choice)
 
 
 @app.command()
 def score(
+    context: typer.Context,
     manifest: Annotated[
         Path,
         typer.Argument(metavar="MANIFEST", help="CSV, JSONL, meta.lst, LJSpeech or hf:owner/name."),
@@ -128,10 +134,12 @@ def score(
 ) -> int:
     """Score audio that another program made, listed in a manifest. Run again, it resumes."""
     from xtts_lab.cli.score import Audio, score_manifest
+    from xtts_lab.experiment.workers.host import Host
 
     made = Audio(manifest, audio, system, file_format, language, speaker, split, root)
     data = made.experiment(metrics, limit, languages, max_duration_s)
-    return score_manifest(data, out, device, workers=workers, use_cache=not no_cache)
+    host = Host(careful=bool(context.obj))
+    return score_manifest(data, out, device, host, workers=workers, use_cache=not no_cache)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xtts_lab.audio import AudioError
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.systems.base import BaseSystem
 from xtts_lab.types import (
     Audio,
@@ -22,6 +23,7 @@ from xtts_lab.yaml_file import Document, Where
 if TYPE_CHECKING:
     from xtts_lab.api import XTTS
     from xtts_lab.inference.sampling import SamplingOptions
+    from xtts_lab.inference.serving.requests import RequestServer
 
 ENGINE_VERSION = 5
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
@@ -43,7 +45,8 @@ class XttsSystem(BaseSystem):
 
     `engine` (auto, fast, plain), `dtype` (float32, bfloat16, float16), `tf32` and `memory_gb` are
     those of `xtts_lab.XTTS`. `batch_size` is of the plain engine: the fast one takes as many
-    requests at a time as its memory holds. Where one does not suffice, a batch is halved.
+    requests at a time as its memory holds. Where one does not suffice, a batch is halved. `chunks`
+    is the codes a streamed chunk waits for: `20`, or `6:2:40` (first, growth, most).
     """
 
     free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
@@ -65,6 +68,7 @@ class XttsSystem(BaseSystem):
         dtype: Literal["float32", "bfloat16", "float16"] = "float32",
         tf32: bool = False,
         memory_gb: float | None = None,
+        chunks: str = str(Schedule()),
     ) -> None:
         from xtts_lab.systems.xtts_parts import XttsParts
 
@@ -85,6 +89,7 @@ class XttsSystem(BaseSystem):
         self._voice_name = voice
         self._batch_size = batch_size
         self._compat = coqui_compat
+        self._chunks = Schedule.parse(chunks)
         self.dtype = dtype
         self._speed: dict[str, Any] = {
             "engine": engine, "dtype": dtype, "tf32": tf32, "memory_gb": memory_gb,
@@ -183,6 +188,16 @@ class XttsSystem(BaseSystem):
             seed=request.seed,
             sampling=self._sampling,
             max_codes=self._max_codes,
+            chunk_codes=self._chunks,
+        )
+
+    def serve(self, streams: int) -> RequestServer:
+        """Return a server of up to `streams` streams at once."""
+        return self._loaded().serve(
+            streams,
+            sampling=self._sampling,
+            max_codes=self._max_codes,
+            chunk_codes=self._chunks,
         )
 
     def check(self) -> None:

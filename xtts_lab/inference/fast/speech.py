@@ -87,6 +87,7 @@ class FastSpeech:
         engine = self._one_row(prompt.sampling)
         if self._stream is None:
             self._stream = FastStream(self.model, engine)
+            self._stream.warm(schedule)
         return self._stream.stream(prompt, embedding, schedule, speed)
 
     def _one_row(self, sampling: SamplingOptions) -> DecodingEngine:

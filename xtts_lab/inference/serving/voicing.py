@@ -35,6 +35,11 @@ class StreamVocoder:
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)
         self._stages: tuple[Stage, ...] = bucketed(self._vocoder.stages(self._vector))
 
+    @property
+    def reads(self) -> str:
+        """What the vocoder reads: `states`, `codes` or `mel`."""
+        return self._vocoder.reads
+
     def begin(self, speed: float = 1.0, coqui_compat: bool = False) -> VocoderStream:
         """A stream that has said nothing yet."""
         return VocoderStream((*before_vocoder(self.model, speed, coqui_compat), *self._stages))
