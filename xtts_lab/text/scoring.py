@@ -16,8 +16,9 @@ Both sides go through the same function. What it does, and why:
 - Arabic: short vowels and other tashkeel go, as does tatweel, and alef with hamza, madda or wasla
   becomes a bare alef, since texts write these at will. Teh marbuta and alef maksura stay.
 - Thousands are closed up: "1.250", "1,250", "1 250" and "1250" are the same number, as is every
-  number whose last groups have three digits, and the Indian "12,34,567". Fractions and exponents stand apart from the digits
-  before them, so that "1½" and "1 1/2" agree, and neither is eleven halves.
+  number whose last groups have three digits, and the Indian "12,34,567". Fractions and exponents
+  stand apart from the digits before them, so that "1½" and "1 1/2" agree, and neither
+  is eleven halves.
 - Russian: ё becomes е, since texts write either.
 - Chinese, Japanese, Korean: all white space goes; they are scored by character.
 - Chinese: traditional characters become simplified ones, since recognisers write either.

@@ -13,7 +13,7 @@ from xtts_lab.text.numbers import nouns
 from xtts_lab.text.numbers.numerals import cardinal, spell
 from xtts_lab.text.symbols import OUR_SIGNS, OUR_WORDS
 
-_SEPARATOR = r"(?:[ \u00a0\u202f]|[ \u00a0]?[-‐‑–][ \u00a0]?|[ \u00a0]?/[ \u00a0]?|\.|(?<=\))|(?=\())"
+_SEPARATOR = r"(?:[ \u00a0\u202f]|[ \u00a0]?[-‐‑–/][ \u00a0]?|\.|(?<=\))|(?=\())"
 _DIGITS = r"(?:\(\d{1,6}(?: \d{1,4})?\)|\d{1,8})"
 _CANDIDATE = re.compile(
     rf"(?<![\w,:/+\-.€$£¥])(\+|00(?=[1-9]))?({_DIGITS}(?:{_SEPARATOR}{_DIGITS}){{1,8}})"

@@ -40,7 +40,9 @@ _MONTH_BEFORE_DAY = frozenset({"en", "hu"})
 _GERMAN_DATIVE = frozenset(
     ("am", "vom", "zum", "beim", "im", "dem", "den", "ab", "seit", "bis", "die", "von")
 )
-_FROM_TO = {"ru": ("с|со|от", "по|до"), "pl": ("od", "do"), "cs": ("od", "do"), "en": ("from", "to")}
+_FROM_TO = {
+    "ru": ("с|со|от", "по|до"), "pl": ("od", "do"), "cs": ("od", "do"), "en": ("from", "to"),
+}  # fmt: skip
 _DAY = r"(?<![\w.,/:-])(?P<low>[12]?\d|3[01])"
 _TO = r"\s?[-–—]\s?(?P<high>[12]?\d|3[01])"
 # fmt: on
@@ -115,7 +117,8 @@ def _from_to(match: re.Match[str], base: str) -> str:
     elif base == "pl":
         days = [polish_case(day, "genitive") for day in (first, second)]
     else:
-        days = [ordinal(first, "ru", "-го"), ordinal(second, "ru", "-ое" if until == "по" else "-го")]
+        ending = "-ое" if until.lower() == "по" else "-го"
+        days = [ordinal(first, "ru", "-го"), ordinal(second, "ru", ending)]
     return f"{since} {days[0]} {until} {days[1]}"
 
 

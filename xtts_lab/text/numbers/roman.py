@@ -46,7 +46,9 @@ _ENGLISH_RULERS = (
     " Paul Pius"
     " Alexander Benedict Leo Francis Frederick Ferdinand Gustav"
 )
-_BEFORE_ONE = frozenset("War Part Act Type Volume Phase Bowl Book Chapter Stage Class".split())
+_BEFORE_ONE = frozenset(
+    ("War", "Part", "Act", "Type", "Volume", "Phase", "Bowl", "Book", "Chapter", "Stage", "Class")
+)
 _CENTURIES = {"en": "century", "fr": "siècle", "it": "secolo", "nl": "eeuw", "es": "siglo",
               "pt": "século"}  # fmt: skip
 _ALWAYS_ORDINAL = frozenset({"pl", "ru"})
