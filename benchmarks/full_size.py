@@ -49,9 +49,11 @@ def ours(folder: Path, device: str) -> XttsModel:
 
 
 def exact() -> None:
-    """TF32 off, as for evaluation."""
+    """TF32 off, as for evaluation, and no sums in half precision."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
 
 def prompts(model: XttsModel, codes: int, texts: int = TEXTS) -> list[Prompt]:

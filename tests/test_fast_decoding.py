@@ -158,6 +158,7 @@ def test_interpreted_kernels_draw_what_the_plain_path_draws() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_compiled_kernels_and_graphs_do_what_the_plain_path_does() -> None:
     check_all("cuda")

@@ -17,12 +17,14 @@ import torch
 from xtts_lab.api import XTTS
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast import speech as fast_speech
+from xtts_lab.inference.fast.batch_vocoder import BatchVocoder
 from xtts_lab.inference.fast.engine import DecodingEngine, row_bytes
 from xtts_lab.inference.fast.speech import FastSpeech
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.precision import each_with, products
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.speak import Spoken, speak
+from xtts_lab.systems import xtts as xtts_system
 from xtts_lab.systems.xtts import XttsSystem
 from xtts_lab.types import Failure, Reference, Request, Synthesis, Voice
 
@@ -117,11 +119,22 @@ def test_what_the_engine_cannot_do_goes_the_plain_way(fast: XTTS) -> None:
     assert_same(fast.speech.speak(given, of), alone)
 
 
+def test_in_windows_many_are_said_as_each_alone(fast: XTTS) -> None:
+    """As a GPU sounds them, long ones and short ones."""
+    speech = FastSpeech(fast.model)
+    speech.windows, speech._vocoder = True, BatchVocoder(fast.model, core=16)
+    given = [replace(p, max_codes=(4, 9, 20)[i]) for i, p in enumerate(prompts(fast, 3))]
+    of = vectors(fast, 3)
+    alone = [speak(fast.model, [p], [v])[0] for p, v in zip(given, of, strict=True)]
+    assert_same(speech.speak(given, of), alone)
+    assert sorted(speech._vocoder._windows) == [4, 16]
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 100])
 def test_rows_follow_the_memory_given(fast: XTTS, rows: int) -> None:
     model, given = fast.model, prompts(fast, 6)
     size = row_bytes(model.config.gpt, 128, torch.float32)
-    speech = FastSpeech(model, (rows + 0.5) * size / 1e9)
+    speech = FastSpeech(model, (rows + 0.5) * size / 0.8e9)
     assert_same(speech.speak(given, vectors(fast, 6)), speak(model, given, vectors(fast, 6)))
     engine = speech._single if rows == 1 else speech._engine
     assert engine is not None
@@ -248,3 +261,62 @@ def test_tf32_holds_only_while_something_is_made() -> None:
             made.append(inside)
             assert seen() == before
         assert made == [(wanted, wanted)] * 2
+
+
+def test_batches_of_the_fast_engine_keep_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More requests than one window, texts read ahead: results in order, as in one window."""
+    clip = write_voice(tmp_path / "v.wav", 2.0)
+    given = [Request(TEXTS[i % 4], "en", (Reference(clip),), i) for i in range(7)]
+    given[4] = Request("  ", "en", (Reference(clip),), 4)
+    made = []
+    for window in (100, 2):
+        monkeypatch.setattr(xtts_system, "WINDOW", window)
+        system = XttsSystem(checkpoint="random-tiny", device="cpu", engine="fast", max_codes=4)
+        made.append(list(system.synthesise(given)))
+    for one, other in zip(*made, strict=True):
+        assert isinstance(one, Failure) == isinstance(other, Failure)
+        if isinstance(one, Synthesis) and isinstance(other, Synthesis):
+            assert torch.equal(one.codes, other.codes)  # type: ignore[arg-type]
+    assert isinstance(made[1][4], Failure)
+
+
+def test_leaving_early_leaves_nothing_running(tmp_path: Path) -> None:
+    system = XttsSystem(checkpoint="random-tiny", device="cpu", engine="fast", max_codes=2)
+    clip = write_voice(tmp_path / "v.wav", 2.0)
+    results = system.synthesise([Request("One.", "en", (Reference(clip),), i) for i in range(3)])
+    assert isinstance(next(results), Synthesis)
+    results.close()  # type: ignore[attr-defined]
+    assert isinstance(
+        next(system.synthesise([Request("One.", "en", (Reference(clip),), 0)])), Synthesis
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("most", [256, 24])
+def test_on_a_gpu_many_are_said_as_each_alone(most: int) -> None:
+    """More prompts than become waveforms at once: sounding goes on beside decoding."""
+    model = XTTS.from_pretrained("random-tiny", device="cuda")
+    assert isinstance(model.speech, FastSpeech)
+    model.speech.most_rows = most
+    given, of = prompts(model, 150), vectors(model, 150)
+    with products(tf32=False):
+        made = model.speech.speak(given, of)
+        alone = [speak(model.model, [p], [v])[0] for p, v in zip(given[:40], of[:40], strict=True)]
+    for one, other in zip(made, alone, strict=False):
+        if not one.tight_steps and not other.tight_steps:
+            assert_same([one], [other])
+    assert sum(bool(one.tight_steps) for one in made) < 15
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_on_a_gpu_less_precision_speaks_and_streams_alike(dtype: str) -> None:
+    model = XTTS.from_pretrained("random-tiny", device="cuda", dtype=dtype)
+    said: dict[str, Any] = {"language": "en", "voice": "one", "seed": 3, "max_codes": 30}
+    whole = model.synthesise("Good morning.", **said).samples
+    pieces = [chunk.samples for chunk in model.stream("Good morning.", chunk_codes=7, **said)]
+    torch.testing.assert_close(torch.cat(pieces), whole, atol=2e-2, rtol=2e-2)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
@@ -81,6 +82,7 @@ class XTTS:
         self.model: XttsModel = checkpoint.model.to(self.device)
         reduce(self.model, numbers)
         self.tf32 = tf32
+        self._speaks = Lock()
         self.speech = speech_of(self.model, engine, memory_gb)
         self.coqui_compat = coqui_compat
         config = self.model.config
@@ -200,7 +202,7 @@ class XTTS:
         chosen = self._voice(voice)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)
-        with products(self.tf32):
+        with self._speaks, products(self.tf32):
             spoken = [self.speech.speak([p], [chosen.embedding], speed)[0] for p in prompts]
         return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
 
@@ -229,7 +231,7 @@ class XTTS:
         ]
         flat = [prompt for prompts, _ in texts for prompt in prompts]
         embeddings = [v.embedding for (v, _), (of, _) in zip(heard, texts, strict=True) for _ in of]
-        with products(self.tf32):
+        with self._speaks, products(self.tf32):
             spoken = iter(self.speech.speak(flat, embeddings))
         groups = [[next(spoken) for _ in prompts] for prompts, _ in texts]
         total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None

@@ -11,8 +11,12 @@ from xtts_lab.cli.options import (
     CheckpointName,
     Device,
     ExperimentFile,
+    Floors,
+    HeldOut,
+    Hours,
     Language,
     Languages,
+    Layout,
     Limit,
     MaxCodes,
     NoCache,
@@ -21,6 +25,8 @@ from xtts_lab.cli.options import (
     References,
     Remeasure,
     Seed,
+    Source,
+    TestSet,
     Text,
     VoiceName,
     Workers,
@@ -143,11 +149,17 @@ def score(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> int:
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    resamples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--resamples", metavar="N", help="First draw the intervals anew."),
+    ] = None,
+) -> int:
     """Rebuild the report of a run from its tables."""
     from xtts_lab.cli.experiments import rebuild_report
 
-    return rebuild_report(run)
+    return rebuild_report(run, resamples)
 
 
 @app.command()
@@ -327,27 +339,13 @@ def train(
 def corpus(
     name: Annotated[str, typer.Argument(metavar="NAME", help="neural16, formant16 or recordings.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The corpus folder.")],
-    hours: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--hours", help="How much speech; needed unless DIR is planned already."),
-    ] = None,
+    hours: Hours = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same corpus.")] = 0,
     languages: Languages = None,
     utterances: Annotated[int, typer.Option("--utterances", help="Of each speaker.")] = 20,
-    held_out: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--held-out", help="Speakers of validation, and as many of test."),
-    ] = None,
-    source: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--from", metavar="DIR", help="Where recordings lie."),
-    ] = None,
-    layout: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--layout", help="Of recordings: ljspeech, libritts, mls, common_voice or manifest."
-        ),
-    ] = None,
+    held_out: HeldOut = None,
+    source: Source = None,
+    layout: Layout = None,
     devices: Annotated[
         str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
     ] = "cpu",
@@ -359,10 +357,8 @@ def corpus(
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
     ] = False,
-    test_set: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
-    ] = None,
+    test_set: TestSet = None,
+    floors: Floors = None,
 ) -> int:
     """Make a corpus to train on, of synthetic or recorded speech: plan, then render. Resumes."""
     from xtts_lab.cli import corpus as corpora
@@ -370,6 +366,10 @@ def corpus(
     asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out, source, layout)
     rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
     done = corpora.make(asked, rendering, plan_only=plan_only)
+    if floors is not None:
+        from xtts_lab.cli.corpus_floors import note_floors
+
+        note_floors(out, floors)
     return done if test_set is None or plan_only else corpora.write_test_set(out, test_set)
 
 

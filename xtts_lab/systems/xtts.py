@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from xtts_lab.audio import AudioError
@@ -143,16 +145,31 @@ class XttsSystem(BaseSystem):
         return {"version": ENGINE_VERSION, **self._parts.hashes(), **voices}
 
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
-        size = self._at_once() if requests else 1
-        for start in range(0, len(requests), size):
-            yield from self._speak(requests[start : start + size])
+        size, ahead = self._at_once() if requests else (1, 0)
+        batches = [requests[start : start + size] for start in range(0, len(requests), size)]
+        if not ahead or len(batches) < 2:
+            for batch in batches:
+                yield from self._speak(batch)
+            return
+        pool = ThreadPoolExecutor(1 + ahead)  # one speaks, the others read the texts that follow
+        try:
+            under_way: deque[Future[list[Synthesis | Failure]]] = deque()
+            for batch in batches:
+                under_way.append(pool.submit(self._speak, batch))
+                if len(under_way) > ahead:
+                    yield from under_way.popleft().result()
+            for made in under_way:
+                yield from made.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _at_once(self) -> int:
+    def _at_once(self) -> tuple[int, int]:
+        """How many requests are said together, and how many batches are read ahead meanwhile."""
         try:
             fast = self._loaded().speech.name == "fast"
         except Exception:
             fast = False
-        return WINDOW if fast else self._batch_size
+        return (WINDOW, 1) if fast else (self._batch_size, 0)
 
     def _speak(self, batch: Sequence[Request]) -> list[Synthesis | Failure]:
         """Speak a batch; where it fails, its halves, so that a request fails at most itself."""

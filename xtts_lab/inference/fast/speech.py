@@ -6,7 +6,11 @@ the plain path does, prompt by prompt, with the same result.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,6 +29,8 @@ from xtts_lab.inference.speech import memory_of
 from xtts_lab.model import XttsModel
 from xtts_lab.nn.gpt import Gpt
 
+T = TypeVar("T")
+
 MOST_ROWS = 256
 """More rows are hardly faster: attention reads a cache for each."""
 
@@ -35,8 +41,15 @@ WAITING = 64
 """So many utterances become waveforms together."""
 
 
+AHEAD = 2
+"""Groups that may wait to become waveforms: their states take memory."""
+
+FOR_CACHES = 0.8
+"""Of the memory that is given; the rest is for waveforms in the making."""
+
+
 class FastSpeech:
-    """See `inference.speech.Speech`. `memory_gb`: for caches and states, beside the weights."""
+    """See `inference.speech.Speech`. `memory_gb`: what is held beside the weights."""
 
     name, reason = "fast", ""
 
@@ -45,6 +58,7 @@ class FastSpeech:
         _lay_out(model.gpt)
         self.memory = memory_of(model.device, memory_gb)
         self.most_rows = MOST_ROWS
+        self.windows = model.device.type == "cuda"  # elsewhere they compute more than they save
         self._engine: DecodingEngine | None = None
         self._single: DecodingEngine | None = None
         self._stream: FastStream | None = None
@@ -100,14 +114,34 @@ class FastSpeech:
     def _speak_alike(
         self, prompts: Sequence[Prompt], embeddings: Sequence[Tensor], speed: float
     ) -> Iterator[tuple[int, Spoken]]:
-        """Prompts of one sampling: (index, what was said), in groups that became waveforms."""
-        waiting: list[tuple[int, Generation]] = []
-        for index, generation in self._decode(prompts):
-            waiting.append((index, generation))
-            if len(waiting) >= WAITING:
-                yield from self._sound(waiting, prompts, embeddings, speed)
-                waiting = []
-        yield from self._sound(waiting, prompts, embeddings, speed)
+        """Prompts of one sampling: (index, what was said), in groups that become waveforms.
+
+        On a GPU that happens beside the decoding of the next: it computes where that reads memory.
+        """
+        groups = _grouped(self._decode(prompts), WAITING)
+        if self.model.device.type != "cuda" or len(prompts) <= WAITING:
+            for group in groups:
+                yield from self._sound(group, prompts, embeddings, speed)
+            return
+        if (vocoder := self._batch_vocoder()) is not None:
+            vocoder.warm()  # graphs are recorded while nothing else is done
+        side = torch.cuda.Stream(self.model.device)  # type: ignore[no-untyped-call]
+
+        def aside(group: list[tuple[int, Generation]], decoded: Any) -> list[tuple[int, Spoken]]:
+            with torch.inference_mode(), torch.cuda.stream(side):
+                side.wait_event(decoded)
+                return list(self._sound(group, prompts, embeddings, speed))
+
+        with ThreadPoolExecutor(1) as pool:
+            under_way: deque[Future[list[tuple[int, Spoken]]]] = deque()
+            for group in groups:
+                event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+                event.record()
+                under_way.append(pool.submit(aside, group, event))
+                if len(under_way) > AHEAD:
+                    yield from under_way.popleft().result()
+            for made in under_way:
+                yield from made.result()
 
     def _decode(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, Generation]]:
         """Decode all, with half as many rows where the memory does not suffice."""
@@ -144,7 +178,7 @@ class FastSpeech:
     def _rows(self, prompts: Sequence[Prompt]) -> int:
         """As many rows as there are prompts, or as the memory holds."""
         size = row_bytes(self.model.gpt.config, _longest(prompts), self._dtype)
-        most = max(min(self.memory // size, self.most_rows), 1)
+        most = max(min(int(self.memory * FOR_CACHES) // size, self.most_rows), 1)
         return min(1 << (len(prompts) - 1).bit_length(), most)
 
     @property
@@ -159,7 +193,7 @@ class FastSpeech:
         speed: float,
     ) -> Iterator[tuple[int, Spoken]]:
         """Waveforms of what was decoded: in windows of one shape where the vocoder allows."""
-        samples = self._in_windows(made, embeddings) if speed == 1.0 and len(made) > 1 else None
+        samples = self._in_windows(made, embeddings) if self.windows and speed == 1.0 else None
         if samples is None:
             samples = [
                 vocode(self.model, generation, embeddings[index], prompts[index].seed, speed)
@@ -201,6 +235,11 @@ class FastSpeech:
         self._engine = self._single = self._stream = self._vocoder = None
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _grouped(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    while group := list(islice(items, size)):
+        yield group
 
 
 def _lay_out(gpt: Gpt) -> None:

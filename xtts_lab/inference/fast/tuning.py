@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+AHEAD = False
+"""Whether `ahead` pays where it can be had."""
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -32,8 +35,8 @@ class Tuning:
     @classmethod
     def choose(cls, device: torch.device, rows: int) -> Tuning:
         """What was fastest where it was measured (one H100); many rows need no splits."""
-        splits = max(1, 16 // (1 << (rows - 1).bit_length()))
         pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
         if rows > 4:
             return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
-        return cls(splits=splits, pdl=pdl)
+        splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
+        return cls(splits=splits, pdl=pdl, ahead=AHEAD and pdl)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.fast.stages import stages_of
 from xtts_lab.inference.generate import NOT_FINITE
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.serving.vocoding import BucketedLocal, bucketed
@@ -33,7 +34,7 @@ class StreamVocoder:
         self._vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
         width = model.config.sizes.embedding
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)
-        self._stages: tuple[Stage, ...] = bucketed(self._vocoder.stages(self._vector))
+        self._stages: tuple[Stage, ...] = bucketed(stages_of(self._vocoder, self._vector))
 
     @property
     def reads(self) -> str:
