@@ -166,7 +166,8 @@ def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((f"{key} {inner}", one) for inner, one in value.items())
     else:
-        yield key, ", ".join(map(str, value)) if isinstance(value, list) else value
+        told = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        yield key, ", ".join(map(str, told)) if isinstance(told, list) else told
 
 
 def _table(kind: str, rows: Sequence[dict[str, Any]]) -> Measured:
