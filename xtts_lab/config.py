@@ -23,6 +23,8 @@ from xtts_lab.errors import UsageError
 from xtts_lab.yaml_file import Where
 
 Spec = dict[str, Any]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What the names of experiments and training runs are: those of folders."""
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 Model = TypeVar("Model", bound=pydantic.BaseModel)
