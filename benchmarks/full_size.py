@@ -5,10 +5,12 @@ The stop token is suppressed in the weights, so that lengths are fixed on both s
 
 from __future__ import annotations
 
-import json
 import platform
+import shlex
 import statistics
+import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ import torch
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.runs import measurements
+from xtts_lab.runs.measurements import Measured, Measurements
 
 TEXT_TOKENS, PREFIX, TEXTS = 45, 32, 20
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -25,7 +29,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 def checkpoint(folder: Path, layers: int) -> None:
     """Write a random checkpoint whose stop token is never drawn, once."""
-    from xtts_lab.checkpoint.random_weights import published_state, random_checkpoint
+    from xtts_lab.checkpoint import random_checkpoint
 
     if (folder / "silenced").is_file():
         return
@@ -35,7 +39,6 @@ def checkpoint(folder: Path, layers: int) -> None:
     state["model"]["gpt.mel_head.bias"][config.gpt.stop_audio] = -1e4
     torch.save(state, folder / "model.pth")
     (folder / "silenced").write_text("")
-    del published_state
 
 
 def ours(folder: Path, device: str) -> XttsModel:
@@ -46,9 +49,11 @@ def ours(folder: Path, device: str) -> XttsModel:
 
 
 def exact() -> None:
-    """TF32 off, as for evaluation."""
+    """TF32 off, as for evaluation, and no sums in half precision."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
 
 def prompts(model: XttsModel, codes: int, texts: int = TEXTS) -> list[Prompt]:
@@ -134,8 +139,26 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return found
 
 
-def write(out: Path | None, rows: Sequence[dict[str, Any]]) -> None:
-    """Rows so far, as JSON."""
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"machine": machine(), "rows": list(rows)}, indent=1) + "\n")
+def write(out: Path | None, title: str, rows: Sequence[dict[str, Any]], notes: list[str]) -> None:
+    """Rows so far as measurements: a table for each `what`, figures of figures side by side."""
+    if out is None:
+        return
+    flat = [{k: v for key, value in row.items() for k, v in _flat(key, value)} for row in rows]
+    kinds = dict.fromkeys(row["what"] for row in flat)
+    tables = [_table(kind, [row for row in flat if row["what"] == kind]) for kind in kinds]
+    command = shlex.join(["python", *(word for word in sys.argv if not Path(word).is_absolute())])
+    made = Measurements(title, command, machine(), tables, notes, date.today().isoformat())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    measurements.write(out, made)
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from ((f"{key} {inner}", one) for inner, one in value.items())
+    else:
+        yield key, ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _table(kind: str, rows: Sequence[dict[str, Any]]) -> Measured:
+    columns = [name for name in dict.fromkeys(n for row in rows for n in row) if name != "what"]
+    return Measured(kind, columns, [[row.get(name) for name in columns] for row in rows], labels=2)

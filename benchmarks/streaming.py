@@ -28,6 +28,16 @@ from xtts_lab.inference.serving.schedule import Schedule
 
 SCHEDULES = (Schedule(20, 1.0, 20), Schedule(6, 2.0, 40), Schedule(10, 2.0, 40))
 WARM_UPS = 5
+NOTES = [
+    "XTTS-v2's sizes, random weights whose stop token is never drawn; text tokenised and voice "
+    "ready on both sides; 20 texts of 45 tokens, another seed a trial.",
+    f"Warm-up: graphs captured, then {WARM_UPS} streams untimed (the reference: 2).",
+    "first_ms: until the first samples lie in the host's memory, in ms; first_chunk_ms: how long "
+    "they play. A first chunk of six codes is 85 ms of final audio: the vocoder looks 15 frames "
+    "(160 ms) ahead of it.",
+    "gap_beyond_delivered_ms: the longest wait for a piece less what was still to be played; "
+    "below 0: never silent. Cost: seconds of work a second of audio.",
+]
 SUSTAINED_CODES = 600
 """600 codes are 28 s; 60 s are three such prompts in a row, as a long text is said."""
 
@@ -51,7 +61,7 @@ def main() -> None:
         for row in measured(asked, folder):
             rows.append(row)
             print(row, flush=True)
-            full.write(asked.out, rows)
+            full.write(asked.out, "Streaming", rows, NOTES)
 
 
 def measured(asked: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:

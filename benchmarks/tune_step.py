@@ -9,15 +9,20 @@ codes are compared with those of the first: a candidate that draws others in fp3
 from __future__ import annotations
 
 import argparse
+import copy
+import inspect
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
+from operator import itemgetter
+from pathlib import Path
 
 import torch
 
 from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.fast.generator import WideGenerator
-from xtts_lab.inference.fast.step import Tuning
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.generate import Prompt, generate
 from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions
@@ -32,43 +37,91 @@ CUDA = torch.device("cuda")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="+", choices=("single", "many", "vocoder"))
+    parser.add_argument(
+        "--write", action="store_true", help="make the best of `single` the default"
+    )
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(0)
-    for what in parser.parse_args().what:
-        {"single": single, "many": many, "vocoder": vocoder}[what]()
+    asked = parser.parse_args()
+    run = {"single": partial(single, asked.write), "many": many, "vocoder": vocoder}
+    for what in asked.what:
+        run[what]()
 
 
-def single() -> None:
-    """One row: kernels of their own for every part, and one kernel for all layers."""
-    gpt, prompt = _gpt(), _prompt()
+def candidates() -> list[Tuning]:
+    """How one row's kernels may cut their work; the first is what is chosen now."""
     base = Tuning.choose(CUDA, 1)
-    one = replace(base, persistent=True, splits=8)
+    cuts = [
+        (16, 8, 16, 4, 8),
+        (8, 8, 8, 2, 8),
+        (8, 8, 8, 4, 8),
+        (8, 4, 8, 2, 4),
+        (32, 8, 32, 8, 16),
+    ]
+    made = [base]
+    for ahead in (True, False):
+        for qkv, out, up, down, warps in cuts:
+            made.append(replace(
+                base, qkv_rows=qkv, out_rows=out, up_rows=up, down_rows=down, warps=warps,
+                ahead=ahead,
+            ))  # fmt: skip
+    made.append(replace(base, ahead=True, splits=8))
+    return list(dict.fromkeys(made))
+
+
+def single(write: bool) -> None:
+    """One row: every candidate's step in bf16; the best is held to the plain path in fp32."""
+    gpt, prompt = _gpt(), _prompt()
     (plain,) = generate(gpt, [prompt])
-    half: list[int] = []
-    for name, dtype, tuning in (
-        ("launches", torch.bfloat16, replace(base, persistent=False)),
-        ("persistent 8 warps", torch.bfloat16, replace(one, persistent_warps=8)),
-        ("persistent 16 warps", torch.bfloat16, replace(one, persistent_warps=16)),
-        ("persistent 8 warps, 64 keys", torch.bfloat16, replace(one, block_keys=64)),
-        ("launches", torch.float32, replace(base, persistent=False)),
-        ("persistent 16 warps", torch.float32, replace(one, persistent_warps=16)),
-    ):
-        with _Reported(name):
-            engine = DecodingEngine(
-                gpt, prompt.sampling, steps=CODES, prompt=128, dtype=dtype, tuning=tuning,
-                banned=gpt.config.stop_audio,
-            )  # fmt: skip
-            engine.start([prompt])
-            engine.advance(CODES)
-            made = engine.codes(CODES)[0].tolist()
-            half = half or made
-            wanted = plain.codes.tolist() if dtype == torch.float32 else half
-            same = next((i for i, (a, b) in enumerate(zip(made, wanted)) if a != b), len(wanted))  # noqa: B905
-            engine.start([prompt])
-            engine.advance(60)
-            spent = milliseconds(partial(engine.advance, 20)) / 20
-            print(f"{name:30} {dtype} {spent:.4f} ms a step, first {same} codes equal", flush=True)
+    halved = copy.deepcopy(gpt).to(torch.bfloat16)
+    measured: list[tuple[float, Tuning]] = []
+    first: list[int] = []
+    for tuning in candidates():
+        with _Reported(str(tuning)):
+            made, spent = stepped(halved, torch.bfloat16, prompt, tuning)
+            first = first or made
+            same = sum(a == b for a, b in zip(made, first, strict=True))
+            print(f"{spent:.4f} ms a step, {same} of {CODES} codes equal: {tuning}", flush=True)
+            measured.append((spent, tuning))
+    for spent, tuning in sorted(measured, key=itemgetter(0)):
+        made, exact = stepped(gpt, torch.float32, prompt, tuning)
+        same = sum(a == b for a, b in zip(made, plain.codes.tolist(), strict=True))
+        print(
+            f"best: {spent:.4f} ms in bf16, {exact:.4f} in fp32, there {same} of {CODES}: {tuning}"
+        )
+        if same == CODES:
+            if write:
+                write_defaults(tuning)
+            return
+
+
+def stepped(
+    gpt: Gpt, dtype: torch.dtype, prompt: Prompt, tuning: Tuning
+) -> tuple[list[int], float]:
+    """The codes that a tuning draws, and milliseconds a step."""
+    engine = DecodingEngine(
+        gpt, prompt.sampling, steps=CODES, prompt=128, dtype=dtype, tuning=tuning,
+        banned=gpt.config.stop_audio,
+    )  # fmt: skip
+    engine.start([prompt])
+    engine.advance(CODES)
+    made = engine.codes(CODES)[0].tolist()
+    engine.start([prompt])
+    engine.advance(60)
+    return made, milliseconds(partial(engine.advance, 20)) / 20
+
+
+def write_defaults(best: Tuning) -> None:
+    """Make a tuning the default: the fields of `xtts_lab/inference/fast/tuning.py`."""
+    path = Path(inspect.getfile(Tuning))
+    text = path.read_text()
+    for field in fields(Tuning):
+        if field.name not in ("pdl", "ahead"):  # depend on the device
+            line = rf"    {field.name}: (int|bool) = \S+"
+            text = re.sub(line, rf"    {field.name}: \1 = {getattr(best, field.name)}", text)
+    text = re.sub(r"^AHEAD = \S+", f"AHEAD = {best.ahead}", text, flags=re.MULTILINE)
+    path.write_text(text)
 
 
 def many() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -61,21 +62,61 @@ def test_a_split_without_audio_is_refused(tmp_path: Path) -> None:
         write_test_set(corpus, tmp_path / "set")
 
 
-def test_an_experiment_reads_the_test_set_of_a_world(tmp_path: Path) -> None:
-    world, folder = tmp_path / "world", tmp_path / "set"
-    flags = ["--out", str(world), "--languages", "en", "--utterances", "6", "--hours", "0.03"]
-    command = ["corpus", "formant16", *flags, "--test-set", str(folder)]
-    assert run_app(command) == 0
-    content = {
-        "name": "floor",
-        "systems": {"natural": {"name": "recordings"}},
-        "texts": {"name": "manifest", "path": str(folder / "manifest-3s.csv")},
-        "speakers": {"name": "manifest", "path": str(folder / "manifest-3s.csv")},
-        "pairing": "own",
-        "metrics": [{"name": "duration"}],
-    }
-    (tmp_path / "e.yaml").write_text(yaml.safe_dump(content))
-    assert run_app(["run", str(tmp_path / "e.yaml"), "--out", str(tmp_path / "run")]) == 0
-    trials = pd.read_parquet(tmp_path / "run" / "trials.parquet")
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small world, its test set, and a run that judged its natural speech."""
+    out = tmp_path_factory.mktemp("judged")
+    flags = ["--languages", "en", "--utterances", "6", "--hours", "0.03"]
+    command = ["corpus", "formant16", "--out", str(out / "world"), *flags]
+    assert run_app([*command, "--test-set", str(out / "set")]) == 0
+    manifest = {"name": "manifest", "path": str(out / "set" / "manifest-3s.csv")}
+    for name, system in {"run": {"name": "recordings"}, "made": {"name": "espeak"}}.items():
+        content = {
+            "name": "floor",
+            "systems": {"natural": system},
+            "texts": manifest,
+            "speakers": manifest,
+            "pairing": "own",
+            "metrics": [{"name": "duration"}],
+        }
+        (out / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        assert run_app(["run", str(out / f"{name}.yaml"), "--out", str(out / name)]) == 0
+    return out
+
+
+def test_an_experiment_reads_the_test_set_of_a_world(judged: Path) -> None:
+    trials = pd.read_parquet(judged / "run" / "trials.parquet")
     assert (trials["status"] == "ok").all()
     assert trials["speaker"].nunique() > 1
+
+
+def _note(judged: Path, corpus: Path, run: str) -> int:
+    return run_app(["corpus", "formant16", "--out", str(corpus), "--floors", str(judged / run)])
+
+
+def test_a_card_tells_the_floors_of_its_speech(judged: Path) -> None:
+    before = json.loads((judged / "world" / "corpus.json").read_text())
+    assert _note(judged, judged / "world", "run") == 0
+    card = json.loads((judged / "world" / "corpus.json").read_text())
+    assert {name: card[name] for name in before} == before
+    summary = pd.read_csv(judged / "run" / "summary.csv")
+    expected = {
+        metric: {row.language: pytest.approx(row.mean_, abs=1e-5) for row in rows.itertuples()}
+        for metric, rows in summary.rename(columns={"mean": "mean_"}).groupby("metric")
+    }
+    assert card["floors"] == expected
+    assert card["floors_of"]["speakers"] == summary["speakers"].max()
+    assert _note(judged, judged / "world", "run") == 0  # again: nothing changes
+    assert json.loads((judged / "world" / "corpus.json").read_text()) == card
+
+
+def test_floors_of_other_speech_are_refused(
+    judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--languages", "en", "--utterances", "2", "--hours", "0.01", "--seed", "5"]
+    assert run_app(["corpus", "formant16", "--out", str(tmp_path / "other"), *flags]) == 0
+    card = (tmp_path / "other" / "corpus.json").read_bytes()
+    for run, told in {"run": "which", "made": "no natural speech", "nowhere": "nowhere"}.items():
+        assert _note(judged, tmp_path / "other", run) == 2
+        assert told in capsys.readouterr().err
+    assert (tmp_path / "other" / "corpus.json").read_bytes() == card

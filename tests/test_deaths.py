@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +11,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.dying_jobs import Job, Task, perform
+from tests.dying_jobs import WAYS, Job, Task, ask, perform
 from xtts_lab import registry
 from xtts_lab.cli import run_app
 from xtts_lab.data.sentences import builtin
+from xtts_lab.errors import PartError
+from xtts_lab.experiment.workers import host as hosts
+from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.pool import MOST_DEATHS, perform_all
+from xtts_lab.metrics.base import BaseMetric
+from xtts_lab.runs.hosted_metric import DECLARED
 
 SPEC = {"name": "null"}
 
@@ -31,22 +35,18 @@ def _results(deeds: list[str], workers: int = 1) -> tuple[dict[str, str | None],
     return {record["id"]: record["error"] for record in ended}, pids
 
 
-@pytest.mark.parametrize(
-    ("deed", "said"),
-    [
-        ("SIGKILL", "killed by SIGKILL"),
-        ("SIGSEGV", "killed by SIGSEGV"),
-        ("SIGABRT", "killed by SIGABRT"),
-        ("SIGTERM", "killed by SIGTERM"),
-        ("exit", "ended with exit code 0"),
-    ],
-)
+FATAL = [way for way, (_, said) in WAYS.items() if said.startswith(("ended", "killed"))]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_job_that_kills_its_process_fails_alone(deed: str, said: str, workers: int) -> None:
-    errors, _ = _results(["", "", deed, "", "", deed, ""], workers)
-    failed = {name: error for name, error in errors.items() if error is not None}
-    assert failed.keys() == {"2", "5"}
-    assert all(said in error for error in failed.values())
+def test_a_job_that_ends_its_process_in_whatever_way_fails_alone(workers: int) -> None:
+    ways = FATAL if workers == 2 else FATAL[:2]
+    deeds = [deed for way in ways for deed in (way, "", "")]
+    errors, _ = _results(deeds, workers)
+    said = {deeds[int(name)]: error for name, error in errors.items() if error is not None}
+    assert said.keys() == set(ways)
+    assert {way: error for way, error in said.items() if WAYS[way][1] not in error} == {}
+    assert sum(error is not None for error in errors.values()) == len(ways)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -331,47 +331,141 @@ def test_judges_and_metrics_that_misbehave_are_recorded_failures(
     assert not failures["error"].str.contains("\n").any()
 
 
-SELF_KILLING = """\
-import os, signal, sys
-from pathlib import Path
-from xtts_lab.systems.null import NullSystem
+def _program(folder: Path, code: str) -> list[str]:
+    """Return the command line of a program whose built-in parts die."""
+    (folder / "go.py").write_text(
+        "import sys\nfrom xtts_lab import registry\nfrom xtts_lab.cli import run_app\n"
+        f"{code}\nif __name__ == '__main__':\n    sys.exit(run_app(sys.argv[1:]))\n"
+    )
+    return [sys.executable, "go.py"]
 
-class Kills(NullSystem):
-    def __init__(self, *, seeds: int = 2) -> None:
-        super().__init__()
-        self._seeds = seeds
-    def synthesise(self, requests):
-        for request in requests:
-            if request.seed % self._seeds == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield from super().synthesise([request])
+
+DYING = """
+registry.BUILTIN['systems']['mouth'] = 'tests.dying_parts:Mouth'
+registry.BUILTIN['instruments']['ear'] = 'tests.dying_parts:Ear'
+for name in ('judge', 'pooler', 'hearer'):
+    registry.BUILTIN['metrics'][name] = 'tests.dying_parts:Judge'
 """
 
 
-def test_a_built_in_that_kills_the_only_process_is_recorded_at_the_next_resume(
-    tmp_path: Path,
-) -> None:
-    """What comes with the package runs in the process of the run itself: it dies once."""
-    (tmp_path / "killer.py").write_text(SELF_KILLING)
-    (tmp_path / "go.py").write_text(
-        "import sys\nfrom xtts_lab import registry\nfrom xtts_lab.cli import run_app\n"
-        "registry.BUILTIN['systems']['null'] = 'killer:Kills'\n"
-        "if __name__ == '__main__':\n    sys.exit(run_app(sys.argv[1:]))\n"
+def _in_a_process(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    file = _experiment(tmp_path, repeats=4)
-    command = [sys.executable, "go.py", "run", str(file), "--out", "run", "--no-cache"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
 
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
 
-    assert run().returncode == -signal.SIGKILL
-    done = run()
-    assert done.returncode == 1, done.stderr
+@pytest.mark.parametrize(
+    ("systems", "metrics", "workers", "failed"),
+    [
+        (
+            {"mouth": {"name": "mouth", "way": "exit-0"}},
+            [
+                {"name": "judge", "at": "components", "way": "SIGABRT"},
+                {"name": "pooler", "at": "pool", "way": "exit-3"},
+            ],
+            1,
+            {
+                "synthesise": "ended with exit code 0",
+                "score": "judge: components: the process was killed by SIGABRT",
+                "summarise pooler.x": "pooler.x: pool: the process ended with exit code 3",
+            },
+        ),
+        (
+            {"mouth": {"name": "mouth", "way": "SIGTERM"}},
+            [{"name": "hearer", "ear": True}],
+            2,
+            {"synthesise": "killed by SIGTERM", "measure ear": "ended with exit code 0"},
+        ),
+        ({"mouth": {"name": "mouth", "at": "close", "way": "SIGSEGV"}}, [], 1, {}),
+    ],
+    ids=["one-worker", "two-workers", "close"],
+)
+def test_built_in_parts_that_die_are_recorded_in_the_same_run(
+    tmp_path: Path,
+    systems: dict[str, object],
+    metrics: list[dict[str, object]],
+    workers: int,
+    failed: dict[str, str],
+) -> None:
+    file = _experiment(
+        tmp_path, systems=systems, metrics=[{"name": "duration"}, *metrics], repeats=2
+    )
+    arguments = ["run", str(file), "--out", "run", "--no-cache", "--workers", str(workers)]
+    done = _in_a_process([*_program(tmp_path, DYING), *arguments], tmp_path)
+    assert done.returncode == (1 if failed else 0), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "the process" in done.stderr
     trials = pd.read_parquet(tmp_path / "run" / "trials.parquet")
-    doomed = trials["seed"] % 2 == 0
-    assert 0 < doomed.sum() < len(trials)
-    assert (trials["status"] == "failed").tolist() == doomed.tolist()
-    assert trials[doomed]["error"].str.contains("killed by SIGKILL").all()
+    dies = trials["seed"] % 2 == 0 if failed else trials["seed"] < 0
+    assert (trials["status"] == "failed").tolist() == dies.tolist()
+    failures = pd.read_csv(tmp_path / "run" / "failures.csv", keep_default_na=False)
+    assert set(failures["stage"]) == set(failed)
+    for stage, words in failed.items():
+        own = failures[failures["stage"] == stage]["error"]
+        assert own.str.contains(words).all(), own.tolist()
+    assert (tmp_path / "run" / "report.html").is_file()
+    summary = pd.read_csv(tmp_path / "run" / "summary.csv")
+    assert (summary[summary["metric"] == "pooler.x"]["n"] == 0).all()
+
+
+@pytest.mark.parametrize("what", ["system", "instrument", "metric", "import"])
+def test_a_part_that_dies_when_it_is_set_up_is_a_mistake_that_names_it(
+    what: str, tmp_path: Path
+) -> None:
+    code = "from tests.dying_parts import Ear, Judge, Mouth\nfrom tests.dying_jobs import die\n"
+    code += "import sys\n"
+    if what == "import":
+        code += "die('exit-0')\n"
+    code += "class Doomed:\n    def __init__(self): die('SIGKILL')\n"
+    groups = {
+        "systems": {"d-system": "Doomed"},
+        "instruments": {"d-instrument": "Doomed"},
+        "metrics": {"d-metric": "Doomed", "hearer": "Hearer"},
+    }
+    code += (
+        "class Hearer(Judge):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.needs = ('d-instrument',)\n"
+    )
+    _plugin(tmp_path / "site", code, groups)
+    changes: dict[str, object] = {
+        "system": {"systems": {"a": {"name": "d-system"}}},
+        "instrument": {"metrics": [{"name": "hearer"}]},
+        "metric": {"metrics": [{"name": "d-metric"}]},
+        "import": {"systems": {"a": {"name": "d-system"}}},
+    }[what]
+    file = _experiment(tmp_path, **changes)
+    command = [*_program(tmp_path, ""), "run", str(file), "--out", "run"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path]),
+    }
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    own = [line for line in done.stderr.splitlines() if line.startswith("xtts-lab: ")]
+    assert (done.returncode, len(own)) == (2, 1), done.stderr
+    name = "d-system" if what == "import" else f"d-{what}"
+    assert name in own[0]
+    assert ("exit code 0" if what == "import" else "SIGKILL") in own[0]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_hosted_metric_declares_all_that_metrics_declare() -> None:
+    assert {*DECLARED} == {*BaseMetric.__annotations__, "identity"}
+
+
+def test_a_host_answers_or_says_how_its_process_died(tmp_path: Path) -> None:
+    host = Host()
+    first = host.call("a", ask, "")
+    assert first == host.call("a", ask, "") != os.getpid()
+    assert host.call("a", ask, f"once {tmp_path / 'mark'}") != first  # died once, from outside
+    for way in ("exit-3", "sys-exit", "interrupt"):
+        with pytest.raises(PartError, match=WAYS[way][1]):
+            host.call("a", ask, way)
+    for _ in range(hosts.MOST_DEATHS):
+        with pytest.raises(PartError, match="SIGKILL, twice"):
+            host.call("b", ask, "SIGKILL")
+    with pytest.raises(PartError, match="not asked"):
+        host.call("b", ask, "")
+    assert host.call("a", ask, "") != first  # others go on

@@ -55,7 +55,7 @@ def _prompts(options: SamplingOptions, device: str = "cpu") -> list[Prompt]:
 def check(name: str, device: str = "cpu", copies: int = 1) -> None:
     """Two rows of unequal length: codes equal, states within rounding of the plain path's."""
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     gpt, options = _gpt().to(device), OPTIONS[name]
     prompts = _prompts(options, device) * copies
@@ -72,31 +72,6 @@ def check(name: str, device: str = "cpu", copies: int = 1) -> None:
         torch.testing.assert_close(
             engine.state.states[row, :n], plain.states[:n], atol=1e-5, rtol=1e-5
         )
-
-
-def check_persistent(device: str = "cpu") -> None:
-    """All layers in one launch draw what a launch a part draws; a head's programs share its keys.
-
-    Interpreted programs cannot wait for each other: part by part, but for one program alone.
-    """
-    from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
-
-    for heads, per_head in ((1, 1), (2, 2)):
-        torch.manual_seed(0)
-        gpt = Gpt(replace(_gpt().config, layers=2, heads=heads)).to(device).eval()
-        for parameter in gpt.parameters():
-            parameter.data += 0.1 * torch.randn_like(parameter)
-        prompt = replace(_prompts(SamplingOptions(), device)[0], max_codes=STEPS)
-        tuning = Tuning(splits=per_head, block_keys=16, persistent=True, persistent_warps=4)
-        engine = DecodingEngine(gpt, prompt.sampling, steps=STEPS, tuning=tuning)
-        (plain,) = generate(gpt, [prompt])
-        for _ in range(2):  # meetings are counted over all launches
-            engine.start([prompt])
-            engine.advance(STEPS)
-            assert engine.codes(STEPS)[0].tolist() == plain.codes.tolist()
-        states = engine.state.states[0, :STEPS]
-        torch.testing.assert_close(states, plain.states, atol=1e-5, rtol=1e-5)
 
 
 def check_generator(device: str = "cpu") -> None:
@@ -123,7 +98,7 @@ def check_continuous(device: str = "cpu") -> None:
     """Seven prompts through two rows: each becomes what it becomes alone."""
     from xtts_lab.inference.fast.continuous import decode_all
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
+    from xtts_lab.inference.fast.tuning import Tuning
 
     gpt = _gpt().to(device)
     options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
@@ -141,8 +116,8 @@ def check_continuous(device: str = "cpu") -> None:
 def check_stream(device: str = "cpu") -> None:
     """Pieces joined are what the plain path speaks, whether it stops by itself or at the limit."""
     from xtts_lab.inference.fast.engine import DecodingEngine
-    from xtts_lab.inference.fast.step import Tuning
     from xtts_lab.inference.fast.streaming import FastStream
+    from xtts_lab.inference.fast.tuning import Tuning
     from xtts_lab.inference.speak import speak
 
     torch.manual_seed(0)
@@ -169,7 +144,6 @@ def check_all(device: str = "cpu") -> None:
     for name in OPTIONS:
         check(name, device)
     check("default", device, copies=3)  # more rows than the fused kernels take
-    check_persistent(device)
     check_generator(device)
     check_stream(device)
     check_continuous(device)
@@ -184,6 +158,7 @@ def test_interpreted_kernels_draw_what_the_plain_path_draws() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_compiled_kernels_and_graphs_do_what_the_plain_path_does() -> None:
     check_all("cuda")

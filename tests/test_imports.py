@@ -25,6 +25,7 @@ BASE = {
     "languages",
     "notices",
     "records",
+    "sizes",
     "threads",
 }
 SOUND = {"audio", "torchaudio_cpu"}

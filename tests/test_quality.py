@@ -13,11 +13,11 @@ import torch
 
 from xtts_lab import audio
 from xtts_lab.errors import UsageError
-from xtts_lab.instruments import utmos_weights
 from xtts_lab.instruments.distillmos import DistillMos
 from xtts_lab.instruments.dnsmos import Dnsmos
 from xtts_lab.instruments.optional import import_optional, package_folder
-from xtts_lab.instruments.utmos import Utmos
+from xtts_lab.instruments.utmos import weights as utmos_weights
+from xtts_lab.instruments.utmos.predictor import Utmos
 from xtts_lab.metrics.naturalness import Naturalness
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.types import Audio, Clip, Evidence, Failure, Request, Synthesis, Timings, Utterance
@@ -192,7 +192,7 @@ def as_speechmos(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def test_utmos_equals_the_reference(
     reference_utmos: Assembled, utmos_checkpoint: Path, tmp_path: Path, samples: int
 ) -> None:
-    from xtts_lab.instruments.utmos_network import UtmosNetwork
+    from xtts_lab.instruments.utmos.network import UtmosNetwork
 
     generator = torch.Generator().manual_seed(samples)
     waveforms = 0.3 * torch.randn(2, samples, generator=generator)

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.fast.engine import DecodingEngine
+from xtts_lab.inference.fast.rows import EngineRows
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.serving.rows import PlainRows
+from xtts_lab.inference.serving.rows import PlainRows, Rows
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.serving.server import Piece, StreamServer
 from xtts_lab.inference.serving.vocoding import bucketed
@@ -63,13 +65,29 @@ def assert_same(made: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(made, expected, atol=1e-5, rtol=1e-4)
 
 
+def rows_of(model: XttsModel, kind: str, count: int) -> Rows:
+    if kind == "plain":
+        return PlainRows(model.gpt, count)
+    return EngineRows(DecodingEngine(model.gpt, WIDE, rows=count, steps=40, prompt=32))
+
+
+@pytest.mark.parametrize("kind", ["plain", "engine"])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
-@pytest.mark.parametrize("quantum", [1, 2, None])
+@pytest.mark.parametrize("quantum", [1, None])
+@pytest.mark.parametrize("stops", [False, True], ids=["limits", "stops"])
 def test_each_hears_what_it_would_hear_alone(
-    model: XttsModel, vocoder: StreamVocoder, schedule: Schedule, quantum: int | None
+    model: XttsModel,
+    vocoder: StreamVocoder,
+    kind: str,
+    schedule: Schedule,
+    quantum: int | None,
+    stops: bool,
 ) -> None:
     """Five requests of unequal length, of one or two sentences, through two rows."""
-    server = StreamServer(PlainRows(model.gpt, 2), vocoder, schedule, quantum)
+    bias = model.gpt.audio_head.bias
+    with torch.no_grad():  # 39: to stop of its own accord before the limit, or never
+        bias[39] = 3.0 if stops else -50.0
+    server = StreamServer(rows_of(model, kind, 2), vocoder, schedule, quantum)
     requests = [[prompt(i, 3 + 7 * i), *([prompt(9 + i, 5)] if i % 2 else [])] for i in range(5)]
     tickets, pieces = [], []
     for i, prompts in enumerate(requests):  # they come while others speak
@@ -83,6 +101,15 @@ def test_each_hears_what_it_would_hear_alone(
         own = [piece.last for piece in pieces if piece.ticket == ticket]
         assert own == [False] * (len(own) - 1) + [True]
     assert server.poll() == []
+
+
+def test_what_the_speech_above_ends_with(model: XttsModel) -> None:
+    """So that both ends are met: with the higher bias most stop of their own accord."""
+    for bias, ends in ((3.0, {"end"}), (-50.0, {"limit"})):
+        with torch.no_grad():
+            model.gpt.audio_head.bias[39] = bias
+        spoken = speak(model, [prompt(i, 31) for i in range(4)], [vector(i) for i in range(4)])
+        assert {one.stop for one in spoken} == ends
 
 
 @settings(max_examples=15, deadline=None)
@@ -134,7 +161,8 @@ def test_a_first_piece_goes_before_pieces_of_those_who_speak(
     server.poll()
     server.submit([prompt(3, 30)], vector(3))
     assert [piece.ticket for piece in server.poll()] == [0, 1]
-    assert next(piece.ticket for piece in server.poll()) == 2
+    assert [piece.ticket for piece in server.poll()] == [2]
+    assert [piece.ticket for piece in server.poll()] == [0]
 
 
 @pytest.mark.parametrize(

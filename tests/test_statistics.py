@@ -18,6 +18,7 @@ from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.statistics import bootstrap
 from xtts_lab.statistics.cells import cell_table, cells_of, placed, rate, sums_of
 from xtts_lab.statistics.intervals import interval
+from xtts_lab.statistics.skewness import is_skewed
 from xtts_lab.statistics.summaries import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
@@ -459,3 +460,13 @@ def test_nothing_scored_at_all_still_counts_the_failures() -> None:
     table = summarise(scores.iloc[:0], trials, INFO, **OPTIONS)
     assert table["failed"].tolist() == [1, 1, 1, 1]
     assert table["mean"].isna().all()
+
+
+def test_units_of_unequal_size_are_not_taken_for_skewed() -> None:
+    """The same contributions count as skewed where every unit has as many cells."""
+    size = np.array([1.0] * 10 + [2.0] * 6 + [4.0, 5.0, 8.0, 9.0])
+    sign = np.array([1.0, -1.0] * 8 + [-0.8, -0.9, 0.2, 0.9])
+    alike, stratum = np.ones(20), np.zeros(20, np.int64)
+    assert is_skewed(size * sign, stratum, alike, 0.9)
+    assert not is_skewed(size * sign, stratum, size, 0.9)
+    assert is_skewed(np.arange(20.0) ** 4, stratum, alike, 0.9)

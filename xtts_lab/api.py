@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab import registry
-from xtts_lab.audio import require_file, sha256
+from xtts_lab.audio import content_of
 from xtts_lab.checkpoint import Checkpoint, load, locate
 from xtts_lab.checkpoint.builtin import builtin_folder
 from xtts_lab.checkpoint.parts import choose, swap
@@ -23,10 +23,14 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.generate import Prompt
-from xtts_lab.inference.limits import checked_seed
+from xtts_lab.inference.limits import checked_seed, piece_seed
+from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.speak import Spoken, check_pace, schedule_of, speak
-from xtts_lab.inference.speak import stream as stream_prompt
+from xtts_lab.inference.serving.build import stream_server
+from xtts_lab.inference.serving.requests import RequestServer
+from xtts_lab.inference.serving.schedule import Schedule
+from xtts_lab.inference.speak import Spoken, check_pace, schedule_of
+from xtts_lab.inference.speech import speech_of
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
 from xtts_lab.text.tokenizer import XttsTokenizer
@@ -38,8 +42,8 @@ _ARGUMENTS = Where(Document("from_pretrained"))
 _Content: TypeAlias = "tuple[str, str | None, str | None]"
 """Of a reference: its audio's SHA-256, its text, its language."""
 
-STREAM_CHUNK_CODES = 20
-"""Codes a streamed chunk: 0.93 s of speech, as the reference implementation streams."""
+STREAM_CHUNKS = Schedule()
+"""Codes a streamed chunk: a small first one, then larger ones. The reference takes 20 each time."""
 
 
 MAX_KEPT_VOICES = 64
@@ -53,14 +57,33 @@ class XTTS:
     alone; a setting that does not work is a `UsageError`. `coqui_compat` restores the reference
     implementation's text front end, its truncation of references, its repetition penalty and its
     way with speeds just under 1, mistakes included.
+
+    `engine` says who decodes: `fast` (kernels and graphs, many requests side by side), `plain`, or
+    `auto`, which is fast on CUDA; `speech.name` and `speech.reason` say what was taken, and what
+    the fast one cannot do goes the plain way. `dtype` is the GPT's: `float32`, `bfloat16` or
+    `float16`, in which codes are no longer the same in any company. `tf32` lets float32 products
+    be rounded. `memory_gb` is what decoding may hold beside the weights, half of what is free.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: str = "auto", *, coqui_compat: bool = False
+        self,
+        checkpoint: Checkpoint,
+        device: str = "auto",
+        *,
+        coqui_compat: bool = False,
+        engine: str = "auto",
+        dtype: str = "float32",
+        tf32: bool = False,
+        memory_gb: float | None = None,
     ) -> None:
         self.device = resolve_device(device)
         self.checkpoint = checkpoint
+        numbers = dtype_named(dtype)
         self.model: XttsModel = checkpoint.model.to(self.device)
+        reduce(self.model, numbers)
+        self.tf32 = tf32
+        self._speaks = Lock()
+        self.speech = speech_of(self.model, engine, memory_gb)
         self.coqui_compat = coqui_compat
         config = self.model.config
         longest = config.gpt.max_text - 1  # the reference refuses a text that fills it
@@ -82,6 +105,10 @@ class XTTS:
         coqui_compat: bool = False,
         conditioner: Mapping[str, Any] | None = None,
         vocoder: Mapping[str, Any] | None = None,
+        engine: str = "auto",
+        dtype: str = "float32",
+        tf32: bool = False,
+        memory_gb: float | None = None,
     ) -> XTTS:
         """Load a folder, a fine-tune, `owner/name[@commit]` on the hub, or a built-in name.
 
@@ -100,7 +127,10 @@ class XTTS:
         swap(checkpoint.model, choices)
         if not choices[0].own:  # studio voices are what another conditioner made
             checkpoint = replace(checkpoint, voices={})
-        return cls(checkpoint, device, coqui_compat=coqui_compat)
+        return cls(
+            checkpoint, device, coqui_compat=coqui_compat,
+            engine=engine, dtype=dtype, tf32=tf32, memory_gb=memory_gb,
+        )  # fmt: skip
 
     @property
     def sample_rate(self) -> int:
@@ -172,7 +202,8 @@ class XTTS:
         chosen = self._voice(voice)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)
-        spoken = [speak(self.model, [p], [chosen.embedding], speed)[0] for p in prompts]
+        with self._speaks, products(self.tf32):
+            spoken = [self.speech.speak([p], [chosen.embedding], speed)[0] for p in prompts]
         return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
 
     def synthesise_batch(
@@ -200,7 +231,8 @@ class XTTS:
         ]
         flat = [prompt for prompts, _ in texts for prompt in prompts]
         embeddings = [v.embedding for (v, _), (of, _) in zip(heard, texts, strict=True) for _ in of]
-        spoken = iter(speak(self.model, flat, embeddings))
+        with self._speaks, products(self.tf32):
+            spoken = iter(self.speech.speak(flat, embeddings))
         groups = [[next(spoken) for _ in prompts] for prompts, _ in texts]
         total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None
         return [
@@ -220,12 +252,12 @@ class XTTS:
         speed: float = 1.0,
         sampling: SamplingOptions | None = None,
         max_codes: int | None = None,
-        chunk_codes: int = STREAM_CHUNK_CODES,
+        chunk_codes: int | Schedule = STREAM_CHUNKS,
     ) -> Iterator[Audio]:
         """Say a text in chunks as they are ready; joined, they are what `synthesise` returns.
 
-        Raises `UsageError` for a vocoder that needs the whole utterance, before the first chunk is
-        asked for.
+        `chunk_codes`: how many codes a chunk waits for, of XTTS-v2 46 ms each. Raises `UsageError`
+        for a vocoder that needs the whole utterance, before the first chunk is asked for.
         """
         chosen = self._voice(voice)
         schedule_of(self.model, chunk_codes)
@@ -235,15 +267,42 @@ class XTTS:
         return (
             Audio(samples, self.sample_rate)
             for prompt in prompts
-            for samples in stream_prompt(self.model, prompt, chosen.embedding, chunk_codes, speed)
+            for samples in each_with(
+                self.tf32, self.speech.stream(prompt, chosen.embedding, chunk_codes, speed)
+            )
         )
+
+    def serve(
+        self,
+        streams: int = 16,
+        *,
+        sampling: SamplingOptions | None = None,
+        max_codes: int | None = None,
+        chunk_codes: int | Schedule = STREAM_CHUNKS,
+    ) -> RequestServer:
+        """Return a server of up to `streams` streams at once: submit requests, poll for audio.
+
+        Each request's audio is what it is alone. Raises `UsageError` for a vocoder that needs the
+        whole utterance.
+        """
+        drawn, schedule = sampling or self.sampling, schedule_of(self.model, chunk_codes)
+        server = stream_server(
+            self.model, streams, schedule, drawn, fast=self.speech.name == "fast"
+        )
+
+        def prompts(request: Request, voice: Voice | str) -> list[Prompt]:
+            chosen = self._voice(voice)
+            said = request.text, request.language, chosen, request.seed
+            return self._prompts(*said, drawn, max_codes)[0]
+
+        return RequestServer(server, prompts, self.tf32)
 
     def _voice(self, voice: Voice | str) -> Voice:
         return self.voice(voice) if isinstance(voice, str) else voice
 
     def _voice_of(self, references: Sequence[Reference]) -> tuple[Voice, float | None]:
         """Return the voice, and in how many ms it was cloned, None where it was known."""
-        key = tuple((_content_of(r.audio), r.text, r.language) for r in references)
+        key = tuple((content_of(r.audio), r.text, r.language) for r in references)
         if key in self._cloned:
             return self._cloned[key], None
         start = perf_counter()
@@ -280,7 +339,7 @@ class XTTS:
             Prompt(
                 prefix,
                 torch.tensor(before + piece.ids),
-                _seed_of(seed, index),
+                piece_seed(seed, index),
                 drawn,
                 max_codes,
                 codes,
@@ -336,16 +395,3 @@ class XTTS:
 def _warn_of(unspoken: str) -> None:
     if unspoken:
         warnings.warn(f"text: nothing reads these: {' '.join(unspoken)}", stacklevel=3)
-
-
-def _content_of(path: Path) -> str:
-    """Return what a reference's content is known by: a file may be replaced under its name."""
-    require_file(path)
-    return sha256(path)
-
-
-def _seed_of(seed: int, index: int) -> int:
-    """Return the seed of a text's piece: the request's for the first, then derived from it."""
-    if index == 0:
-        return seed
-    return int(hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:8], 16) & 0x7FFF_FFFF

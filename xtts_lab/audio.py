@@ -144,3 +144,9 @@ def _reason(error: BaseException) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:77]}..."
+
+
+def content_of(path: Path) -> str:
+    """Return what a recording is known by: its SHA-256, for a file may be replaced."""
+    require_file(path)
+    return sha256(path)

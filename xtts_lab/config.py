@@ -20,11 +20,16 @@ import pydantic
 
 from xtts_lab import registry
 from xtts_lab.errors import UsageError
+from xtts_lab.sizes import MOST, first_beyond
 from xtts_lab.yaml_file import Where
 
 Spec = dict[str, Any]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What the names of experiments and training runs are: those of folders."""
+SIZED = frozenset(
+    {"systems", "conditioners", "vocoders", "metrics", "instruments", "texts", "speakers"}
+)
+"""Kinds whose settings are bounded by `sizes`; training may take as many steps as it likes."""
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
 _EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -106,7 +111,15 @@ def _validate(kind: str, name: str, spec: Mapping[str, Any], where: Where) -> py
     except UsageError as error:
         raise UsageError(f"{where / 'name'}: {error}") from error
     arguments = {key: value for key, value in spec.items() if key != "name"}
-    return validate(schema(target), arguments, where)
+    validated = validate(schema(target), arguments, where)
+    least = 1 if kind in ("conditioners", "vocoders") else -MOST
+    beyond = first_beyond(arguments, least) if kind in SIZED else None
+    if beyond is not None:
+        place = where
+        for part in beyond[0].split(".") if beyond[0] else []:
+            place = place / part
+        raise UsageError(f"{place}: {beyond[1]}")
+    return validated
 
 
 def validate(model: type[Model], data: Any, where: Where) -> Model:

@@ -1,4 +1,4 @@
-"""The one exception that means: what was asked for is wrong, not the program."""
+"""What was asked for is wrong, or a part of the bench is: not the program."""
 
 
 class UsageError(Exception):
@@ -9,3 +9,7 @@ class UsageError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class PartError(Exception):
+    """What became of a part that raised or died, as one line that needs no type before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -55,6 +56,18 @@ def write_json(path: Path, content: Any) -> None:
 def copy(source: Path, path: Path) -> None:
     """Copy a file's content atomically."""
     write_with(path, lambda partial: _copy(source, partial))
+
+
+def read_at_once(path: Path) -> bytes:
+    """Return a file's bytes. Raises `OSError`, too, where one would wait for them to come.
+
+    Some files below /proc look like any other, and block.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
+        content = file.read()
+    if content is None:
+        raise BlockingIOError(errno.EAGAIN, "has nothing to read", str(path))
+    return content
 
 
 def sha256(path: Path) -> str:

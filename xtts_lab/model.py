@@ -170,7 +170,18 @@ class XttsModel(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.gpt.audio_embedding.weight.dtype
+        """Of what hears references; the GPT and the vocoder may compute in less."""
+        return _dtype_of(self.conditioner)
+
+    @property
+    def vocoder_dtype(self) -> torch.dtype:
+        """Of what the vocoder reads and computes in."""
+        return _dtype_of(self.vocoder)
+
+
+def _dtype_of(module: nn.Module) -> torch.dtype:
+    floating = (p.dtype for p in module.parameters() if p.is_floating_point())
+    return next(floating, torch.float32)
 
 
 def build(kind: Kind, chosen: Part, sizes: ModelSizes) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from xtts_lab import registry
+from xtts_lab import files, registry
 from xtts_lab.errors import UsageError
 
 MAX_BYTES = 1_000_000
@@ -241,7 +241,7 @@ def _text_of(path: Path) -> str:
         what = _unreadable(status.st_mode, status.st_size)
         if what is not None:
             raise UsageError(f"{path}: {what}; name a YAML file")
-        return path.read_text(encoding="utf-8-sig")
+        return files.read_at_once(path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except (OSError, ValueError) as error:  # a NUL in a path is the latter

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
-from xtts_lab.audio import sha256
+from xtts_lab import files, records
 from xtts_lab.cache import cache_dir
 from xtts_lab.checkpoint.random_weights import random_checkpoint
 from xtts_lab.model import ModelConfig
+from xtts_lab.notices import say
 
 VERSION = 2
 """Raise it when `ModelConfig.tiny` or the way weights are drawn changes."""
 
 RANDOM = "random-tiny"
+HASHES = "hashes.json"
+"""Of a folder in the cache: the SHA-256 of each of its files."""
 NANO = Path(__file__).resolve().parents[1] / "weights" / "nano"
 """The nano family: an arm a file, and what they share (see `checkpoint.arms`)."""
 
@@ -39,11 +45,7 @@ def builtin_folder(name: str) -> Path | None:
     if name not in names():
         return None
     if name == RANDOM:
-        folder = cache_dir() / "checkpoints" / f"{name}-{VERSION}"
-        if not (folder / "complete").is_file():
-            random_checkpoint(folder, ModelConfig.tiny(), seed=0, speakers=("one", "two"))
-            (folder / "complete").write_text("")
-        return folder
+        return _kept(f"{name}-{VERSION}", _make_random)
     return _assembled(FIRST if name == "nano" else name.removeprefix("nano-"))
 
 
@@ -52,13 +54,53 @@ def _assembled(arm: str) -> Path:
     from xtts_lab.checkpoint.arms import assemble
 
     weights = NANO / "arms" / f"{arm}.safetensors"
-    folder = cache_dir() / "checkpoints" / f"nano-{arm}-{sha256(weights)[:12]}"
-    if not (folder / "config.json").is_file():
-        fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
+
+    def make(folder: Path) -> None:
+        assemble(folder, weights, NANO, NANO / "vocab.json", f"nano-{arm}")
+
+    return _kept(f"nano-{arm}-{files.sha256(weights)[:12]}", make)
+
+
+def _make_random(folder: Path) -> None:
+    random_checkpoint(folder, ModelConfig.tiny(), seed=0, speakers=("one", "two"))
+
+
+def _kept(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, made where it is not there as it was made, file by file."""
+    folder = cache_dir() / "checkpoints" / name
+    state = _signature(folder)
+    if _is_whole(folder, state):
+        return folder
+    if state:
+        say(f"{folder}: is not what was written; made again")
+    fresh = folder.with_name(f".{name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        make(fresh)
+        hashes = {path.name: files.sha256(path) for path in fresh.iterdir()}
+        records.write(fresh / HASHES, {"files": hashes}, name)
+        if folder.is_symlink() or folder.exists():
+            files.remove(folder)
+        fresh.rename(folder)
+    except OSError:
+        if not _is_whole(folder, _signature(folder)):  # else another process was faster
+            raise
+    finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        assemble(fresh, weights, NANO, NANO / "vocab.json", f"nano-{arm}")
-        try:
-            fresh.rename(folder)
-        except OSError:  # another process was faster
-            shutil.rmtree(fresh, ignore_errors=True)
     return folder
+
+
+def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, size and time of change of each file: what is checked once as long as it is."""
+    try:
+        status = [(path.name, path.stat()) for path in folder.iterdir()]
+    except OSError:
+        return (("", 0, 0),) if folder.is_symlink() or folder.exists() else ()
+    return tuple(sorted((file, s.st_size, s.st_mtime_ns) for file, s in status))
+
+
+@lru_cache(maxsize=32)
+def _is_whole(folder: Path, _state: tuple[tuple[str, int, int], ...]) -> bool:
+    known = (records.read(folder / HASHES, folder.name) or {}).get("files")
+    if not isinstance(known, dict) or not known:
+        return False
+    return all(files.holds(folder / file, sha) for file, sha in known.items())

@@ -25,6 +25,7 @@ from xtts_lab.checkpoint.reading import read_safetensors, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.model import Kind, ModelConfig, XttsModel, build
 from xtts_lab.nn.weightless import weightless
+from xtts_lab.sizes import MOST_PARAMETERS
 from xtts_lab.types import Json, ModelSizes, Part
 from xtts_lab.yaml_file import Where
 
@@ -157,7 +158,11 @@ def part_skeleton(choice: Choice, config: ModelConfig) -> Any:
 @lru_cache(maxsize=256)
 def _skeleton(kind: Kind, name: str, settings: str, sizes: ModelSizes) -> Any:
     with weightless():
-        return build(kind, Part(name, json.loads(settings)), sizes)
+        built = build(kind, Part(name, json.loads(settings)), sizes)
+    parameters = sum(parameter.numel() for parameter in built.parameters())
+    if parameters > MOST_PARAMETERS:
+        raise ValueError(f"{parameters:,} parameters, and at most {MOST_PARAMETERS:,} make sense")
+    return built
 
 
 def no_such_part(choice: Choice, error: Exception) -> UsageError:

@@ -6,11 +6,13 @@ import errno
 import io
 import signal
 import sys
+from functools import partial
 from typing import Any
 
+from xtts_lab.cli.codes import DONE, FAILED_TRIALS, INTERRUPTED, MISTAKE
 from xtts_lab.errors import UsageError
 
-DONE, FAILED_TRIALS, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+__all__ = ["DONE", "FAILED_TRIALS", "INTERRUPTED", "MISTAKE", "main", "run_app"]
 
 
 def main() -> None:
@@ -24,10 +26,19 @@ def main() -> None:
 
 def run_app(arguments: list[str]) -> int:
     """Run a command and return its exit code; mistakes are one line on standard error."""
+    from xtts_lab.cli.supervise import can_supervise, supervised
+
+    if can_supervise(arguments):
+        return supervised(partial(_run, arguments))
+    return _run(arguments, careful=False)
+
+
+def _run(arguments: list[str], careful: bool) -> int:
+    """Run a command; `careful`: its parts in processes of their own."""
     from xtts_lab.cli.app import app
 
     try:
-        result = app(arguments, standalone_mode=False, prog_name="xtts-lab")
+        result = app(arguments, standalone_mode=False, prog_name="xtts-lab", obj=careful)
     except UsageError as error:
         return _mistake(str(error))
     except KeyboardInterrupt:

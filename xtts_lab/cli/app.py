@@ -11,8 +11,12 @@ from xtts_lab.cli.options import (
     CheckpointName,
     Device,
     ExperimentFile,
+    Floors,
+    HeldOut,
+    Hours,
     Language,
     Languages,
+    Layout,
     Limit,
     MaxCodes,
     NoCache,
@@ -21,6 +25,8 @@ from xtts_lab.cli.options import (
     References,
     Remeasure,
     Seed,
+    Source,
+    TestSet,
     Text,
     VoiceName,
     Workers,
@@ -43,6 +49,7 @@ def root() -> None:
 
 @app.command()
 def run(
+    context: typer.Context,
     experiment: ExperimentFile,
     overrides: Overrides = None,
     out: Out = None,
@@ -56,13 +63,15 @@ def run(
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
     from xtts_lab.cli.experiments import Choice, run_all
 
-    choice = Choice(tuple(overrides or ()), out, device, limit, languages)
+    settings = tuple(overrides or ())
+    choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
     use_cache = not no_cache
     return run_all(experiment, choice, workers=workers, use_cache=use_cache, remeasure=remeasure)
 
 
 @app.command()
 def plan(
+    context: typer.Context,
     experiment: ExperimentFile,
     overrides: Overrides = None,
     out: Out = None,
@@ -73,11 +82,14 @@ def plan(
     """Show arms, trials, expected time and disk, without running."""
     from xtts_lab.cli.experiments import Choice, show_plans
 
-    return show_plans(experiment, Choice(tuple(overrides or ()), out, device, limit, languages))
+    settings = tuple(overrides or ())
+    choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
+    return show_plans(experiment, choice)
 
 
 @app.command()
 def score(
+    context: typer.Context,
     manifest: Annotated[
         Path,
         typer.Argument(metavar="MANIFEST", help="CSV, JSONL, meta.lst, LJSpeech or hf:owner/name."),
@@ -128,10 +140,12 @@ def score(
 ) -> int:
     """Score audio that another program made, listed in a manifest. Run again, it resumes."""
     from xtts_lab.cli.score import Audio, score_manifest
+    from xtts_lab.experiment.workers.host import Host
 
     made = Audio(manifest, audio, system, file_format, language, speaker, split, root)
     data = made.experiment(metrics, limit, languages, max_duration_s)
-    return score_manifest(data, out, device, workers=workers, use_cache=not no_cache)
+    host = Host(careful=bool(context.obj))
+    return score_manifest(data, out, device, host, workers=workers, use_cache=not no_cache)
 
 
 @app.command()
@@ -319,27 +333,13 @@ def train(
 def corpus(
     name: Annotated[str, typer.Argument(metavar="NAME", help="neural16, formant16 or recordings.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The corpus folder.")],
-    hours: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--hours", help="How much speech; needed unless DIR is planned already."),
-    ] = None,
+    hours: Hours = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same corpus.")] = 0,
     languages: Languages = None,
     utterances: Annotated[int, typer.Option("--utterances", help="Of each speaker.")] = 20,
-    held_out: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--held-out", help="Speakers of validation, and as many of test."),
-    ] = None,
-    source: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--from", metavar="DIR", help="Where recordings lie."),
-    ] = None,
-    layout: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--layout", help="Of recordings: ljspeech, libritts, mls, common_voice or manifest."
-        ),
-    ] = None,
+    held_out: HeldOut = None,
+    source: Source = None,
+    layout: Layout = None,
     devices: Annotated[
         str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
     ] = "cpu",
@@ -351,10 +351,8 @@ def corpus(
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
     ] = False,
-    test_set: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
-    ] = None,
+    test_set: TestSet = None,
+    floors: Floors = None,
 ) -> int:
     """Make a corpus to train on, of synthetic or recorded speech: plan, then render. Resumes."""
     from xtts_lab.cli import corpus as corpora
@@ -362,6 +360,10 @@ def corpus(
     asked = corpora.Asked(name, out, hours, seed, languages, utterances, held_out, source, layout)
     rendering = corpora.Rendering(tuple(devices.split(",")), workers, minutes)
     done = corpora.make(asked, rendering, plan_only=plan_only)
+    if floors is not None:
+        from xtts_lab.cli.corpus_floors import note_floors
+
+        note_floors(out, floors)
     return done if test_set is None or plan_only else corpora.write_test_set(out, test_set)
 
 

@@ -11,6 +11,7 @@ from xtts_lab.report.formats import sheet
 from xtts_lab.report.sections import comparison
 from xtts_lab.runs import against_published
 from xtts_lab.runs import compare as compare_runs
+from xtts_lab.runs.metric_use import PoolError
 from xtts_lab.runs.reading import held_to, read_results
 
 
@@ -31,7 +32,10 @@ def compare(
 
 def _of_runs(first: Path, second: Path, arms: Sequence[str]) -> sheet.Sheet:
     a, b = read_results(first), read_results(second)
-    found = compare_runs.compare_runs(a, b, compare_runs.arm_pairs(a, b, arms))
+    try:
+        found = compare_runs.compare_runs(a, b, compare_runs.arm_pairs(a, b, arms))
+    except PoolError as error:
+        raise UsageError(f"{first} and {second}: cannot be compared: {error}") from error
     names = (first.resolve().name, second.resolve().name)
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")

@@ -14,6 +14,7 @@ from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
+from xtts_lab.experiment.workers.host import Host
 from xtts_lab.runs.measurements import is_measured
 from xtts_lab.runs.reading import held_to
 from xtts_lab.runs.store import RunFolder
@@ -28,11 +29,13 @@ class Choice:
     device: str | None
     limit: int | None
     languages: str | None
+    careful: bool = False
 
     def load(self, path: Path) -> Experiment:
         """Read an experiment with these settings."""
         chosen = None if self.languages is None else listed("--languages", self.languages)
-        return load(path, self.overrides, limit=self.limit, languages=chosen)
+        host = Host(careful=self.careful)
+        return load(path, self.overrides, limit=self.limit, languages=chosen, host=host)
 
     def folder(self, experiment: Experiment, *, one_of_many: bool) -> Path:
         """Return the run folder of an experiment."""

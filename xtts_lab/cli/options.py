@@ -59,3 +59,31 @@ MaxCodes = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--max-codes", min=1, help="Cap a sentence's length (a code of XTTS-v2: 46 ms)."),
 ]
+Hours = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--hours", help="How much speech; needed unless DIR is planned already."),
+]
+HeldOut = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--held-out", help="Speakers of validation, and as many of test."),
+]
+Source = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--from", metavar="DIR", help="Where recordings lie."),
+]
+Layout = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--layout", help="Of recordings: ljspeech, libritts, mls, common_voice or manifest."
+    ),
+]
+TestSet = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
+]
+Floors = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--floors", metavar="RUN", help="Note how a run judged the test set's natural speech."
+    ),
+]

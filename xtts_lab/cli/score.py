@@ -15,6 +15,7 @@ from xtts_lab.cli.experiments import execute, listed
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.plan import make_plan
 from xtts_lab.experiment.spec import resolve
+from xtts_lab.experiment.workers.host import Host
 from xtts_lab.yaml_file import Document
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -72,10 +73,16 @@ class Audio:
 
 
 def score_manifest(
-    data: dict[str, Any], out: Path | None, device: str | None, *, workers: int, use_cache: bool
+    data: dict[str, Any],
+    out: Path | None,
+    device: str | None,
+    host: Host | None = None,
+    *,
+    workers: int,
+    use_cache: bool,
 ) -> int:
     """Run the experiment of `Audio.experiment` into `out`, or `runs/<name>`."""
-    plan = make_plan(resolve(Document("score", data)), device)
+    plan = make_plan(resolve(Document("score", data), host), device)
     (system,) = data["systems"].values()
     if "folder" not in system and not any(trial.request.audio for trial in plan.trials):
         raise UsageError(

@@ -39,13 +39,12 @@ class ArmFacts:
         }
 
 
-def facts_of(system: Any) -> ArmFacts:
-    """Return what a system says of itself."""
+def said_by(system: Any) -> dict[str, Any]:
+    """Return what a system says of itself: the fields of its `ArmFacts` but `ask`."""
     can_stream = isinstance(system, StreamingSystem)
-    return ArmFacts(
-        weights_random=bool(system.weights_random),
-        untrained=tuple(system.untrained),
-        streams=can_stream and bool(system.streams),
-        needs_reference_text=bool(system.needs_reference_text),
-        ask=lambda: system.facts,
-    )
+    return {
+        "weights_random": bool(system.weights_random),
+        "untrained": tuple(str(why) for why in system.untrained),
+        "streams": can_stream and bool(system.streams),
+        "needs_reference_text": bool(system.needs_reference_text),
+    }

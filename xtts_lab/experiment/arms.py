@@ -32,6 +32,12 @@ class Arm:
         """Whether it speaks the experiment's texts of a language."""
         return self.languages is None or language in self.languages
 
+    @property
+    def speaks(self) -> Mapping[str, Any]:
+        """The configuration of the system that speaks, which another may stand around."""
+        inner = self.spec.get("system")
+        return inner if isinstance(inner, dict) else self.spec
+
 
 def expand(
     systems: Mapping[str, Mapping[str, Any]], ablate: Mapping[str, Sequence[Any]], where: Where

@@ -7,15 +7,18 @@ It enters no key and reaches no system, but for one that has a setting of that n
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from xtts_lab import registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import LANGUAGES as KEY
 from xtts_lab.experiment.arms import Arm
-from xtts_lab.experiment.pairing import Item
-from xtts_lab.experiment.spec import ExperimentSpec
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Where
+
+if TYPE_CHECKING:
+    from xtts_lab.experiment.pairing import Item
+    from xtts_lab.experiment.spec import ExperimentSpec
 
 
 def share(arm: Arm, items: Sequence[Item], spec: ExperimentSpec) -> list[Item]:
@@ -26,7 +29,7 @@ def share(arm: Arm, items: Sequence[Item], spec: ExperimentSpec) -> list[Item]:
 
 def check_asked(arms: Sequence[Arm], items: Sequence[Item], where: Where) -> None:
     """Refuse languages that nobody knows, and arms that are asked for none of the experiment's."""
-    present = _languages(items)
+    present = languages_of(items)
     for arm in arms:
         place = where / "systems" / arm.system / KEY
         for language in arm.languages or ():
@@ -40,9 +43,9 @@ def check_asked(arms: Sequence[Arm], items: Sequence[Item], where: Where) -> Non
             )
 
 
-def check_spoken(arm: Arm, spoken: Collection[str], items: Sequence[Item]) -> None:
-    """Refuse an arm that is asked for a language that its system does not speak."""
-    asked = [code for code in _languages(items) if arm.asked_for(code)]
+def check_spoken(arm: Arm, spoken: Collection[str], present: Sequence[str]) -> None:
+    """Refuse an arm that is asked for a `present` language that its system does not speak."""
+    asked = [code for code in present if arm.asked_for(code)]
     lacking = sorted(set(asked) - set(spoken))
     if lacking:
         left = [code for code in asked if code in spoken]
@@ -55,12 +58,13 @@ def check_spoken(arm: Arm, spoken: Collection[str], items: Sequence[Item]) -> No
 
 def sitting_out(arms: Sequence[Arm], items: Sequence[Item]) -> Iterator[str]:
     """Yield a line for each system that is not asked for all languages."""
-    present = _languages(items)
+    present = languages_of(items)
     for arm in {arm.system: arm for arm in arms}.values():
         left = [code for code in present if not arm.asked_for(code)]
         if left:
             yield f"{arm.system}: not asked for {', '.join(left)}"
 
 
-def _languages(items: Sequence[Item]) -> list[str]:
+def languages_of(items: Sequence[Item]) -> list[str]:
+    """Return the languages of items, in their order."""
     return list(dict.fromkeys(item.utterance.language for item in items))

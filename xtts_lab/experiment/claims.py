@@ -19,12 +19,20 @@ from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Where
 
 
-def resolve_claims(written: Sequence[Any], arms: Collection[str], where: Where) -> list[Claim]:
-    """Return typed claims. Raises `UsageError`, with file and line, for the first mistake."""
+def resolve_claims(
+    written: Sequence[Any],
+    arms: Collection[str],
+    where: Where,
+    families: Mapping[str, Sequence[str]] | None = None,
+) -> list[Claim]:
+    """Return typed claims; the name of one of the `families` stands for its arms.
+
+    Raises `UsageError`, with file and line, for the first mistake.
+    """
     claims: list[Claim] = []
     for i, item in enumerate(written):
         place = where / "claims" / i
-        claim = _typed(item, place)
+        claim = _spelt_out(_typed(item, place), families or {})
         _check_arms(claim, arms, place)
         if claim.language not in (ALL, *LANGUAGES):
             known = (ALL, *LANGUAGES, *IN_CLAIMS)
@@ -102,6 +110,16 @@ def _typed(item: Any, place: Where) -> Claim:
     if claim.margin is None and claim.baseline is None:
         raise UsageError(f"{place}: name a baseline, or the margin that the value must pass")
     return claim.model_copy(update={"margin": claim.margin or 0.0})
+
+
+def _spelt_out(claim: Claim, families: Mapping[str, Sequence[str]]) -> Claim:
+    """Return a claim with the arms of the families that it names, its words as they were."""
+    arms = [arm for name in claim.arm for arm in families.get(name, [name])]
+    others = [arm for name in claim.baseline or () for arm in families.get(name, [name])]
+    if arms == claim.arm and others == (claim.baseline or []):
+        return claim
+    changes = {"arm": arms, "baseline": others or None, "text": claim.sentence}
+    return claim.model_copy(update=changes)
 
 
 def _hint_at_quotes(fields: Mapping[str, Any], place: Where) -> None:

@@ -9,12 +9,9 @@ from typing import Any
 from xtts_lab import config, registry
 from xtts_lab.device import device_class
 from xtts_lab.errors import UsageError
-from xtts_lab.notices import say
+from xtts_lab.notices import describe, say
 from xtts_lab.runs.keys import PartContent
 from xtts_lab.yaml_file import Document, Where
-
-MOST_SAID = 500
-"""Characters of an error that are kept."""
 
 
 def construct(kind: str, spec: Mapping[str, Any], device: str | None) -> Any:
@@ -33,9 +30,9 @@ def construct(kind: str, spec: Mapping[str, Any], device: str | None) -> Any:
 def _blamed(name: str) -> Iterator[None]:
     try:
         yield
-    except UsageError:
+    except (UsageError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise UsageError(f"{name}: cannot be set up: {describe(error)}") from error
 
 
@@ -76,21 +73,7 @@ def close(part: Any) -> None:
     """Release what a part holds; a part that fails at that has done its work before."""
     try:
         part.close()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         say(f"{type(part).__name__}: cannot be closed: {describe(error)}")
-
-
-def describe(error: BaseException) -> str:
-    """Return what a part raised as one line."""
-    try:
-        said = str(error)
-    except Exception:  # an exception of theirs may fail at that too
-        said = ""
-    lines = [line for line in said.splitlines() if line.strip()]
-    return one_line(": ".join([type(error).__name__, *lines[:1]]))
-
-
-def one_line(text: object) -> str:
-    """Return what a part says as one line of text that can be written, shortened if it is long."""
-    line = " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= MOST_SAID else f"{line[:MOST_SAID]}..."

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from xtts_lab import registry
-from xtts_lab.experiment.construction import one_line
 from xtts_lab.experiment.workers.parts import Parts
-from xtts_lab.experiment.workers.tasks import AT_WORK, work_through
+from xtts_lab.experiment.workers.tasks import work_through
+from xtts_lab.notices import one_line
 from xtts_lab.types import Clip, Failure
 
 Record = dict[str, Any]
@@ -58,12 +58,6 @@ def uses_language(spec: Mapping[str, Any]) -> bool:
 def perform(batch: Batch, parts: Parts) -> Iterator[Record]:
     """Measure a batch; yield what `work_through` does."""
     return work_through(batch, batch.device, parts, _ask, partial(_record, batch))
-
-
-def measured(batch: Batch) -> Iterator[Record]:
-    """Measure a batch in this process; yield one record per clip, in order."""
-    with Parts() as parts:
-        yield from (record for record in perform(batch, parts) if AT_WORK not in record)
 
 
 def _ask(instrument: Any, needs: Sequence[Need]) -> Iterator[Any]:

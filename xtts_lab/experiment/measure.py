@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from xtts_lab import registry
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.examining import prepare_instrument
 from xtts_lab.experiment.workers.pool import chunks, perform_all
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
@@ -75,7 +75,7 @@ def _language(trial: Trial, role: str) -> str | None:
 
 def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers: int) -> int:
     """Take the measurements that are missing; return how many were taken."""
-    journal = logs.ended
+    journal, host = logs.ended, plan.experiment.host
     missing: dict[str, Need] = {}
     for need in needs:
         known = journal.get(need.key)
@@ -91,9 +91,9 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
         parts = chunks(wanted, workers, most=_TOGETHER)
         tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
         if wanted:
-            registry.lookup("instruments", str(spec["name"])).prepare()
+            prepare_instrument(host, spec)
         start = time.perf_counter()
-        made = perform_all(perform, tasks, workers, child=logs.need_child(tasks))
+        made = perform_all(perform, tasks, workers, child=logs.need_child(tasks, host))
         for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):
             pass
         if wanted:

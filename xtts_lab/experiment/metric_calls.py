@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xtts_lab.experiment.construction import describe
+from xtts_lab.notices import describe
 from xtts_lab.runs.metric_use import MetricUse
 from xtts_lab.types import Evidence, Utterance
 
@@ -69,8 +69,10 @@ def scored(
 def _call(use: MetricUse, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except (Exception, SystemExit) as error:  # whatever a metric raises fails this unit only
-        raise MetricError(f"{use.prefix}: {what} raised {describe(error)}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a metric raises fails this unit only
+        raise MetricError(f"{use.prefix}: {what}: {describe(error)}") from error
 
 
 def _numbers(use: MetricUse, what: str, found: Any) -> dict[str, float]:
@@ -84,7 +86,7 @@ def _number(use: MetricUse, what: str, name: object, value: Any) -> float:
         if isinstance(value, str | bytes):
             raise TypeError
         number = float(value)
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         kind = type(value).__name__
         raise MetricError(f"{use.prefix}: {what}['{name}'] is {kind}, not a number") from error
     if not math.isfinite(number):

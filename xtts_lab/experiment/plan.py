@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from xtts_lab import config
@@ -15,15 +15,17 @@ from xtts_lab.conditions import IN_CLAIMS, condition_of
 from xtts_lab.data.sentences import prompts
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.arm_facts import ArmFacts, facts_of
+from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.arms import Arm
-from xtts_lab.experiment.asked import check_asked, check_spoken, share, sitting_out
+from xtts_lab.experiment.asked import check_asked, languages_of, share, sitting_out
 from xtts_lab.experiment.claims import check_claims
-from xtts_lab.experiment.construction import close, construct, content_of
+from xtts_lab.experiment.construction import close
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
 from xtts_lab.experiment.pairing import MEANING, Item, pair
 from xtts_lab.experiment.reference_texts import Transcriber, with_texts
 from xtts_lab.experiment.spec import Experiment, ExperimentSpec
+from xtts_lab.experiment.workers.examining import Demands, examine_instrument, examine_system
+from xtts_lab.experiment.workers.metrics import metric_at
 from xtts_lab.runs.keys import PartContent, audio_key, trial_seed, work_key
 from xtts_lab.runs.metric_use import MetricUse, metric_uses
 from xtts_lab.types import Request
@@ -88,20 +90,18 @@ def make_plan(experiment: Experiment, device: str | None = None) -> Plan:
     where = Where(experiment.document)
     experiment, items, notes = _items(experiment, where)
     spec = experiment.spec
-    uses = metric_uses(spec.metrics, where)
+    host = experiment.host
+    uses = metric_uses(spec.metrics, where, partial(metric_at, host))
     hashes = FileHashes()
     systems: dict[str, PartContent] = {}
     facts: dict[str, ArmFacts] = {}
     for arm in experiment.arms:
-        system = construct("systems", arm.spec, device)
-        try:
-            check_spoken(arm, system.languages, items)
-            _check_system(system, arm, uses, spec.instruments)
-            systems[arm.id] = content_of(system, arm.spec, device)
-            facts[arm.id] = facts_of(system)
-        finally:
-            close(system)
-    instruments = _instrument_identities(spec.instruments, device)
+        demands = _demands(arm, items, uses, spec.instruments)
+        systems[arm.id], facts[arm.id] = examine_system(host, demands, device)
+    instruments = {
+        key: examine_instrument(host, instrument, device)
+        for key, instrument in spec.instruments.items()
+    }
     used = _used(experiment, items)
     told = _told(experiment, used, facts, instruments, hashes, device)
     _refuse_too_many(experiment, used, where)
@@ -159,22 +159,18 @@ def _items(
     return chosen, items, tuple(notes)
 
 
-def _check_system(
-    system: Any,
+def _demands(
     arm: Arm,
+    items: Sequence[Item],
     uses: Sequence[MetricUse],
     instruments: Mapping[str, Mapping[str, Any]],
-) -> None:
-    system.check()
-    own = set(system.encoders)
-    for use in uses:
-        for need in use.metric.needs:
-            name = instruments[need.partition(":")[0]]["name"]
-            if name in own:
-                raise UsageError(
-                    f"metrics: {use.prefix} would judge arm '{arm.id}' with the encoder '{name}' "
-                    "that the system itself uses; choose another encoder"
-                )
+) -> Demands:
+    judges = [
+        (use.prefix, str(instruments[need.partition(":")[0]]["name"]))
+        for use in uses
+        for need in use.metric.needs
+    ]
+    return Demands(arm, languages_of(items), judges)
 
 
 def _used(experiment: Experiment, items: Sequence[Item]) -> Sequence[Item]:
@@ -200,7 +196,13 @@ def _told(
     transcriber = (
         None
         if key is None
-        else Transcriber(key, experiment.spec.instruments[key], instruments[key], device)
+        else Transcriber(
+            key,
+            experiment.spec.instruments[key],
+            instruments[key],
+            device,
+            experiment.host.apart("instruments", experiment.spec.instruments[key]),
+        )
     )
     place = Where(experiment.document) / "systems" / arm.system
     asked = f"{place}: arm '{arm.id}' needs the texts of its references"
@@ -236,19 +238,6 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, dict[str, set[str]]]:
         condition = condition_of(language, trial.item.reference_language)
         found.setdefault(trial.arm.id, {}).setdefault(language, set()).add(words[condition])
     return found
-
-
-def _instrument_identities(
-    instruments: Mapping[str, Mapping[str, Any]], device: str | None
-) -> dict[str, PartContent]:
-    identities = {}
-    for key, spec in instruments.items():
-        instrument = construct("instruments", spec, device)
-        try:
-            identities[key] = content_of(instrument, spec, device)
-        finally:
-            close(instrument)
-    return identities
 
 
 def slug(name: str) -> str:

@@ -15,9 +15,11 @@ from typing import Any
 
 from xtts_lab.cache import cache_dir
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.judging import Batch, Need, measured, uses_language
+from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.pairing import Item
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.pool import perform_all
+from xtts_lab.experiment.workers.tasks import AT_WORK
 from xtts_lab.runs.keys import EvidenceContent, PartContent, evidence_key
 from xtts_lab.runs.shared import Cache
 from xtts_lab.types import Clip, Reference
@@ -34,6 +36,7 @@ class Transcriber:
     spec: Mapping[str, Any]
     content: PartContent
     device: str | None
+    apart: bool = False  # in a process of its own
 
 
 def with_texts(
@@ -99,7 +102,9 @@ def _transcribed(
     missing = [need for key, need in needs.items() if key not in found]
     if missing:
         batch = Batch(transcriber.key, transcriber.spec, transcriber.device, missing)
-        for record in track(measured(batch), "transcribe references", len(missing)):
+        made = perform_all(perform, [batch], 1, child=transcriber.apart)
+        records = (record for record in made if AT_WORK not in record)
+        for record in track(records, "transcribe references", len(missing)):
             found[record["id"]] = record
             if record["error"] is None:
                 cache.put("evidence", record["id"], record)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
 from xtts_lab.experiment.arm_table import arms_frame
+from xtts_lab.experiment.conclusions import conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
@@ -26,11 +24,8 @@ from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
-from xtts_lab.runs.metric_use import metric_info
 from xtts_lab.runs.shared import MOST_LINES, Cache
 from xtts_lab.runs.store import RunFolder
-from xtts_lab.statistics.summaries import compare, summarise
-from xtts_lab.statistics.verdicts import judge
 
 
 @dataclass(frozen=True)
@@ -124,7 +119,6 @@ def _write_tables(
     trial_rows = tables.trials_frame(plan, trials)
     rows = score(plan, needs, trials, evidence, timed.streams, timed.loads)
     scores = tables.frame(rows, schema.SCORES)
-    failures = tables.failures_frame(plan, needs, trials, evidence, timed, rows)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
@@ -135,25 +129,10 @@ def _write_tables(
         tables.write_parquet(folder.path / schema.LATENCY.file, latency)
     if any(use.metric.loading for use in plan.metrics):
         tables.write_parquet(folder.path / schema.LOAD.file, tables.load_frame(plan, timed.loads))
+    found = conclusions(plan, scores, trial_rows)
+    failures = tables.failures_frame(plan, needs, trials, evidence, timed, rows, found.failed)
     tables.write_csv(folder.path / "failures.csv", failures)
-    _write_statistics(plan, folder, scores, trial_rows)
+    tables.write_csv(folder.path / "summary.csv", found.summary)
+    tables.write_csv(folder.path / "comparisons.csv", found.comparisons)
+    tables.write_csv(folder.path / "claims.csv", found.claims)
     return len(scores), len(failures)
-
-
-def _write_statistics(
-    plan: Plan, folder: RunFolder, scores: pd.DataFrame, trials: pd.DataFrame
-) -> None:
-    settings = plan.experiment.spec.statistics
-    chosen: dict[str, Any] = {
-        "confidence": settings.confidence,
-        "resamples": settings.resamples,
-        "seed": plan.experiment.spec.seed,
-    }
-    info = metric_info(plan.metrics)
-    summary = summarise(scores, trials, info, **chosen)
-    comparisons = compare(scores, trials, info, baseline=settings.baseline, **chosen)
-    tables.write_csv(folder.path / "summary.csv", summary)
-    tables.write_csv(folder.path / "comparisons.csv", comparisons)
-    trained = [arm.id for arm in plan.experiment.arms if arm.spec.get("checkpoint")]
-    claims = judge(plan.experiment.claims, scores, trials, info, trained=trained, **chosen)
-    tables.write_csv(folder.path / "claims.csv", claims)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,9 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import Arm, expand
 from xtts_lab.experiment.arms import resolved as resolved_system
 from xtts_lab.experiment.claims import resolve_claims
+from xtts_lab.experiment.workers.examining import check_imports
+from xtts_lab.experiment.workers.host import Host
+from xtts_lab.experiment.workers.metrics import metric_at
 from xtts_lab.runs.schema import SCHEMA_VERSION
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.types import LANGUAGES
@@ -24,10 +27,15 @@ Spec = dict[str, Any]
 
 
 class StatisticsSpec(pydantic.BaseModel):
-    """How results are summarised and compared."""
+    """How results are summarised and compared.
+
+    `families`: a name for arms that are one recipe trained with several seeds. Claims can say the
+    name for the arms, and the report compares the families with the training seed as the unit.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     baseline: str | None = None
+    families: dict[str, list[str]] = {}
     confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1.0)
     resamples: int = pydantic.Field(default=2000, ge=100, le=100_000)
 
@@ -66,13 +74,14 @@ class Experiment:
     """A checked experiment: every default is filled in, every name is known.
 
     `instruments` holds those that the metrics use, under the names that the metrics use, and the
-    transcriber.
+    transcriber. Parts that may end the process are asked in the `host`.
     """
 
     spec: ExperimentSpec
     arms: tuple[Arm, ...]
     document: Document
     claims: tuple[Claim, ...] = ()
+    host: Host = field(default_factory=Host)
 
     def resolved_yaml(self) -> str:
         """Return the resolved experiment as YAML: what `experiment.yaml` of a run holds."""
@@ -87,6 +96,7 @@ def load(
     *,
     limit: int | None = None,
     languages: Sequence[str] | None = None,
+    host: Host | None = None,
 ) -> Experiment:
     """Read, override and resolve an experiment. Raises `UsageError` for the first mistake."""
     document = read(path)
@@ -95,17 +105,21 @@ def load(
         document.data["limit"] = limit
     if languages is not None:
         _choose_languages(document, languages)
-    return resolve(document)
+    return resolve(document, host)
 
 
-def resolve(document: Document) -> Experiment:
+def resolve(document: Document, host: Host | None = None) -> Experiment:
     """Resolve a parsed experiment: see `load`."""
     where = Where(document)
+    host = host or Host()
+    check_imports(host, document.data)
     spec: ExperimentSpec = config.validate(ExperimentSpec, document.data, where)
     _check_keys(spec, where)
     arms = expand(spec.systems, spec.ablate, where)
     _check_baseline(spec, arms, where)
-    claims = resolve_claims(spec.claims, [arm.id for arm in arms], where)
+    known = [arm.id for arm in arms]
+    _check_families(spec.statistics.families, known, where / "statistics" / "families")
+    claims = resolve_claims(spec.claims, known, where, spec.statistics.families)
     metrics = [
         config.resolve("metrics", metric, where / "metrics" / i)
         for i, metric in enumerate(spec.metrics)
@@ -122,11 +136,11 @@ def resolve(document: Document) -> Experiment:
             "texts": config.resolve("texts", spec.texts, where / "texts"),
             "speakers": config.resolve("speakers", spec.speakers, where / "speakers"),
             "metrics": metrics,
-            "instruments": _instruments(spec, metrics, where),
+            "instruments": _instruments(spec, metrics, where, host),
             "claims": [claim.model_dump(mode="json") for claim in claims],
         }
     )
-    return Experiment(resolved, arms, document, tuple(claims))
+    return Experiment(resolved, arms, document, tuple(claims), host)
 
 
 def _sanity(metrics: Sequence[Mapping[str, Any]], where: Where) -> Spec:
@@ -163,6 +177,23 @@ def _check_baseline(spec: ExperimentSpec, arms: Sequence[Arm], where: Where) -> 
         )
 
 
+def _check_families(
+    families: Mapping[str, Sequence[str]], arms: Sequence[str], where: Where
+) -> None:
+    taken: set[str] = set()
+    for family, members in families.items():
+        if family in arms:
+            raise UsageError(f"{where / family}: an arm has this name; choose another")
+        if not members:
+            raise UsageError(f"{where / family}: names no arm; list those that were trained alike")
+        for arm in members:
+            if arm not in arms:
+                raise UsageError(f"{where / family}: {registry.unknown('arm', arm, arms)}")
+            if arm in taken:
+                raise UsageError(f"{where / family}: arm '{arm}' stands twice; keep one")
+            taken.add(arm)
+
+
 def _refuse_twins(metrics: Sequence[Mapping[str, Any]], where: Where) -> None:
     for i, metric in enumerate(metrics):
         if metric in metrics[:i]:
@@ -170,15 +201,16 @@ def _refuse_twins(metrics: Sequence[Mapping[str, Any]], where: Where) -> None:
 
 
 def _instruments(
-    spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where
+    spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where, host: Host
 ) -> dict[str, Spec]:
     """Resolve the instruments that are needed; a name not configured means its defaults."""
     needed: dict[str, Spec] = {}
-    for key, place in _needed(spec, metrics, where):
+    for key, place in _needed(spec, metrics, where, host):
         if key in spec.instruments:
             at = where / "instruments" / key
             needed[key] = config.resolve("instruments", spec.instruments[key], at)
         elif key not in needed:
+            check_imports(host, key)
             known = {*registry.targets("instruments"), *spec.instruments}
             if key not in known:
                 raise UsageError(f"{place}: {registry.unknown('instrument', key, known)}")
@@ -192,12 +224,12 @@ def _instruments(
 
 
 def _needed(
-    spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where
+    spec: ExperimentSpec, metrics: Sequence[Mapping[str, Any]], where: Where, host: Host
 ) -> Iterator[tuple[str, Where]]:
     """Yield the instruments that metrics need, and the transcriber, with who asks for each."""
     for i, metric in enumerate(metrics):
         place = where / "metrics" / i
-        for need in config.build("metrics", metric, place).needs:
+        for need in metric_at(host, metric, place).needs:
             yield need.partition(":")[0], place
     if spec.transcriber is not None:
         yield spec.transcriber, where / "transcriber"

@@ -14,7 +14,6 @@ largest difference between both is kept.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
-from xtts_lab.experiment.construction import describe, one_line
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import perform_all
 from xtts_lab.experiment.workers.tasks import Logs, at_work
+from xtts_lab.notices import describe, one_line
 from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import stream_key
@@ -92,7 +91,7 @@ def stream_trials(plan: Plan, folder: RunFolder, trials: Journal, logs: Logs) ->
         if not plan.facts[arm].streams:
             continue
         jobs = [job for t in own[: asked.trials] if (job := _job(t, folder, trials, asked))]
-        found |= _stream_arm(own[0].arm.spec, plan.device, jobs, asked, logs)
+        found |= _stream_arm(plan, own[0].arm.spec, jobs, asked, logs)
     return found
 
 
@@ -105,8 +104,8 @@ def _job(trial: Trial, folder: RunFolder, trials: Journal, asked: Streaming) -> 
 
 
 def _stream_arm(
+    plan: Plan,
     spec: Mapping[str, Any],
-    device: str | None,
     jobs: Sequence[Job],
     asked: Streaming,
     logs: Logs,
@@ -114,8 +113,9 @@ def _stream_arm(
     missing = [job for job in jobs if not _is_done(job, logs.ended)]
     if missing:
         requests = [job.request for job in jobs[: asked.warmups]]
-        batch = Batch(spec, device, missing, requests, asked.warmups, asked.silence_dbfs)
-        made = perform_all(perform, [batch], 1, child=logs.need_child([batch]))
+        batch = Batch(spec, plan.device, missing, requests, asked.warmups, asked.silence_dbfs)
+        child = logs.need_child([batch], plan.experiment.host)
+        made = perform_all(perform, [batch], 1, child=child)
         for _ in track(logs.keep(made), "stream", len(missing)):
             pass
     known = {job.id: logs.ended.get(job.id) for job in jobs}
@@ -127,14 +127,16 @@ def perform(batch: Batch, parts: Parts) -> Iterator[Record]:
     try:
         system = parts.get("systems", batch.spec, batch.device)
         clock = clock_of(batch.spec, batch.device)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not parts.to_blame(error):
+            raise
         yield from (batch.failed(job, describe(error)) for job in batch.jobs)
         return
     for number, job in enumerate(batch.jobs):
         yield at_work(job)
         if number == 0:
             warm_up(system, batch.requests, batch.warmups)
-        yield _record(batch, system, job, clock)
+        yield _record(batch, system, parts, job, clock)
 
 
 def _is_done(job: Job, journal: Journal) -> bool:
@@ -161,18 +163,24 @@ def warm_up(system: StreamingSystem, requests: Sequence[Request], count: int) ->
     for i in range(count):
         request = requests[i % len(requests)]
         # What fails here fails again when it is timed, and is recorded there.
-        with contextlib.suppress(Exception, SystemExit):
+        try:
             for chunk in system.stream(request, system.prepare(request.references)):
                 _on_host(chunk)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            continue
 
 
-def _record(batch: Batch, system: StreamingSystem, job: Job, clock: Clock) -> Record:
+def _record(batch: Batch, system: StreamingSystem, parts: Parts, job: Job, clock: Clock) -> Record:
     try:
         offline = audio.load(job.offline)
         streamed = time_trial(system, job.request, offline, clock, batch.silence_dbfs)
         record = {"id": job.id, "key": job.key, "error": None, **dataclasses.asdict(streamed)}
         seal(record)  # raises for what cannot be recorded
-    except (Exception, SystemExit) as error:  # whatever a system raises fails this trial only
+    except BaseException as error:  # whatever a system raises fails this trial only
+        if not parts.to_blame(error):
+            raise
         return batch.failed(job, describe(error))
     return record
 

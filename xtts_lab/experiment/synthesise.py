@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio, files
-from xtts_lab.experiment.construction import one_line
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import chunks, perform_all
 from xtts_lab.experiment.workers.tasks import Logs, work_through
+from xtts_lab.notices import one_line
 from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.shared import Cache
@@ -64,7 +64,9 @@ def synthesise(
     batches = [
         batch for trials in by_arm.values() for batch in _batches(plan, trials, folder, workers)
     ]
-    made = perform_all(perform, batches, workers, child=logs.need_child(batches))
+    made = perform_all(
+        perform, batches, workers, child=logs.need_child(batches, plan.experiment.host)
+    )
     for _ in track(logs.keep(made), "synthesise", len(wanted)):
         pass
     fresh = {trial.id for trial in wanted}  # what the cache holds of these, if anything, is damaged
@@ -116,7 +118,7 @@ def _batches(
     plan: Plan, trials: Sequence[Trial], folder: RunFolder, workers: int
 ) -> Iterator[Batch]:
     jobs = [Job(t.id, t.key, t.request, folder.path / t.audio) for t in trials]
-    together = trials[0].arm.spec.get("batch_size")
+    together = trials[0].arm.speaks.get("batch_size")
     for part in chunks(jobs, workers, least=together if isinstance(together, int) else 1):
         yield Batch(trials[0].arm.spec, plan.device, part)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from xtts_lab import files
+from xtts_lab.conditions import ALL
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.plan import Plan, Trial
@@ -133,8 +134,12 @@ def failures_frame(
     evidence: Journal,
     timed: Timed,
     scores: Sequence[Mapping[str, Any]] = (),
+    unpooled: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return everything that failed, in plan order: no trial and no clip is dropped silently."""
+    """Return everything that failed, in plan order: no trial and no clip is dropped silently.
+
+    `unpooled`: metric ids that have scores and no figures, and why.
+    """
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
         error = timed.streams.get(trial.id, {}).get("error")
@@ -143,6 +148,9 @@ def failures_frame(
             if load.error is not None:
                 failed.append(_failure(trial, f"load {load.rate:g}/s", load.error))
     failed += _failed_scores(plan, scores)
+    blank = {"trial_id": "", "arm": ALL, "language": ALL, "utterance_id": ""}
+    for metric, error in (unpooled or {}).items():
+        failed.append({**blank, "stage": f"summarise {metric}", "error": error})
     return frame(failed, schema.FAILURES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import operator
 
 from xtts_lab.errors import UsageError
@@ -38,6 +39,13 @@ def checked_seed(seed: int) -> int:
     if index is None or not LEAST_SEED <= index <= MOST_SEED:
         raise UsageError(f"seed: {seed} does not work; it must be a whole number below 2**64")
     return index
+
+
+def piece_seed(seed: int, index: int) -> int:
+    """Return the seed of a text's piece: the request's for the first, then derived from it."""
+    if index == 0:
+        return seed
+    return int(hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:8], 16) & 0x7FFF_FFFF
 
 
 def _index(value: object) -> int | None:

@@ -141,15 +141,16 @@ class Sampler:
         margins = torch.empty(logits.shape[0], dtype=torch.float64, device=logits.device)
         for option, rows in self.groups:
             some = slice(None) if rows is None else rows
-            chosen = _choose(logits[some], self.seen[some], uniform[some], option)
+            chosen = choose(logits[some], self.seen[some], uniform[some], option)
             codes[some], margins[some] = chosen
         self.seen.scatter_(1, codes.unsqueeze(1), True)
         return codes, margins
 
 
-def _choose(
+def choose(
     logits: Tensor, seen: Tensor, uniform: Tensor, options: SamplingOptions
 ) -> tuple[Tensor, Tensor]:
+    """Logits [B, V], `seen` [B, V] bool, random numbers [B] -> codes [B] and margins [B]."""
     if options.greedy:
         best = penalise(logits.float(), seen, options.repetition_penalty).topk(2, dim=-1)
         return best.indices[:, 0], (best.values[:, 0] - best.values[:, 1]).double()

@@ -74,14 +74,14 @@ def vocode(
 
     Raises `UsageError` for samples that are not finite.
     """
-    vector = embedding.to(model.device, model.dtype).unsqueeze(0)
+    vector = embedding.to(model.device, model.vocoder_dtype).unsqueeze(0)
     chain = before_vocoder(model, speed, coqui_compat)
     if model.vocoder.reads == "codes":
         inputs = generation.codes.unsqueeze(0)
     elif model.vocoder.reads == "mel":
         inputs = stages.whole(chain, generation.codes.view(1, 1, -1))
     else:
-        states = generation.states.unsqueeze(0).transpose(1, 2)
+        states = generation.states.to(model.vocoder_dtype).unsqueeze(0).transpose(1, 2)
         inputs = stages.whole(chain, states).transpose(1, 2)
     if generation.states.shape[0] == 0 or inputs.numel() == 0:
         return torch.zeros(0)
@@ -105,7 +105,7 @@ def stream(
     it is certain that it gets longer.
     """
     sizes = schedule_of(model, chunk_codes).sizes()
-    vector = embedding.to(model.device, model.dtype).unsqueeze(0)
+    vector = embedding.to(model.device, model.vocoder_dtype).unsqueeze(0)
     before = before_vocoder(model, speed, prompt.sampling.coqui_compat)
     vocoder = VocoderStream((*before, *model.vocoder.stages(vector)))
     waiting: list[Tensor] = []
@@ -177,7 +177,7 @@ def _dvae(model: XttsModel) -> Dvae:
 def _heard(model: XttsModel, step: Step) -> list[Tensor]:
     """What the vocoder reads of a step of one row: its state [D], or its code [1] but the stop."""
     if model.vocoder.reads == "states":
-        return [step.states[0]]
+        return [step.states[0].to(model.vocoder_dtype)]
     return [] if int(step.codes[0]) == model.gpt.config.stop_audio else [step.codes]
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from xtts_lab.errors import UsageError
 from xtts_lab.metrics.base import COSINE, POSITIVE, SHARE, BaseMetric, Bounds
 from xtts_lab.metrics.error_rate import Cer
 from xtts_lab.metrics.secs import cosine
@@ -87,6 +88,8 @@ class Consistency(BaseMetric):
         recognizer: str | None = "whisper",
         lost_below: float | Literal["natural"] | None = "natural",
     ) -> None:
+        if isinstance(lost_below, float) and not -1.0 <= lost_below <= 1.0:
+            raise UsageError(f"lost_below: a cosine is within -1 and 1, not {lost_below}")
         self._encoder, self._pitch = encoder, pitch
         self._cer = Cer(recognizer=recognizer) if recognizer is not None else None
         self.optional = tuple(name for name in (pitch, recognizer) if name is not None)

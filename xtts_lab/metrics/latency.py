@@ -159,6 +159,8 @@ class Latency(BaseMetric):
             raise UsageError(f"trials: must be at least 1, not {trials}; leave it out for all")
         if silence_dbfs > 0.0:
             raise UsageError(f"silence_dbfs: must be at most 0 (full scale), not {silence_dbfs}")
+        if tolerance < 0.0:
+            raise UsageError(f"tolerance: must be at least 0, not {tolerance}")
         self.streaming = Streaming(warmups, trials, silence_dbfs)
         self._tolerance = tolerance
 

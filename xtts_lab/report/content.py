@@ -11,6 +11,7 @@ from xtts_lab.report.sections.answer import Finding, digest, findings
 from xtts_lab.report.sections.caveats import caveats
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.families import family_tables
 from xtts_lab.report.sections.figures import Figure, figure
 from xtts_lab.report.sections.latency import percentiles, timeline
 from xtts_lab.report.sections.methods import Methods, methods
@@ -32,6 +33,7 @@ class Content:
     headline: Table
     comparisons: Table | None
     ablation: list[Table]
+    families: list[Table]
     parts: Table | None
     untrained: list[str]
     caveats: list[str]
@@ -59,6 +61,7 @@ def gather(run: Run) -> Content:
         headline=tables.headline(run),
         comparisons=tables.comparisons(run),
         ablation=matrices(run),
+        families=family_tables(run),
         parts=parts(run),
         untrained=list(untrained_reasons(run)),
         caveats=caveats(run),

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from xtts_lab import config
-from xtts_lab.errors import UsageError
+from xtts_lab.errors import PartError, UsageError
 from xtts_lab.metrics.base import ANYTHING, BaseMetric
 from xtts_lab.metrics.info import MetricInfo, Pool
+from xtts_lab.notices import describe
 from xtts_lab.types import Utterance
 from xtts_lab.yaml_file import Where
+
+
+class PoolError(PartError):
+    """A metric whose totals cannot be made values of: its id, and one line that names it."""
+
+    def __init__(self, metric: str, why: str) -> None:
+        super().__init__(f"{metric}: {why}")
+        self.metric = metric
 
 
 @dataclass(frozen=True)
@@ -31,14 +40,41 @@ class MetricUse:
         """
         try:
             return bool(self.metric.applies(utterance))
-        except (Exception, SystemExit):
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
             return True
 
     def pool(self, quantity: str) -> Pool | None:
         """Return how totals of named components become values; None for ratios of sums."""
         if quantity not in self.metric.pooled:
             return None
-        return Pool(partial(self.metric.pool, quantity), partial(self.metric.merge, quantity))
+        return Pool(partial(self._pooled, quantity), partial(self._merged, quantity))
+
+    def _pooled(self, quantity: str, names: Sequence[str], totals: Any) -> Any:
+        import numpy as np
+
+        try:
+            found = np.asarray(self.metric.pool(quantity, names, totals), dtype=np.float64)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise PoolError(self.ids[quantity], f"pool: {describe(error)}") from error
+        if found.shape != totals.shape[:-1]:
+            what = f"pool gives {found.shape} for totals of {totals.shape}"
+            raise PoolError(self.ids[quantity], what)
+        return found
+
+    def _merged(self, quantity: str, name: str) -> str | None:
+        try:
+            found = self.metric.merge(quantity, name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise PoolError(self.ids[quantity], f"merge: {describe(error)}") from error
+        if not isinstance(found, str | None):
+            raise PoolError(self.ids[quantity], f"merge gives {type(found).__name__}, not text")
+        return found
 
     def kept(self, quantity: str, components: Mapping[str, float]) -> dict[str, Any]:
         """Return what a score's `detail` keeps of a unit's components: for pooling, or nothing."""
@@ -66,8 +102,17 @@ class MetricUse:
         return {q: f"{self.prefix}.{q}" if q else self.prefix for q in quantities}
 
 
-def metric_uses(specs: Sequence[Mapping[str, Any]], where: Where) -> tuple[MetricUse, ...]:
-    """Construct an experiment's metrics.
+def _built(spec: Mapping[str, Any], where: Where) -> BaseMetric:
+    metric: BaseMetric = config.build("metrics", spec, where)
+    return metric
+
+
+def metric_uses(
+    specs: Sequence[Mapping[str, Any]],
+    where: Where,
+    build: Callable[[Mapping[str, Any], Where], Any] = _built,
+) -> tuple[MetricUse, ...]:
+    """Construct an experiment's metrics, each by `build`.
 
     The instrument stands in the id where the metric says so (speaker encoders cannot be compared),
     or where two metrics of a family would else share their ids.
@@ -75,7 +120,7 @@ def metric_uses(specs: Sequence[Mapping[str, Any]], where: Where) -> tuple[Metri
     families = Counter(str(spec["name"]) for spec in specs)
     uses: list[MetricUse] = []
     for i, spec in enumerate(specs):
-        metric = config.build("metrics", spec, where / "metrics" / i)
+        metric = build(spec, where / "metrics" / i)
         family = str(spec["name"])
         instrument = metric.instrument
         if instrument is None and families[family] > 1 and metric.needs:

@@ -89,6 +89,12 @@ def level(frame: pd.DataFrame, known: MetricInfo, options: Options, *names: str)
     return Effect(value, within(drawn, value, reachable(known, paired=False)), cells, short)
 
 
+def point(frame: pd.DataFrame, known: MetricInfo) -> float:
+    """Return the estimate of `level`, without an interval."""
+    whole, _ = _totals(frame, [""], known.pool)
+    return estimate(cells_of(frame)[0], whole.sums[0], whole.statistic)
+
+
 def gap(pairs: pd.DataFrame, known: MetricInfo, options: Options, *names: str) -> Effect:
     """Estimate an arm minus another on cells that both have, sorted by CELL; see `level`.
 

@@ -67,7 +67,8 @@ def stretches(
     for at, (variance, unit, stratum, drawn) in enumerate(sides):
         own = np.bincount(unit, influence, stratum.size)[drawn].astype(np.float64)
         group = np.unique(stratum[drawn], return_inverse=True)[1]
-        if variance <= 0.0 or not is_skewed(own, group, skewed_from):
+        size = np.bincount(unit, minlength=stratum.size)[drawn].astype(np.float64)
+        if variance <= 0.0 or not is_skewed(own, group, size, skewed_from):
             continue
         counts = counts or weights(layout, resamples, rng)
         reach = np.array(studentised(own, group, counts[at][drawn], confidence), np.float64)
@@ -78,14 +79,19 @@ def stretches(
     return float(down), float(up)
 
 
-def is_skewed(contribution: Floats, stratum: Ints, skewed_from: float) -> bool:
-    """Say whether the contributions [S] of units to an estimate are skewed within their strata."""
+def is_skewed(contribution: Floats, stratum: Ints, size: Floats, skewed_from: float) -> bool:
+    """Say whether the contributions [S] of units to an estimate are skewed within their strata.
+
+    Units of unequal `size` [S] look skewed without being so: the third moment of contributions that
+    grow with it is as noisy as that of (sum of size^2)^3 / (sum of size^6) units of one size.
+    """
     centred = contribution - _means(contribution, stratum)[stratum]
     square = float((centred**2).sum())
     if square <= 0.0:
         return False
     third = float((centred**3).sum())
-    return bool(abs(third) * np.sqrt(centred.size) > skewed_from * square**1.5)
+    alike = float((size**2).sum()) ** 3 / float((size**6).sum())
+    return bool(abs(third) * np.sqrt(alike) > skewed_from * square**1.5)
 
 
 def studentised(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 AMPLITUDE = 1e-3
+MOST_SAMPLES = 100_000_000
 
 
 class NullSystem(BaseSystem):
@@ -36,6 +37,8 @@ class NullSystem(BaseSystem):
         self._samples = round(sample_rate * duration_s)
         if sample_rate < 1 or self._samples < 1:
             raise UsageError("null: sample_rate and duration_s must make at least one sample")
+        if self._samples > MOST_SAMPLES:
+            raise UsageError(f"null: duration_s: at most {MOST_SAMPLES:,} samples")
         if fail_every < 0 or crash_every < 0:
             raise UsageError("null: fail_every and crash_every must be 0 (never) or more")
         self._fail_every = fail_every

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal
 
 from xtts_lab.audio import AudioError
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.systems.base import BaseSystem
 from xtts_lab.types import (
     Audio,
@@ -22,9 +25,13 @@ from xtts_lab.yaml_file import Document, Where
 if TYPE_CHECKING:
     from xtts_lab.api import XTTS
     from xtts_lab.inference.sampling import SamplingOptions
+    from xtts_lab.inference.serving.requests import RequestServer
 
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
+
+WINDOW = 512
+"""Requests that the fast engine is given at a time: what is done of them is kept at the end."""
 
 
 class XttsSystem(BaseSystem):
@@ -36,11 +43,16 @@ class XttsSystem(BaseSystem):
     together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code
     of XTTS-v2: 46 ms). `voice` names a studio voice of the checkpoint to speak with instead of
     cloning the references. `coqui_compat` restores the reference implementation's text front end,
-    truncation of references and penalty. fp32.
+    truncation of references and penalty.
+
+    `engine` (auto, fast, plain), `dtype` (float32, bfloat16, float16), `tf32` and `memory_gb` are
+    those of `xtts_lab.XTTS`. `batch_size` is of the plain engine: the fast one takes as many
+    requests at a time as its memory holds. Where one does not suffice, a batch is halved. `chunks`
+    is the codes a streamed chunk waits for: `20`, or `6:2:40` (first, growth, most).
     """
 
     free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
-    batch_settings = frozenset({"batch_size"})
+    batch_settings = frozenset({"batch_size", "memory_gb"})
 
     def __init__(
         self,
@@ -54,6 +66,11 @@ class XttsSystem(BaseSystem):
         voice: str | None = None,
         batch_size: int = 1,
         coqui_compat: bool = False,
+        engine: Literal["auto", "fast", "plain"] = "auto",
+        dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+        tf32: bool = False,
+        memory_gb: float | None = None,
+        chunks: str = str(Schedule()),
     ) -> None:
         from xtts_lab.systems.xtts_parts import XttsParts
 
@@ -61,6 +78,8 @@ class XttsSystem(BaseSystem):
             raise UsageError(f"batch_size: must be at least 1, not {batch_size}")
         if max_codes is not None and max_codes < 1:
             raise UsageError(f"max_codes: must be at least 1, not {max_codes}")
+        if memory_gb is not None and not 0.0 < memory_gb < 1e6:
+            raise UsageError(f"memory_gb: must be over 0, not {memory_gb}")
         written = {"conditioner": conditioner, "vocoder": vocoder, "sampling": sampling}
         self._parts = XttsParts.resolve(checkpoint, written, Where(Document("xtts")))
         self.languages = self._parts.source.languages
@@ -72,6 +91,11 @@ class XttsSystem(BaseSystem):
         self._voice_name = voice
         self._batch_size = batch_size
         self._compat = coqui_compat
+        self._chunks = Schedule.parse(chunks)
+        self.dtype = dtype
+        self._speed: dict[str, Any] = {
+            "engine": engine, "dtype": dtype, "tf32": tf32, "memory_gb": memory_gb,
+        }  # fmt: skip
         self._model: XTTS | None = None
         self._unusable: str | None = None
 
@@ -121,9 +145,31 @@ class XttsSystem(BaseSystem):
         return {"version": ENGINE_VERSION, **self._parts.hashes(), **voices}
 
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
-        for start in range(0, len(requests), self._batch_size):
-            batch = requests[start : start + self._batch_size]
-            yield from self._speak(batch)
+        size, ahead = self._at_once() if requests else (1, 0)
+        batches = [requests[start : start + size] for start in range(0, len(requests), size)]
+        if not ahead or len(batches) < 2:
+            for batch in batches:
+                yield from self._speak(batch)
+            return
+        pool = ThreadPoolExecutor(1 + ahead)  # one speaks, the others read the texts that follow
+        try:
+            under_way: deque[Future[list[Synthesis | Failure]]] = deque()
+            for batch in batches:
+                under_way.append(pool.submit(self._speak, batch))
+                if len(under_way) > ahead:
+                    yield from under_way.popleft().result()
+            for made in under_way:
+                yield from made.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _at_once(self) -> tuple[int, int]:
+        """How many requests are said together, and how many batches are read ahead meanwhile."""
+        try:
+            fast = self._loaded().speech.name == "fast"
+        except Exception:
+            fast = False
+        return (WINDOW, 1) if fast else (self._batch_size, 0)
 
     def _speak(self, batch: Sequence[Request]) -> list[Synthesis | Failure]:
         """Speak a batch; where it fails, its halves, so that a request fails at most itself."""
@@ -159,6 +205,16 @@ class XttsSystem(BaseSystem):
             seed=request.seed,
             sampling=self._sampling,
             max_codes=self._max_codes,
+            chunk_codes=self._chunks,
+        )
+
+    def serve(self, streams: int) -> RequestServer:
+        """Return a server of up to `streams` streams at once."""
+        return self._loaded().serve(
+            streams,
+            sampling=self._sampling,
+            max_codes=self._max_codes,
+            chunk_codes=self._chunks,
         )
 
     def check(self) -> None:
@@ -183,6 +239,7 @@ class XttsSystem(BaseSystem):
                     coqui_compat=self._compat,
                     conditioner=self._parts.conditioner.spec,
                     vocoder=self._parts.vocoder.spec,
+                    **self._speed,
                 )
             except UsageError as error:
                 self._unusable = str(error)

@@ -45,9 +45,7 @@ REFERENCE: Mapping[str, Mapping[str, str]] = {
 }
 
 OURS: Mapping[str, Mapping[str, str]] = {
-    "en": _table(
-        "vs=versus; etc=et cetera; prof=professor; e.g=for example; i.e=that is; no=number"
-    ),
+    "en": _table("vs=versus; etc=et cetera; prof=professor; e.g=for example; i.e=that is"),
     "es": _table(
         "sres=señores; avda=avenida; av=avenida; srta=señorita; ud=usted; uds=ustedes;"
         " prof=profesor; p. ej=por ejemplo; etc=etcétera"
@@ -55,7 +53,7 @@ OURS: Mapping[str, Mapping[str, str]] = {
     "fr": _table("m=monsieur; mlle=mademoiselle; prof=professeur; etc=et cetera"),
     "de": _table(
         "z. b=zum beispiel; d. h=das heißt; u. a=unter anderem; usw=und so weiter;"
-        " bzw=beziehungsweise; ca=circa; nr=nummer; prof=professor; str=straße"
+        " bzw=beziehungsweise; ca=circa; prof=professor; str=straße"
     ),
     "pt": _table("srta=senhorita; av=avenida; prof=professor; profa=professora; etc=etcétera"),
     "it": _table(
@@ -66,7 +64,7 @@ OURS: Mapping[str, Mapping[str, str]] = {
         "św=święty; prof=profesor; tj=to jest; m.in=między innymi; np=na przykład; itd=i tak dalej;"
         " itp=i tym podobne"
     ),
-    "cs": _table("prof=profesor; např=například; atd=a tak dále; tj=to jest; č=číslo"),
+    "cs": _table("prof=profesor; např=například; atd=a tak dále; tj=to jest"),
     "ru": _table("проф=профессор; т. е=то есть; т. д=так далее; т. п=тому подобное"),
     "nl": _table(
         "prof=professor; o.a=onder andere; bijv=bijvoorbeeld; enz=enzovoort; d.w.z=dat wil zeggen"
@@ -74,7 +72,7 @@ OURS: Mapping[str, Mapping[str, str]] = {
     "tr": _table("prof=profesör; av=avukat; cad=caddesi; vb=ve benzeri; vs=vesaire; sn=sayın"),
     "hu": _table("prof=professzor; stb=satöbbi; pl=például; kb=körülbelül; ún=úgynevezett"),
 }
-"""What the reference leaves as letters, or takes apart wrongly ("sig.ra"). "no." needs a number."""
+"""What the reference leaves as letters, or takes apart wrongly ("sig.ra")."""
 
 _WITHOUT_DOT: Mapping[str, Mapping[str, str]] = {
     "fr": _table(
@@ -85,7 +83,20 @@ _WITHOUT_DOT: Mapping[str, Mapping[str, str]] = {
 _STREET = re.compile(r"(?<=[^\W\d] )St\.(?!\s+[A-Z])")
 """After a name, and not before one: "Main St. is", unlike "St. Mary" (needs the case)."""
 
-_BEFORE_A_NUMBER = frozenset({("en", "no"), ("de", "nr"), ("cs", "č")})
+_BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
+    "en": _table("no=number; p=page; pp=pages; ch=chapter; vol=volume; fig=figure"),
+    "de": _table("nr=nummer; s=seite; kap=kapitel; abb=abbildung; bd=band"),
+    "fr": _table("p=page; pp=pages; chap=chapitre; fig=figure; vol=volume"),
+    "es": _table("p=página; pág=página; págs=páginas; cap=capítulo; núm=número; fig=figura"),
+    "it": _table("p=pagina; pag=pagina; pagg=pagine; cap=capitolo; fig=figura; vol=volume"),
+    "pt": _table("p=página; pág=página; págs=páginas; cap=capítulo; fig=figura; vol=volume"),
+    "pl": _table("str=strona; s=strona; rozdz=rozdział; rys=rysunek"),
+    "cs": _table("č=číslo; str=strana; s=strana; kap=kapitola; obr=obrázek"),
+    "nl": _table("nr=nummer; p=pagina; blz=bladzijde; hfst=hoofdstuk; fig=figuur"),
+    "ru": _table("стр=страница; гл=глава; рис=рисунок"),
+    "tr": _table("s=sayfa; no=numara"),
+}
+"""What is an abbreviation before a figure only."""
 _AFTER_A_NUMBER: Mapping[str, Mapping[str, str]] = {"en": {"ft": "feet", "lb": "pounds"}}
 
 
@@ -121,10 +132,11 @@ def _patterns(base: str) -> tuple[tuple[re.Pattern[str], str], ...]:
              for short, full in _AFTER_A_NUMBER.get(base, {}).items()]  # fmt: skip
     for short, full in sorted(OURS.get(base, {}).items(), key=lambda item: -len(item[0])):
         body = re.escape(short).replace(r"\ ", r"\s?")
-        ahead = r"(?=\s?\d)" if (base, short) in _BEFORE_A_NUMBER else ""
         # "sig.ra", "e.g": the dots inside mark it already.
         end = r"(?:\.|\b)" if "." in short and " " not in short else r"\."
-        rules.append((rf"(?<![\w.]){body}{end}{ahead}", full))
+        rules.append((rf"(?<![\w.]){body}{end}", full))
+    rules += [(rf"(?<![\w.]){short}\.(?=\s?\d)", full)
+              for short, full in _BEFORE_A_NUMBER.get(base, {}).items()]  # fmt: skip
     rules += [(rf"\b{short}\b(?!\.)", full)
               for short, full in _WITHOUT_DOT.get(base, {}).items()]  # fmt: skip
     return tuple((re.compile(body, re.IGNORECASE), full) for body, full in rules)

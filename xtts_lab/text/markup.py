@@ -26,6 +26,7 @@ _MARKDOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^\s{0,3}#{1,6}[ \t]+(?=\S)", ""),  # headings
         (r"^\s{0,3}>[ \t]?(?=\S)", ""),  # quotations
         (r"^\s{0,3}[*+][ \t]+(?=\S)", ""),  # lists
+        (r"^\s{0,3}-[ \t]+(?=[^\W\d])", ""),
         (r"!?\[([^\[\]\n]{1,500})\]\([^()\s]{1,1000}\)", r"\1"),  # links
         (r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]{0,500}[^\s*])\1(?![\w*])", r"\2"),
         (r"(?<![\w])(_{1,3})(?=[^\s_])([^_\n]{0,500}[^\s_])\1(?![\w])", r"\2"),
@@ -42,7 +43,7 @@ def plain(text: str) -> str:
         text = _INLINE_TAG.sub("", text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    if re.search(r"[*_`~#>\]+]", text):
+    if re.search(r"[*_`~#>\]+]|^\s*-\s", text, re.MULTILINE):
         for pattern, kept in _MARKDOWN:
             text = pattern.sub(kept, text)
     return text

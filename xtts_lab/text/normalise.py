@@ -17,6 +17,7 @@ from xtts_lab.text.japanese import reading as japanese
 from xtts_lab.text.languages import base_language
 from xtts_lab.text.markup import plain
 from xtts_lab.text.numbers import reading as numbers
+from xtts_lab.text.numbers.lengths import read_lengths
 
 _FOREIGN = re.compile(r"[\u0400-\u1cff\u3130-\u318f\uac00-\ud7a3\ufb1d-\ufdff\ufe70-\ufefc]")
 
@@ -30,7 +31,7 @@ def normalise(text: str, language: str, coqui_compat: bool = False) -> str:
     base = base_language(language)
     if coqui_compat:
         return text if base == "ja" else coqui.guarded(coqui.normalise, text, base)
-    text = clean(plain(text))
+    text = read_lengths(clean(plain(text)), base)
     return _spoken(text if base == "ja" else text.replace('"', ""), base)
 
 
@@ -40,7 +41,8 @@ def prepare(text: str, language: str, coqui_compat: bool = False) -> str:
     if coqui_compat:
         return coqui.guarded(coqui.prepare, text, base)
     if base == "ja":
-        read = japanese.read_numbers(clean(plain(text)), romanise.hiragana)
+        primed = read_lengths(clean(plain(text)), base)
+        read = japanese.read_numbers(primed, romanise.hiragana)
         kept = "".join("" if _is_foreign(c) else c for c in without_strange_marks(read, base))
         romanised = romanise.romanise(_collapse(kept), base)
         # cutlet's own spaces stay as they are: the reference does not collapse them.

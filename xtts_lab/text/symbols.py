@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from xtts_lab.text.numbers.numerals import plural
+
 SIGNS = "&@%#$£°"
 """The symbols that the reference speaks, in the order of the words below."""
 
@@ -86,24 +88,39 @@ OUR_WORDS: Mapping[str, tuple[str, ...]] = {
 }
 
 AREAS: Mapping[str, tuple[str, str, tuple[str, str, str]]] = {
-    "en": ("square {}", "cubic {}", ("metres", "kilometres", "centimetres")),
-    "es": ("{} cuadrados", "{} cúbicos", ("metros", "kilómetros", "centímetros")),
-    "fr": ("{} carrés", "{} cubes", ("mètres", "kilomètres", "centimètres")),
-    "de": ("quadrat{}", "kubik{}", ("meter", "kilometer", "zentimeter")),
-    "it": ("{} quadrati", "{} cubi", ("metri", "chilometri", "centimetri")),
-    "pt": ("{} quadrados", "{} cúbicos", ("metros", "quilômetros", "centímetros")),
-    "pl": ("{} kwadratowych", "{} sześciennych", ("metrów", "kilometrów", "centymetrów")),
+    "en": ("square {}", "cubic {}",
+           ("metre|metres", "kilometre|kilometres", "centimetre|centimetres")),
+    "es": ("{} cuadrado|{} cuadrados", "{} cúbico|{} cúbicos",
+           ("metro|metros", "kilómetro|kilómetros", "centímetro|centímetros")),
+    "fr": ("{} carré|{} carrés", "{} cube|{} cubes",
+           ("mètre|mètres", "kilomètre|kilomètres", "centimètre|centimètres")),
+    "de": ("Quadrat{}", "Kubik{}", ("meter", "kilometer", "zentimeter")),
+    "it": ("{} quadrato|{} quadrati", "{} cubo|{} cubi",
+           ("metro|metri", "chilometro|chilometri", "centimetro|centimetri")),
+    "pt": ("{} quadrado|{} quadrados", "{} cúbico|{} cúbicos",
+           ("metro|metros", "quilômetro|quilômetros", "centímetro|centímetros")),
+    "pl": ("{} kwadratowy|{} kwadratowe|{} kwadratowych",
+           "{} sześcienny|{} sześcienne|{} sześciennych",
+           ("metr|metry|metrów", "kilometr|kilometry|kilometrów",
+            "centymetr|centymetry|centymetrów")),
     "tr": ("{}kare", "{}küp", ("metre", "kilometre", "santimetre")),
-    "ru": ("квадратных {}", "кубических {}", ("метров", "километров", "сантиметров")),
+    "ru": ("квадратный {}|квадратных {}|квадратных {}",
+           "кубический {}|кубических {}|кубических {}",
+           ("метр|метра|метров", "километр|километра|километров",
+            "сантиметр|сантиметра|сантиметров")),
     "nl": ("vierkante {}", "kubieke {}", ("meter", "kilometer", "centimeter")),
-    "cs": ("{} čtverečních", "{} krychlových", ("metrů", "kilometrů", "centimetrů")),
+    "cs": ("{} čtvereční|{} čtvereční|{} čtverečních",
+           "{} krychlový|{} krychlové|{} krychlových",
+           ("metr|metry|metrů", "kilometr|kilometry|kilometrů",
+            "centimetr|centimetry|centimetrů")),
     "ar": ("{} مربع", "{} مكعب", ("متر", "كيلومتر", "سنتيمتر")),
     "zh": ("平方{}", "立方{}", ("米", "公里", "厘米")),
     "hu": ("négyzet{}", "köb{}", ("méter", "kilométer", "centiméter")),
     "ko": ("제곱{}", "세제곱{}", ("미터", "킬로미터", "센티미터")),
     "ja": ("平方{}", "立方{}", ("メートル", "キロメートル", "センチメートル")),
-}
-"""Square and cubic, of m, km and cm, as they stand after most numbers."""
+}  # fmt: skip
+"""Square and cubic, of m, km and cm: the form after every number, the two after one and after more,
+or the three Slavic ones."""
 
 MINUS: Mapping[str, str] = {
     "en": "minus", "es": "menos", "fr": "moins", "de": "minus", "it": "meno", "pt": "menos",
@@ -188,9 +205,12 @@ def areas(text: str, base: str) -> str:
     square, cubic, names = AREAS[base]
 
     def read(match: re.Match[str]) -> str:
-        name = names["mkcmкс".index(match[1].lower() or "m") % 3]
+        forms = names["mkcmкс".index(match[1].lower() or "m") % 3].split("|")
+        kinds = (square if match[2] == "²" else cubic).split("|")
+        before = re.search(r"(?<![\d.,])(\d[\d.,]*)$", match.string[: match.start()].rstrip())
+        number = before[1] if before and before[1].isdigit() else "2,5" if before else "5"
+        words = _counted(kinds, number, base).format(_counted(forms, number, base))
         tight = base in ("zh", "ja", "ko")
-        words = (square if match[2] == "²" else cubic).format(name)
         after = match.string[match.end() : match.end() + 1]
         return words if tight else f" {words}" + (" " if after.isalnum() else "")
 
@@ -198,6 +218,13 @@ def areas(text: str, base: str) -> str:
         "(?<![^\\W\\d_])(ك|س)?م(?=[²³])", lambda m: {"ك": "k", "س": "c"}.get(m[1], "") + "m", text
     )
     return re.sub(r"\s?(?<![^\W\d_])([kKcкКс]?)[mм]([²³])", read, text)
+
+
+def _counted(forms: list[str], number: str, base: str) -> str:
+    """Choose a form after a number; a fraction has that of a few, in Polish and Czech of many."""
+    if not number.isdigit():
+        return forms[-1] if base != "ru" else forms[len(forms) // 2]
+    return plural(int(number[-9:]), tuple(forms), base)
 
 
 def _translation(signs: str, words: tuple[str, ...]) -> dict[int, str]:

@@ -6,7 +6,6 @@ what the plain step does; the order of some sums differs, as between two runs on
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -57,8 +56,7 @@ class Recorder:
         self._gradients = [torch.zeros_like(weight) for weight in self._weights]
         self._pool = torch.cuda.graph_pool_handle()
         self._kept: dict[Shape, _Recording] = {}
-        # Each recording begins with a collection, which need not look at a corpus in memory.
-        gc.freeze()
+        self._aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Put the gradients where the optimiser looks; return what the log shows."""
@@ -78,15 +76,19 @@ class Recorder:
     def _record(self, batch: Batch) -> _Recording:
         given = {name: tensor.clone() for name, tensor in batch.items()}
         # Once outside: libraries choose and plan kernels, which a recording must not do.
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
+        self._aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._aside):
             self._compute(given)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        # Threads that make batches go on meanwhile.
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            reached, shown = self._compute(given)
+            torch.cuda.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            # Not `torch.cuda.graph`, which gives all unused memory back each time: slow, and each
+            # giving back halts the other processes of the GPU. Threads make batches meanwhile.
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                reached, shown = self._compute(given)
+            finally:
+                graph.capture_end()
+        torch.cuda.current_stream().wait_stream(self._aside)
         return _Recording(graph, given, reached, shown)
 
     def _compute(self, batch: Batch) -> tuple[list[bool], Mapping[str, Tensor]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from xtts_lab.vocoders import stages as chain
 from xtts_lab.vocoders.stages import Stage, Window
+
+Mark: TypeAlias = "tuple[Window | None, int]"
 
 
 class VocoderStream:
@@ -22,6 +25,14 @@ class VocoderStream:
         self.stages = tuple(stages)
         self.window: Window | None = None
         self.done = 0  # samples that have been given out
+
+    def mark(self) -> Mark:
+        """Where the stream stands, to `go_back` to."""
+        return self.window, self.done
+
+    def go_back(self, mark: Mark) -> None:
+        """Forget what came after a mark."""
+        self.window, self.done = mark
 
     def push(self, inputs: Tensor) -> Tensor:
         """Take inputs [C, n]; return the samples [T] that have become certain, maybe none."""

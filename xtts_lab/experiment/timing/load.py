@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from xtts_lab import audio
-from xtts_lab.experiment.construction import describe, one_line
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.stream import difference, first_sound, joined
 from xtts_lab.experiment.timing.one_by_one import server_of
 from xtts_lab.experiment.timing.open_loop import Served, arrivals_s, serve
+from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import perform_all
 from xtts_lab.experiment.workers.tasks import Logs, at_work
+from xtts_lab.notices import describe, one_line
 from xtts_lab.records import seal
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import load_key
@@ -78,7 +79,7 @@ def load_trials(
         made = [t for t in own[: asked.trials] if (trials.get(t.id) or {}).get("status") == "ok"]
         if made:
             jobs = [_job(made, rate, folder, trials, asked) for rate in asked.rates]
-            _drive(Batch(own[0].arm.spec, plan.device, jobs, asked), logs)
+            _drive(Batch(own[0].arm.spec, plan.device, jobs, asked), logs, plan.experiment.host)
             for job in jobs:
                 _note(job, logs.ended.get(job.id) or {}, found)
     return found
@@ -93,12 +94,12 @@ def _job(
     return Job(f"{own[0].arm.id} at {rate:g}/s", key, rate, wanted)
 
 
-def _drive(batch: Batch, logs: Logs) -> None:
+def _drive(batch: Batch, logs: Logs, host: Host) -> None:
     missing = [job for job in batch.jobs if not _is_done(job, logs.ended)]
     if not missing:
         return
     batch = dataclasses.replace(batch, jobs=missing)
-    made = perform_all(perform, [batch], 1, child=logs.need_child([batch]))
+    made = perform_all(perform, [batch], 1, child=logs.need_child([batch], host))
     for _ in track(logs.keep(made), "load", len(missing)):
         pass
 
@@ -130,7 +131,9 @@ def perform(batch: Batch, parts: Parts) -> Iterator[Record]:
         try:
             system = parts.get("systems", batch.spec, batch.device)
             yield _record(system, job, batch.asked, batch.asked.warmups if number == 0 else 0)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not parts.to_blame(error):
+                raise
             yield batch.failed(job, describe(error))
 
 

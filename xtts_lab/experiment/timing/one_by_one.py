@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from xtts_lab.experiment.construction import describe
+from xtts_lab.notices import describe
 from xtts_lab.types import Audio, Delivery, Request, Server, StreamingSystem
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from xtts_lab.experiment.construction import describe
+from xtts_lab.notices import describe
 from xtts_lab.types import Audio, Delivery, Request, Server
 
 Clock = Callable[[], float]

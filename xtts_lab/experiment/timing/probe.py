@@ -9,11 +9,12 @@ from typing import Any
 
 from xtts_lab import config
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.construction import close, construct, describe
+from xtts_lab.experiment.construction import close, construct
 from xtts_lab.experiment.stream import clock_of, time_trial, warm_up
 from xtts_lab.experiment.timing.load import loaded
 from xtts_lab.experiment.timing.one_by_one import server_of
 from xtts_lab.experiment.timing.open_loop import arrivals_s, serve
+from xtts_lab.notices import describe
 from xtts_lab.types import (
     Audio,
     Evidence,

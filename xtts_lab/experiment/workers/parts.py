@@ -10,9 +10,13 @@ from xtts_lab.runs.keys import digest
 
 
 class Parts:
-    """Holds one part at a time: tasks come part by part, and two may not fit into memory."""
+    """Holds one part at a time: tasks come part by part, and two may not fit into memory.
 
-    def __init__(self) -> None:
+    `apart`: in a process of their own, where nobody interrupts.
+    """
+
+    def __init__(self, *, apart: bool = False) -> None:
+        self._apart = apart
         self._key = ""
         self._part: Any = None
 
@@ -26,6 +30,10 @@ class Parts:
             self.close()
             self._part, self._key = construct(kind, spec, device), key
         return self._part
+
+    def to_blame(self, error: BaseException) -> bool:
+        """Return whether an error is a part's own: an interruption by a person is not."""
+        return self._apart or not isinstance(error, KeyboardInterrupt)
 
     def close(self) -> None:
         """Release the part."""

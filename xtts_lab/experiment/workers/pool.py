@@ -7,8 +7,6 @@ process, and recorded as failed where that dies too, with the signal's name; all
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import signal
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +15,11 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from xtts_lab.device import shared_gpus
+from xtts_lab.experiment.workers.deaths import cause, started
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform, serve
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
+from xtts_lab.notices import say
 
 MOST_DEATHS = 5
 """Jobs of one part in a row whose processes died, after which its other jobs are not tried."""
@@ -109,14 +109,8 @@ class _Pool:
                 return
 
     def _start(self) -> _Worker:
-        # Not forked: a child of a process with running threads (torch's) may deadlock.
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
         gpu = self._gpus[next(self._turns) % len(self._gpus)] if self._gpus else None
-        process = context.Process(target=serve, args=(theirs, self._perform, gpu))
-        process.start()
-        theirs.close()  # else its death would not end the pipe
-        worker = _Worker(process, ours)
+        worker = _Worker(*started(serve, self._perform, gpu))
         self._workers.append(worker)
         return worker
 
@@ -135,16 +129,18 @@ class _Pool:
         worker.connection.close()
         worker.process.join()
         task, left = worker.task, list(worker.left)
+        why = cause(worker.process.exitcode)
         if task is None or not left:
+            say(f"{why} when its work was done")
             return
         first, rest = left[0], left[1:]
         self._deaths[first.id] += 1
         if rest:
             self._queue.appendleft(with_jobs(task, rest))
         if self._deaths[first.id] < 2:
+            say(f"{task.kind} {task.spec['name']}: {why} at work on {first.id}, tried again")
             self._queue.appendleft(with_jobs(task, [first]))
             return
-        why = _cause(worker.process.exitcode)
         yield {**task.failed(first, f"{why} while it was at work, twice"), DIED: True}
         part = _part(task)
         self._in_a_row[part] += 1
@@ -170,6 +166,8 @@ class _Pool:
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
+            elif worker.task is None and worker.process.exitcode != 0:
+                say(f"{cause(worker.process.exitcode)} when its work was done")
 
 
 def _part(task: Task) -> str:
@@ -178,13 +176,3 @@ def _part(task: Task) -> str:
 
 def _device(task: Task) -> str:
     return str(task.device or task.spec.get("device") or "auto")
-
-
-def _cause(exit_code: int | None) -> str:
-    """Say how a process ended: by which signal, or with which code. Why, nobody knows."""
-    if exit_code is not None and exit_code < 0:
-        try:
-            return f"the process was killed by {signal.Signals(-exit_code).name}"
-        except ValueError:
-            return f"the process was killed by signal {-exit_code}"
-    return f"the process ended with exit code {exit_code}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-from xtts_lab.experiment.construction import describe
+from xtts_lab.experiment.workers.deaths import begin_service
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.tasks import AT_WORK
+from xtts_lab.notices import describe
 
 Perform = Callable[[Any, Parts], Iterator[dict[str, Any]]]
 """Yields the records of a task, made with a part that the process keeps."""
@@ -26,9 +26,8 @@ def serve(connection: Connection, perform: Perform, gpu: str | None = None) -> N
     """
     if gpu is not None:  # before CUDA starts, which reads it once
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    # An interruption is for the parent, whose end of the pipe then closes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(EOFError, OSError), Parts() as parts:
+    begin_service()
+    with contextlib.suppress(EOFError, OSError), Parts(apart=True) as parts:
         while True:
             _do(connection, perform, connection.recv(), parts)
 
@@ -42,7 +41,7 @@ def _do(connection: Connection, perform: Perform, task: Any, parts: Parts) -> No
                 said.add(record["id"])
     except OSError:
         raise
-    except Exception as error:  # at the close of a part, say
+    except BaseException as error:  # at the close of a part, say
         for job in task.jobs:
             if job.id not in said:
                 connection.send(task.failed(job, describe(error)))

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from xtts_lab import registry
 from xtts_lab.device import full_precision
-from xtts_lab.experiment.construction import describe
+from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.parts import Parts
+from xtts_lab.notices import describe
 from xtts_lab.runs.journal import Journal
 from xtts_lab.threads import fixed_threads
 
@@ -82,12 +82,12 @@ class Logs:
                 seen.add(record["id"])
                 yield record
 
-    def need_child(self, tasks: Sequence[Task]) -> bool:
+    def need_child(self, tasks: Sequence[Task], host: Host) -> bool:
         """Return whether tasks should not run in this very process, which they may take along.
 
-        So it is where a process died of one before, and for parts of other packages.
+        So it is where a process died of one before, and for parts that `host` keeps apart.
         """
-        if any(task.spec["name"] not in registry.BUILTIN[task.kind] for task in tasks):
+        if any(host.apart(task.kind, task.spec) for task in tasks):
             return True
         ids = (job.id for task in tasks for job in task.jobs)
         return any(self._is_suspect(job_id) for job_id in ids)
@@ -114,7 +114,9 @@ def work_through(
     """
     try:
         part = parts.get(task.kind, task.spec, device)
-    except (Exception, SystemExit) as error:  # such as want of memory for its weights
+    except BaseException as error:  # such as want of memory for its weights
+        if not parts.to_blame(error):
+            raise
         yield from (task.failed(job, describe(error)) for job in task.jobs)
         return
     pending = list(task.jobs)
@@ -122,7 +124,7 @@ def work_through(
     with fixed_threads(), full_precision():
         while pending:
             attempts += 1
-            for made in _attempt(task, part, list(pending), ask, record):
+            for made in _attempt(task, part, parts, list(pending), ask, record):
                 if AT_WORK not in made and pending and made["id"] == pending[0].id:
                     pending.pop(0)
                 yield made
@@ -133,6 +135,7 @@ def work_through(
 def _attempt(
     task: Task,
     part: Any,
+    parts: Parts,
     jobs: Sequence[Any],
     ask: Callable[[Any, Sequence[Any]], Iterator[Any]],
     record: Callable[[Any, Any, float], Record],
@@ -149,18 +152,22 @@ def _attempt(
         except StopIteration:
             yield from _refused(task, jobs, f"{done} results")
             return
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not parts.to_blame(error):
+                raise
             yield task.failed(job, describe(error))
             return
         yield made
-    if results is not None and _has_more(results):
+    if results is not None and _has_more(results, parts):
         yield from _refused(task, jobs, "more results")
 
 
-def _has_more(results: Iterator[Any]) -> bool:
+def _has_more(results: Iterator[Any], parts: Parts) -> bool:
     try:
         next(results)
-    except (Exception, SystemExit):  # StopIteration, as it should be; or a quarrel at the end
+    except BaseException as error:  # StopIteration, as it should be; or a quarrel at the end
+        if not parts.to_blame(error):
+            raise
         return False
     return True
 

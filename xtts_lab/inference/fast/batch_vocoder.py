@@ -19,10 +19,12 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.fast.stages import stages_of
 from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.speak import check_streams
 from xtts_lab.model import XttsModel
 from xtts_lab.vocoders import stages as chain
+from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.vocoders.stages import Local
 
 
@@ -50,72 +52,131 @@ def cuts(item: int, frames: int, core: int, context: int) -> Iterator[_Cut]:
         start = stop
 
 
-class BatchVocoder:
-    """States [n, D] and speaker vectors [E] -> waveforms, `batch` windows at a time, in `dtype`."""
+class _Windows:
+    """Windows of one width, `batch` at a time, as a graph."""
 
     def __init__(
-        self, model: XttsModel, *, dtype: torch.dtype | None = None, batch: int = 32, core: int = 64
+        self, vocoder: Vocoder, core: int, batch: int, like: Tensor, embedding: int
+    ) -> None:
+        self.vectors = like.new_zeros(batch, embedding)
+        last = stages_of(vocoder, self.vectors)[-1]
+        assert isinstance(last, Local)
+        self.core, self.context, self.rate = core, last.context, last.rate
+        self.width = core + 2 * last.context
+        self._frames = like.new_zeros(batch, like.shape[0], self.width)
+        self._made = last.function(self._frames)
+        self._last = last
+        self._replay = Graphed(self._make, like.device)
+
+    def _make(self) -> None:
+        self._made.copy_(self._last.function(self._frames))
+
+    def run(
+        self,
+        cuts: Sequence[_Cut],
+        frames: Sequence[Tensor],
+        embeddings: Sequence[Tensor],
+        done: Sequence[Tensor],
+    ) -> None:
+        """Fill the parts of `done` that the cuts are for."""
+        size = self.vectors.shape[0]
+        groups = [cuts[begin : begin + size] for begin in range(0, len(cuts), size)]
+        made = [self._start(some, frames, embeddings) for some in groups]
+        if self.vectors.is_cuda:
+            torch.cuda.current_stream(self.vectors.device).synchronize()
+        for some, heard in zip(groups, made, strict=True):
+            for row, cut in enumerate(some):
+                first = (cut.start - cut.first) * self.rate
+                count = (cut.stop - cut.start) * self.rate
+                place = slice(cut.start * self.rate, cut.stop * self.rate)
+                done[cut.item][place] = heard[row, first : first + count]
+
+    def _start(
+        self, some: Sequence[_Cut], frames: Sequence[Tensor], embeddings: Sequence[Tensor]
+    ) -> Tensor:
+        """Send windows on their way to the host: [windows, T] there, once the stream has ended."""
+        for row, cut in enumerate(some):
+            self._frames[row].copy_(frames[cut.item][:, cut.first : cut.first + self.width])
+            self.vectors[row].copy_(embeddings[cut.item], non_blocking=True)
+        self._replay()
+        samples = self._made[: len(some), 0].float()
+        if not samples.is_cuda:
+            return samples.clone()
+        there = torch.empty(samples.shape, pin_memory=True)
+        return there.copy_(samples, non_blocking=True)
+
+
+class BatchVocoder:
+    """States [n, D] and speaker vectors [E] -> waveforms, many windows at a time, in `dtype`.
+
+    Windows come in two widths, with a core of `core` frames and of a quarter of that: an utterance
+    is cut into the wider where it is long enough for one. `batch` counts the wider; on a CPU
+    nothing is gained by more than one.
+    """
+
+    def __init__(
+        self,
+        model: XttsModel,
+        *,
+        dtype: torch.dtype | None = None,
+        batch: int = 32,
+        core: int = 256,
     ) -> None:
         check_streams(model)
         if model.vocoder.reads != "states":
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' reads no GPT states")
-        self.dtype = dtype or model.dtype
-        same = self.dtype == model.dtype
+        self.dtype = dtype or model.vocoder_dtype
+        same = self.dtype == model.vocoder_dtype
         self.vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
-        width = model.config.sizes.embedding
-        self._vectors = torch.zeros(batch, width, device=model.device, dtype=self.dtype)
-        *before, last = self.vocoder.stages(self._vectors)
+        self.device, self._embedding = model.device, model.config.sizes.embedding
+        self._width = model.config.sizes.width
+        *before, last = self.vocoder.stages(self._vector(1))
         if not isinstance(last, Local):
             raise UsageError(f"the vocoder '{model.config.vocoder.name}' cannot run in windows")
-        self._before, self._last, self.core = before, last, core
-        self._width = core + 2 * last.context
-        self._frames: Tensor | None = None
-        self._made: Tensor | None = None
-        self._replay: Graphed | None = None
+        self._before, self._rate, self._context = before, last.rate, last.context
+        batch = batch or (32 if self.device.type == "cuda" else 1)
+        self._sizes = [(core, batch), (max(core // 4, 1), 4 * batch)]
+        self._windows: dict[int, _Windows] = {}
+
+    def _vector(self, count: int) -> Tensor:
+        return torch.zeros(count, self._embedding, device=self.device, dtype=self.dtype)
 
     @torch.inference_mode()
     def __call__(self, states: Sequence[Tensor], embeddings: Sequence[Tensor]) -> list[Tensor]:
         """Waveforms float32 [T] on the CPU, each what the vocoder makes of that utterance alone."""
         frames = [self._to_frames(one) for one in states]
-        rate = self._last.rate
-        done = [torch.zeros(f.shape[-1] * rate) for f in frames]
-        windows: list[_Cut] = []
-        short: dict[int, list[int]] = defaultdict(list)
-        for item, of in enumerate(frames):
-            if of.shape[-1] > self._width:
-                windows += cuts(item, of.shape[-1], self.core, self._last.context)
-            elif of.shape[-1]:
-                short[of.shape[-1]].append(item)
-        size = self._vectors.shape[0]
-        for begin in range(0, len(windows), size):
-            self._run(windows[begin : begin + size], frames, embeddings, done)
-        for items in short.values():
+        done = [torch.zeros(f.shape[-1] * self._rate) for f in frames]
+        left = {item: of.shape[-1] for item, of in enumerate(frames) if of.shape[-1]}
+        for core, batch in self._sizes:
+            long = [i for i, count in left.items() if count > core + 2 * self._context]
+            cut = [one for i in long for one in cuts(i, left.pop(i), core, self._context)]
+            if cut:
+                windows = self._of(core, batch, frames[cut[0].item])
+                windows.run(cut, frames, embeddings, done)
+        alike: dict[int, list[int]] = defaultdict(list)
+        for item, count in left.items():
+            alike[count].append(item)
+        for items in alike.values():
             self._run_short(items, frames, embeddings, done)
         return done
 
-    def _to_frames(self, states: Tensor) -> Tensor:
-        inputs = states.to(self._vectors.device, self.dtype).T.unsqueeze(0)
-        if inputs.shape[-1] == 0:
-            return inputs
-        return chain.whole(self._before, inputs)[0] if self._before else inputs[0]
+    @torch.inference_mode()
+    def warm(self) -> None:
+        """Record the graphs of both widths."""
+        like = self._to_frames(torch.zeros(8, self._width))
+        for core, batch in self._sizes:
+            self._of(core, batch, like)
 
-    def _run(
-        self,
-        windows: Sequence[_Cut],
-        frames: Sequence[Tensor],
-        embeddings: Sequence[Tensor],
-        done: list[Tensor],
-    ) -> None:
-        replay, room, made = self._graph(frames[windows[0].item])
-        for row, cut in enumerate(windows):
-            room[row].copy_(frames[cut.item][:, cut.first : cut.first + self._width])
-            self._vectors[row].copy_(embeddings[cut.item])
-        replay()
-        heard = made[: len(windows), 0].float().cpu()
-        rate = self._last.rate
-        for row, cut in enumerate(windows):
-            begin, end = (cut.start - cut.first) * rate, (cut.stop - cut.first) * rate
-            done[cut.item][cut.start * rate : cut.stop * rate] = heard[row, begin:end]
+    def _of(self, core: int, batch: int, like: Tensor) -> _Windows:
+        if core not in self._windows:
+            self._windows[core] = _Windows(self.vocoder, core, batch, like, self._embedding)
+        return self._windows[core]
+
+    def _to_frames(self, states: Tensor) -> Tensor:
+        inputs = states.to(self.device, self.dtype).T.unsqueeze(0)
+        if inputs.shape[-1] == 0:
+            return inputs[0]
+        return chain.whole(self._before, inputs)[0] if self._before else inputs[0]
 
     def _run_short(
         self,
@@ -124,22 +185,9 @@ class BatchVocoder:
         embeddings: Sequence[Tensor],
         done: list[Tensor],
     ) -> None:
-        vectors = torch.stack([embeddings[i].to(self._vectors) for i in items])
-        last = self.vocoder.stages(vectors)[-1]
+        vectors = torch.stack([embeddings[i].to(self.device, self.dtype) for i in items])
+        last = stages_of(self.vocoder, vectors)[-1]
         assert isinstance(last, Local)
         heard = last.function(torch.stack([frames[i] for i in items]))[:, 0].float().cpu()
         for row, item in enumerate(items):
             done[item] = heard[row]
-
-    def _graph(self, like: Tensor) -> tuple[Graphed, Tensor, Tensor]:
-        if self._replay is None or self._frames is None or self._made is None:
-            shape = (self._vectors.shape[0], like.shape[0], self._width)
-            room = torch.zeros(shape, device=like.device, dtype=like.dtype)
-            made = self._last.function(room)
-
-            def run() -> None:
-                made.copy_(self._last.function(room))
-
-            self._frames, self._made = room, made
-            self._replay = Graphed(run, like.device)
-        return self._replay, self._frames, self._made

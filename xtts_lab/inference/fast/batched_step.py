@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from xtts_lab.inference.fast.batched_kernels import row_attention_kernel, settle_norm_kernel
 from xtts_lab.inference.fast.step import DecodingStep
+from xtts_lab.inference.fast.torch_step import score_rows
 from xtts_lab.nn.attention import LayerCache
 
 
@@ -36,14 +37,7 @@ class BatchedStep(DecodingStep):
         self.state.x.add_(made)
 
     def score(self) -> None:
-        state, weights = self.state, self.weights
-        width = (self.config.width,)
-        x = functional.layer_norm(state.x, width, *weights.stack_norm, weights.eps)
-        states = functional.layer_norm(x, width, *weights.final_norm, weights.eps)
-        at = state.taken.long().clamp(max=state.steps - 1).view(-1, 1, 1)
-        state.states.scatter_(1, at.expand(-1, 1, states.shape[-1]), states.unsqueeze(1))
-        head = functional.linear(states.to(weights.head.dtype), weights.head, weights.head_bias)
-        state.logits.copy_(head)
+        score_rows(self.weights, self.state)
 
     def _settled(self, made: Tensor | None, norm: tuple[Tensor, Tensor]) -> Tensor:
         """Add what a layer's part has made to `x`; return the norm of the sum, [B, D]."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.generate import Generation, Prompt
+from xtts_lab.inference.generate import NOT_FINITE, Generation, Prompt
 
 ADMIT_AT_ONCE = 32
 """Prompts that are read together; more at once would only hold up the rows that speak."""
@@ -17,10 +18,11 @@ ADMIT_AT_ONCE = 32
 
 def decode_all(
     engine: DecodingEngine, prompts: Sequence[Prompt], look_every: int = 16
-) -> Iterator[tuple[int, Generation]]:
+) -> Iterator[tuple[int, Generation | UsageError]]:
     """Decode all prompts; yields (index, generation) as they end, in no order.
 
-    The host looks every `look_every` codes: a row that ends in between waits for the look.
+    The host looks every `look_every` codes: a row that ends in between waits for the look. A row
+    whose values are not finite is a `UsageError`, and no other row's concern.
     """
     waiting = sorted(range(len(prompts)), key=lambda i: prompts[i].text.shape[0])
     at: dict[int, int] = {}  # row -> index of its prompt
@@ -34,5 +36,6 @@ def decode_all(
             at.update(zip(rows, chosen, strict=True))
         engine.advance(look_every)
         ended = [row for row in engine.ended() if row in at]
-        for row, generation in zip(ended, engine.collect(ended), strict=True):
-            yield at.pop(row), generation
+        made = zip(ended, engine.collect(ended), engine.finite(ended), strict=True)
+        for row, generation, finite in made:
+            yield at.pop(row), generation if finite else UsageError(NOT_FINITE)

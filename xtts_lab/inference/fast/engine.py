@@ -10,22 +10,30 @@ only where it wants to look.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.fast.batched_step import BatchedStep
-from xtts_lab.inference.fast.persistent_step import PersistentStep
+from xtts_lab.inference.fast.admission import Admission
 from xtts_lab.inference.fast.state import DecodingState
-from xtts_lab.inference.fast.step import DecodingStep, Tuning
+from xtts_lab.inference.fast.torch_step import TorchStep
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.fast.weights import DecodingWeights
-from xtts_lab.inference.generate import Generation, Prompt, embed_prompts, limit_of
+from xtts_lab.inference.generate import (
+    Generation,
+    Prompt,
+    check_prompts,
+    embed_prompts,
+    limit_of,
+)
 from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
-from xtts_lab.nn.gpt import Gpt
+from xtts_lab.nn.gpt import Gpt, GptConfig
 
 BUCKET = 32
 """Prompts are padded to a multiple of so many positions: one graph serves many lengths."""
@@ -67,10 +75,13 @@ class DecodingEngine:
             config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
         )
         self.weights = DecodingWeights.of(self.gpt, dtype)
-        kind = _kind_of_step(rows, tuning)
-        self.step = kind(config, self.weights, self.state, sampling, tuning, banned)
+        kind = step_class(self.device, rows)
+        self.step: Callable[[], None] = kind(
+            config, self.weights, self.state, sampling, tuning, banned
+        )
         self._replay: Graphed | None = None
         self._prefills: dict[int, tuple[Graphed, Tensor, Tensor]] = {}
+        self._admissions: dict[int, Admission] = {}
 
     @torch.inference_mode()
     def start(self, prompts: Sequence[Prompt]) -> None:
@@ -89,9 +100,13 @@ class DecodingEngine:
     @torch.inference_mode()
     def admit(self, rows: Sequence[int], prompts: Sequence[Prompt]) -> None:
         """Read prompts into some rows, whatever the others are saying."""
-        self._ready()
         embedded, lengths = self._embed(prompts)
+        self._ready()
         count, longest, _ = embedded.shape
+        if count == 1 and self.device.type == "cuda":
+            self._admission(longest, rows[0])(embedded, lengths, rows[0])
+            self._restart(rows, prompts, lengths)
+            return
         own = self.gpt.empty_cache(count, longest)
         hidden = self.gpt.prefill(embedded, lengths, own)
         at = torch.tensor(rows, device=self.device)
@@ -102,10 +117,17 @@ class DecodingEngine:
         state.logits[at] = self.gpt.audio_head(hidden).float()
         self._restart(rows, prompts, lengths)
 
+    def _admission(self, longest: int, row: int) -> Admission:
+        bucket = -(-longest // BUCKET) * BUCKET
+        if bucket not in self._admissions:
+            self._admissions[bucket] = Admission(self.gpt, self.state, bucket, row)
+        return self._admissions[bucket]
+
     def _embed(self, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
         """Embedded prompts [B, P, D] and their lengths [B], of what this engine can decode."""
         if any(p.sampling != self.sampling for p in prompts):
             raise UsageError("sampling: all prompts of an engine are drawn as the engine was told")
+        check_prompts(self.gpt, prompts)
         embedded, lengths = embed_prompts(self.gpt, prompts)
         if embedded.shape[1] > self.room:
             raise UsageError(
@@ -139,9 +161,13 @@ class DecodingEngine:
         """The rows that have drawn the stop token or their last code: waits for the device."""
         return [int(row) for row in self.state.stopped.cpu().nonzero().flatten()]
 
+    def finite(self, rows: Sequence[int]) -> list[bool]:
+        """Whether the rows' values are numbers: once they are not, they never are again."""
+        return [bool(x) for x in torch.isfinite(self.state.logits).all(dim=1).cpu()[list(rows)]]
+
     @torch.inference_mode()
     def collect(self, rows: Sequence[int]) -> list[Generation]:
-        """What rows that have ended have said."""
+        """What rows that have ended have said; `finite` says of what use that is."""
         if not rows:
             return []
         at = torch.tensor(list(rows), device=self.device)
@@ -181,10 +207,22 @@ class DecodingEngine:
         return self.gpt.audio_embedding.weight.dtype
 
 
-def _kind_of_step(rows: int, tuning: Tuning) -> type[DecodingStep]:
-    if rows == 1 and tuning.persistent:
-        return PersistentStep
+def step_class(device: torch.device, rows: int) -> type[Any]:
+    """What computes a step: kernels where they run (interpreted where asked for), else torch."""
+    if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        return TorchStep
+    from xtts_lab.inference.fast.batched_step import BatchedStep
+    from xtts_lab.inference.fast.step import DecodingStep
+
     return DecodingStep if rows <= FUSED_ROWS else BatchedStep
+
+
+def row_bytes(config: GptConfig, prompt: int, dtype: torch.dtype) -> int:
+    """Memory of a row: its part of the cache, its states and what it is drawn from."""
+    room = -(-prompt // BUCKET) * BUCKET
+    steps = config.max_codes + 1
+    cache = 2 * config.layers * config.width * (room + steps) * dtype.itemsize
+    return cache + 4 * steps * config.width
 
 
 def _cast(gpt: Gpt, dtype: torch.dtype) -> Gpt:

@@ -7,8 +7,9 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.fast.engine import DecodingEngine
+from xtts_lab.inference.fast.engine import BUCKET, DecodingEngine
 from xtts_lab.inference.generate import Prompt, limit_of
+from xtts_lab.inference.serving.rows import Said
 
 AHEAD = 2
 """Calls of `advance` that may be under way: more would hold up who asks meanwhile."""
@@ -20,6 +21,17 @@ class EngineRows:
     def __init__(self, engine: DecodingEngine) -> None:
         self.engine, self.count = engine, engine.state.rows
         self._under_way: deque[torch.cuda.Event] = deque()
+
+    def warm(self, positions: int = 256) -> None:
+        """Capture what reads prompts of up to so many positions: no request waits for it then."""
+        if self.engine.device.type != "cuda":
+            return
+        width, device = self.engine.gpt.config.width, self.engine.device
+        for length in range(BUCKET, min(positions, self.engine.room) + 1, BUCKET):
+            prefix = torch.zeros(length - 4, width, device=device)
+            self.admit(0, Prompt(prefix, torch.tensor([3]), 0, self.engine.sampling))
+        self.advance(1)
+        torch.cuda.synchronize(device)
 
     def admit(self, row: int, prompt: Prompt) -> int:
         engine = self.engine
@@ -38,10 +50,24 @@ class EngineRows:
             event.record()
             self._under_way.append(event)
 
-    def said(self, row: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    def said(self, row: int, start: int, stop: int) -> Said:
         state = self.engine.state
-        codes = state.codes[row, start:stop].cpu().long()
+        states = state.states[row, start:stop].clone()  # another prompt may take the row
+        codes = state.codes[row, start:stop]
+        if not codes.is_cuda:
+            heard = self._until_stop(codes.long())
+            return Said(states, lambda: heard, known=False)
+        there = torch.empty(codes.shape, dtype=codes.dtype, pin_memory=True)
+        there.copy_(codes, non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record()
+
+        def wait() -> Tensor:
+            done.synchronize()
+            return self._until_stop(there.long())
+
+        return Said(states, wait, known=False)
+
+    def _until_stop(self, codes: Tensor) -> Tensor:
         found = (codes == self.engine.gpt.config.stop_audio).nonzero()
-        if found.numel():
-            codes = codes[: int(found[0]) + 1]
-        return codes, state.states[row, start : start + codes.shape[0]]
+        return codes[: int(found[0]) + 1] if found.numel() else codes

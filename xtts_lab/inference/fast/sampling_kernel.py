@@ -86,7 +86,7 @@ def draw_kernel(
     first = tl.min(tl.where(score == best, index, BLOCK_V), axis=0)
     if GREEDY:
         second = tl.max(tl.where(index == first, -1e30, score), axis=0)
-        code = first
+        code = tl.minimum(first, V - 1)  # nothing equals a best that is no number
         margin = (best - second).to(tl.float64)
     else:
         score = score / temperature

@@ -8,47 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 import triton
 from torch import Tensor
 
 from xtts_lab.inference.fast import kernels
 from xtts_lab.inference.fast.sampling_kernel import draw_kernel
 from xtts_lab.inference.fast.state import DecodingState
+from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
 from xtts_lab.inference.sampling import TIGHT, SamplingOptions
-from xtts_lab.nn.attention import LayerCache
 from xtts_lab.nn.gpt import GptConfig
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How the kernels cut their work; every choice computes the same but for rounding.
-
-    Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
-    kernels (programmatic dependent launch, compute capability 9.0 and later).
-    """
-
-    qkv_rows: int = 16
-    out_rows: int = 8
-    up_rows: int = 16
-    down_rows: int = 4
-    head_rows: int = 8
-    splits: int = 16
-    block_keys: int = 32
-    warps: int = 8
-    attention_warps: int = 4
-    draw_warps: int = 8
-    persistent: bool = False
-    persistent_warps: int = 16
-    pdl: bool = False
-
-    @classmethod
-    def choose(cls, device: torch.device, rows: int) -> Tuning:
-        """What was fastest where it was measured (one H100); many rows need no splits."""
-        splits = max(1, 16 // triton.next_power_of_2(rows))
-        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
-        return cls(splits=splits, block_keys=32 if splits > 1 else 64, pdl=pdl)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +49,21 @@ class DecodingStep:
 
     def _layer(self, index: int, layer: LayerWeights) -> None:
         self.launch_qkv(index, layer)
-        self.launch_attention(self.state.cache.layer(index))
+        self.launch_attention(index, layer)
         self.launch_out(index, layer)
         self.launch_up(index, layer)
         self.launch_down(index, layer)
+
+    def _bring(self, weight: Tensor | None, warps: int) -> dict[str, int]:
+        """Arguments that have a weight brought near while a kernel of so many warps works."""
+        if weight is None or not self.tuning.ahead:
+            return {"ahead": 0, "ahead_size": 0, "LANES": 0}
+        size = weight.numel() * weight.element_size()
+        return {"ahead": weight.data_ptr(), "ahead_size": size, "LANES": 32 * warps}
+
+    def _following(self, index: int) -> LayerWeights | None:
+        layers = self.weights.layers
+        return layers[index + 1] if index + 1 < len(layers) else None
 
     def launch_qkv(self, index: int, layer: LayerWeights) -> None:
         """Norm, projection, and one more slot of the layer's cache."""
@@ -94,44 +74,54 @@ class DecodingStep:
             state.x, layer.qkv, *layer.folded_qkv, state.query, cache.keys, cache.values,
             state.slots, state.rows, width, width // self.config.heads, state.cache.capacity,
             self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
+            **self._bring(None, 0),
         )  # fmt: skip
 
-    def launch_out(self, _index: int, layer: LayerWeights) -> None:
-        """What was attended to, projected into the residual stream."""
-        self._back(self.state.attended, layer.out, layer.out_bias, self.tuning.out_rows)
-
-    def launch_up(self, _index: int, layer: LayerWeights) -> None:
-        """Norm, the wide projection, GELU."""
-        state, width, rows = self.state, self.config.width, self.tuning.up_rows
-        self._launch(
-            (triton.cdiv(4 * width, rows),), kernels.up_kernel,
-            state.x, layer.up, *layer.folded_up, state.inner, state.rows, width, 4 * width,
-            self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
-        )  # fmt: skip
-
-    def launch_down(self, _index: int, layer: LayerWeights) -> None:
-        """The projection back, into the residual stream."""
-        self._back(self.state.inner, layer.down, layer.down_bias, self.tuning.down_rows)
-
-    def _back(self, inner: Tensor, weight: Tensor, bias: Tensor, rows: int) -> None:
-        outputs, inputs = weight.shape
-        self._launch(
-            (triton.cdiv(outputs, rows),), kernels.back_kernel,
-            inner, weight, bias, self.state.x, self.state.rows, inputs, outputs,
-            BLOCK_K=triton.next_power_of_2(inputs), ROWS=rows,
-        )  # fmt: skip
-
-    def launch_attention(self, cache: LayerCache) -> None:
+    def launch_attention(self, index: int, layer: LayerWeights) -> None:
         """Attention of `query` over each row's part of the cache, in shares."""
         state, config, tuning = self.state, self.config, self.tuning
-        lane = config.width // config.heads
+        lane, cache = config.width // config.heads, state.cache.layer(index)
         self._launch(
             (state.rows * config.heads, tuning.splits), kernels.attention_kernel,
             state.query, cache.keys, cache.values, state.slots, state.partial, state.peaks,
             state.sums, state.arrived, state.attended, config.heads, state.cache.capacity,
             lane**-0.5, W=lane,
             BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
-            num_warps=tuning.attention_warps,
+            num_warps=tuning.attention_warps, **self._bring(layer.up, tuning.attention_warps),
+        )  # fmt: skip
+
+    def launch_out(self, _index: int, layer: LayerWeights) -> None:
+        """What was attended to, projected into the residual stream."""
+        rows = self.tuning.out_rows
+        self._back(self.state.attended, layer.out, layer.out_bias, rows, layer.down)
+
+    def launch_up(self, index: int, layer: LayerWeights) -> None:
+        """Norm, the wide projection, GELU."""
+        state, width, rows = self.state, self.config.width, self.tuning.up_rows
+        following = self._following(index)
+        later = self.weights.head if following is None else following.qkv
+        self._launch(
+            (triton.cdiv(4 * width, rows),), kernels.up_kernel,
+            state.x, layer.up, *layer.folded_up, state.inner, state.rows, width, 4 * width,
+            self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
+            **self._bring(later, self.tuning.warps),
+        )  # fmt: skip
+
+    def launch_down(self, index: int, layer: LayerWeights) -> None:
+        """The projection back, into the residual stream."""
+        following = self._following(index)
+        later = None if following is None else following.out
+        self._back(self.state.inner, layer.down, layer.down_bias, self.tuning.down_rows, later)
+
+    def _back(
+        self, inner: Tensor, weight: Tensor, bias: Tensor, rows: int, later: Tensor | None
+    ) -> None:
+        outputs, inputs = weight.shape
+        self._launch(
+            (triton.cdiv(outputs, rows),), kernels.back_kernel,
+            inner, weight, bias, self.state.x, self.state.rows, inputs, outputs,
+            BLOCK_K=triton.next_power_of_2(inputs), ROWS=rows,
+            **self._bring(later, self.tuning.warps),
         )  # fmt: skip
 
     def score(self) -> None:

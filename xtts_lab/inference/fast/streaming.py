@@ -28,10 +28,12 @@ class FastStream:
     def __init__(
         self, model: XttsModel, engine: DecodingEngine, dtype: torch.dtype | None = None
     ) -> None:
-        self._server = StreamServer(EngineRows(engine), StreamVocoder(model, dtype), quantum=None)
+        self._rows = EngineRows(engine)
+        self._server = StreamServer(self._rows, StreamVocoder(model, dtype), quantum=None)
 
     def warm(self, schedule: Schedule | None = None) -> None:
-        """Capture the vocoder's graphs for a schedule."""
+        """Capture the graphs of prompts and codes, and the vocoder's for a schedule."""
+        self._rows.warm()
         self._server.vocoder.warm(schedule or Schedule())
 
     def stream(

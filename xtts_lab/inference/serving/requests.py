@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.precision import products
 from xtts_lab.inference.serving.server import StreamServer
 from xtts_lab.inference.serving.voicing import Leaving
 from xtts_lab.types import Audio, Delivery, Request, Voice
@@ -22,11 +23,12 @@ from xtts_lab.types import Audio, Delivery, Request, Voice
 class RequestServer:
     """Serves requests on a server of prompts; `prompts` is the model's text front end.
 
-    `submit` raises `UsageError` for what cannot be said.
+    `submit` raises `UsageError` for what cannot be said. `tf32`: see `inference.precision`.
     """
 
     server: StreamServer
     prompts: Callable[[Request, Voice], Sequence[Prompt]]
+    tf32: bool = False
 
     @property
     def idle(self) -> bool:
@@ -40,10 +42,9 @@ class RequestServer:
     def poll(self) -> list[Delivery]:
         """Do the next bit of work; return the pieces that it brought."""
         rate = self.server.vocoder.model.vocoder.sample_rate
-        return [
-            Delivery(piece.ticket, Audio(piece.samples, rate), piece.last, piece.error)
-            for piece in self.server.poll()
-        ]
+        with products(self.tf32):
+            pieces = self.server.poll()
+        return [Delivery(p.ticket, Audio(p.samples, rate), p.last, p.error) for p in pieces]
 
     @torch.inference_mode()
     def stages(self, request: Request, voice: Voice) -> Mapping[str, list[float]]:
@@ -53,6 +54,10 @@ class RequestServer:
         text to tokens, `prefill_ms` until the first code is drawn, `code_ms` a further code,
         `vocoder_ms` a piece, `transfer_ms` its way to the host.
         """
+        with products(self.tf32):
+            return self._stages(request, voice)
+
+    def _stages(self, request: Request, voice: Voice) -> Mapping[str, list[float]]:
         server, found = self.server, defaultdict[str, list[float]](list)
         lap = _Lap(server.vocoder.model.device)
         prompt = self.prompts(request, voice)[0]
@@ -66,12 +71,14 @@ class RequestServer:
             asked = min(told + size, limit)
             lap()
             server.rows.advance(max(asked - taken, 0))
-            codes, states = server.rows.said(0, told, asked)
+            said = server.rows.said(0, told, asked)
+            codes = said.codes()
             if asked > taken:
                 found["code_ms"].append(lap() / (asked - taken))
             taken = max(taken, asked)
             last = asked >= limit or codes.shape[0] < asked - told
             lap()
+            states = said.states[: codes.shape[0]]
             made = server.vocoder.made(stream, codes, states, vector, last=last)
             found["vocoder_ms"].append(lap())
             Leaving(made).arrived()

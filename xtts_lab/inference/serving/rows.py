@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,13 +40,25 @@ class Rows(Protocol):
         """Draw so many further codes in every row, without waiting for them where possible."""
         ...
 
-    def said(self, row: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """The codes `start` to `stop` of a row, int64 [n] on the CPU, and their states [n, D].
+    def said(self, row: int, start: int, stop: int) -> Said:
+        """What a row says from code `start` to `stop`, which were asked for: without waiting.
 
-        Waits for the codes; fewer where the row has ended, whose last code is then the stop token.
-        Raises `UsageError` for a row that has failed.
+        Raises `UsageError` for a row that is known to have failed.
         """
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """`states` [n, D] on the device; `codes()` waits for theirs, int64 on the CPU.
+
+    Of a row that has ended, the codes are fewer, the last of them the stop token; states beyond
+    them, where there are any, mean nothing. `known`: nothing has to be waited for.
+    """
+
+    states: Tensor
+    codes: Callable[[], Tensor]
+    known: bool
 
 
 @dataclass(eq=False)
@@ -89,11 +101,13 @@ class PlainRows:
                 if not spoken.go_on():
                     break
 
-    def said(self, row: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
+    def said(self, row: int, start: int, stop: int) -> Said:
         spoken = self._rows[row]
         if spoken.error is not None:
             raise spoken.error
         codes, states = spoken.codes[start:stop], spoken.states[start:stop]
         if not codes:
-            return torch.zeros(0, dtype=torch.long), torch.zeros(0, self.gpt.config.width)
-        return torch.stack(codes).cpu(), torch.stack(states)
+            nothing = torch.zeros(0, self.gpt.config.width, device=self.gpt.audio_head.bias.device)
+            return Said(nothing, lambda: torch.zeros(0, dtype=torch.long), known=True)
+        heard = torch.stack(codes).cpu()
+        return Said(torch.stack(states), lambda: heard, known=True)

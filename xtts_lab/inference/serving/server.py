@@ -3,8 +3,9 @@
 E embedding, T samples.
 
 One thread, no waiting but for the device: whoever drives a server submits and polls in turn. A poll
-makes the pieces that are due (first pieces first), lets waiting requests into free rows, starts the
-next codes of all rows, and only then waits for the pieces, so that decoding goes on meanwhile.
+sends the pieces that are due on their way (first pieces alone), lets waiting requests into free
+rows, starts the next codes of all rows, and only then waits for the pieces, so that decoding goes
+on meanwhile.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.generate import Prompt
-from xtts_lab.inference.serving.rows import Rows
+from xtts_lab.inference.serving.rows import Rows, Said
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.serving.voicing import Leaving, StreamVocoder
-from xtts_lab.vocoders.streaming import VocoderStream
+from xtts_lab.vocoders.streaming import Mark, VocoderStream
+
+_NO_CODES = torch.zeros(0, dtype=torch.long)
 
 QUANTUM = 2
 """Codes that are started at a time where a request may come at any moment."""
@@ -65,6 +68,18 @@ class _Speaking:
         self.asked = min(self.told + next(self.sizes), self.limit)
 
 
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    """A piece `made` of what was `said` as if nothing had ended; `mark`: the stream before it."""
+
+    one: _Speaking
+    said: Said
+    mark: Mark
+    made: Leaving
+    last: bool
+    over: bool
+
+
 @dataclass(eq=False)
 class StreamServer:
     """Serves as many streams at a time as there are `rows`; others wait in line.
@@ -101,9 +116,7 @@ class StreamServer:
     @torch.inference_mode()
     def poll(self) -> list[Piece]:
         """Do the next bit of work; return the pieces that it brought."""
-        due = [row for row, one in self._at_work.items() if one.taken >= one.asked]
-        due.sort(key=lambda row: self._at_work[row].told > 0)
-        leaving = [self._say(row) for row in due]
+        leaving = [self._say(row) for row in self._due()]
         pieces = self._admit()
         self._advance()
         pieces += [arrive() for arrive in leaving]
@@ -129,26 +142,66 @@ class StreamServer:
             self._line.clear()
             self._at_work.clear()
 
+    def _due(self) -> list[int]:
+        """Rows whose piece is made now: all first pieces there are, else one, the least ahead."""
+        due = [row for row, one in self._at_work.items() if one.taken >= one.asked]
+        first = [row for row in due if self._at_work[row].told == 0]
+        return first or sorted(due, key=lambda row: self._at_work[row].told)[:1]
+
     def _say(self, row: int) -> Callable[[], Piece]:
-        """Send the piece that is due of a row on its way; call what is returned to wait for it."""
+        """Send the piece that is due of a row on its way; call what is returned to wait for it.
+
+        Whether the row has ended is not waited for where the vocoder need not know: the piece is
+        made as if it had not, and made again if it had.
+        """
         one = self._at_work[row]
-        ticket = one.request.ticket
         try:
-            codes, states = self.rows.said(row, one.told, one.asked)
+            said = self.rows.said(row, one.told, one.asked)
         except UsageError as error:
             del self._at_work[row]
-            return partial(_failed, ticket, error)
+            return partial(_failed, one.request.ticket, error)
+        last = one.asked >= one.limit
+        if said.known or self.vocoder.reads != "states":
+            codes = said.codes()
+            last = last or self._stops(codes)
+            made = self._push(one, codes, said.states[: codes.shape[0]], last=last)
+            return partial(_arrived, one.request.ticket, made, self._go_on(row, one, last=last))
+        mark = one.stream.mark()
+        made = self._push(one, _NO_CODES, said.states, last=last)
+        over = self._go_on(row, one, last=last)
+        return partial(self._settled, row, _Guess(one, said, mark, made, last, over))
+
+    def _settled(self, row: int, guess: _Guess) -> Piece:
+        """The piece that was made before it was known whether its row had ended."""
+        one, made, over = guess.one, guess.made, guess.over
+        codes = guess.said.codes()
+        if self._stops(codes):
+            one.stream.go_back(guess.mark)
+            made = self._push(one, codes, guess.said.states[: codes.shape[0]], last=True)
+            over = over if guess.last else self._go_on(row, one, last=True)
+        return _arrived(one.request.ticket, made, over)
+
+    def _push(self, one: _Speaking, codes: Tensor, states: Tensor, *, last: bool) -> Leaving:
+        return self.vocoder.push(one.stream, codes, states, one.request.embedding, last=last)
+
+    def _stops(self, codes: Tensor) -> bool:
         stop = self.vocoder.model.gpt.config.stop_audio
-        ended = one.asked >= one.limit or bool(codes.numel() and int(codes[-1]) == stop)
-        made = self.vocoder.push(one.stream, codes, states, one.request.embedding, last=ended)
-        one.told = one.asked
-        if not ended:
+        return bool(codes.numel() and int(codes[-1]) == stop)
+
+    def _go_on(self, row: int, one: _Speaking, *, last: bool) -> bool:
+        """Ask for a row's next piece; or free it, its request's next prompt first in line.
+
+        Returns whether its request is over.
+        """
+        if not last:
+            one.told = one.asked
             one.ask()
-            return partial(_arrived, ticket, made, last=False)
-        del self._at_work[row]
+            return False
+        if self._at_work.get(row) is one:
+            del self._at_work[row]
         if one.request.prompts:
             self._line.appendleft(one.request)
-        return partial(_arrived, ticket, made, last=not one.request.prompts)
+        return not one.request.prompts
 
     def _admit(self) -> list[Piece]:
         """Let waiting requests into free rows; those that cannot be said have failed."""
@@ -187,9 +240,9 @@ class StreamServer:
                 one.taken += codes
 
 
-def _arrived(ticket: int, made: Leaving, *, last: bool) -> Piece:
+def _arrived(ticket: int, made: Leaving, over: bool) -> Piece:
     try:
-        return Piece(ticket, made.arrived(), last)
+        return Piece(ticket, made.arrived(), over)
     except UsageError as error:  # samples that are not finite
         return _failed(ticket, error)
 

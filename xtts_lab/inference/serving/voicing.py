@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.fast.stages import stages_of
 from xtts_lab.inference.generate import NOT_FINITE
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.serving.vocoding import BucketedLocal, bucketed
@@ -28,12 +29,17 @@ class StreamVocoder:
 
     def __init__(self, model: XttsModel, dtype: torch.dtype | None = None) -> None:
         check_streams(model)
-        self.model, self.dtype = model, dtype or model.dtype
-        same = self.dtype == model.dtype
+        self.model, self.dtype = model, dtype or model.vocoder_dtype
+        same = self.dtype == model.vocoder_dtype
         self._vocoder = model.vocoder if same else copy.deepcopy(model.vocoder).to(self.dtype)
         width = model.config.sizes.embedding
         self._vector = torch.zeros(1, width, device=model.device, dtype=self.dtype)
-        self._stages: tuple[Stage, ...] = bucketed(self._vocoder.stages(self._vector))
+        self._stages: tuple[Stage, ...] = bucketed(stages_of(self._vocoder, self._vector))
+
+    @property
+    def reads(self) -> str:
+        """What the vocoder reads: `states`, `codes` or `mel`."""
+        return self._vocoder.reads
 
     def begin(self, speed: float = 1.0, coqui_compat: bool = False) -> VocoderStream:
         """A stream that has said nothing yet."""

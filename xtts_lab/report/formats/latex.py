@@ -52,6 +52,8 @@ def stacked(text: str, side: str) -> str:
 
 def _tables(content: Content) -> Iterator[tuple[str, Table]]:
     yield "results", content.headline
+    for i, table in enumerate(content.families):
+        yield f"families-{i + 1}", table
     if content.comparisons is not None:
         yield "comparisons", content.comparisons
     if content.parts is not None:

@@ -46,6 +46,8 @@ def _lines(content: Content) -> Iterator[str]:
     yield from _answer(content)
     yield from (escape(content.ran), "", "## Results", "", escape(content.headline.remark), "")
     yield from table_lines(content.headline)
+    for table in content.families:
+        yield from _section(table.caption, table)
     if content.comparisons is not None:
         yield from _section(content.comparisons.caption, content.comparisons)
     if content.ablation:

@@ -62,8 +62,12 @@ WORKS: Mapping[str, str] = {
     "Variance Components. Biometrics Bulletin 2(6), 110–114.",
     "stahl2025": "Stahl, B., Gamper, H. (2025). Distillation and Pruning for Scalable "
     "Self-Supervised Representation-Based Speech Quality Assessment. arXiv:2502.05356.",
+    "searle1992": "Searle, S. R., Casella, G., McCulloch, C. E. (1992). Variance Components. "
+    "Wiley.",
     "wan2018": "Wan, L., Wang, Q., Papir, A., Lopez Moreno, I. (2018). Generalized End-to-End Loss "
     "for Speaker Verification. ICASSP 2018, 4879–4883.",
+    "wang2019": "Wang, Q. et al. (2019). VoiceFilter: Targeted Voice Separation by "
+    "Speaker-Conditioned Spectrogram Masking. Interspeech 2019, 2728–2732.",
     "zou2008": "Zou, G. Y., Donner, A. (2008). Construction of confidence limits about effect "
     "measures: A general approach. Statistics in Medicine 27(10), 1693–1702.",
 }
@@ -76,6 +80,7 @@ OF_INSTRUMENT: Mapping[str, tuple[str, str]] = {
     "pitch": ("pYIN", "mauch2014"),
     "resemblyzer": ("Resemblyzer's GE2E d-vectors", "wan2018"),
     "utmos": ("UTMOS22 strong", "saeki2022"),
+    "voicefilter": ("VoiceFilter's d-vectors", "wang2019"),
     "wavlm_sv": ("WavLM speaker embeddings", "chen2022"),
     "whisper": ("Whisper", "radford2023"),
     "world_ctc": ("our phoneme recogniser of the synthetic worlds", "graves2006"),

@@ -53,7 +53,12 @@ def read_numbers(text: str) -> str:
 
 
 def _ungrouped(match: re.Match[str]) -> str:
-    return re.sub("[,，]", "", match[0])
+    """Close the gaps; with nothing beside it, such a number is read at once, as it is no code."""
+    digits = re.sub("[,，]", "", match[0])
+    before = match.string[: match.start()].rstrip()[-1:]
+    alone = re.match(r"\s*(?:$|[，。；！？、,;!?)）])", match.string[match.end() :])
+    counts = before and (before in "-–−~" or not (before.isalnum() or before in "，。：:,(（"))
+    return digits if counts or not alone else _number(digits)
 
 
 def _number(digits: str) -> str:
@@ -86,6 +91,12 @@ def _range(match: re.Match[str]) -> str:
     if year and not unit:
         return f"{spell_digits(low)}到{spell_digits(high)}"
     return f"{low}{unit}到{high}"
+
+
+def _model(match: re.Match[str]) -> str:
+    """A type of aircraft, 747-400; of scores in hundreds hardly any ends on a round one."""
+    model, kind = match.groups()
+    return f"{spell_digits(model)}{cardinal(kind)}" if int(model) > int(kind) else match[0]
 
 
 def _slash(match: re.Match[str]) -> str:
@@ -132,6 +143,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d.-])\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}(?![\d-])", _spelt),
     (r"(?<![\d.-])[48]00-\d{3,4}-\d{3,4}(?![\d-])", _spelt),
     (r"(?<![\d.-])\d{3,4}(?:[ -]\d{3,4}){2,4}(?![\d-])", _spelt),
+    (r"(?<=[打拨号])(?:1[12]\d|9\d\d)(?!\d|[.,:]\d|[分个次元人块年月日号%])", _spelt),
     # Dates.
     (r"(?<![\d/.-])((?:19|20)\d{2})([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12]\d|3[01])[日号]?"
      r"(?![\d/.-]\d|\d)",
@@ -142,6 +154,9 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d.:：])([01]?\d|2[0-4])[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：]|\.\d)", _clock),
     (r"(?<![\d:：])(\d+(?:\.\d+)?)((?:[:：]\d+(?:\.\d+)?)+)(?![\d:：])",
      lambda m: m[1] + re.sub("[:：]", "比", m[2])),
+    (r"(?<![\d.-])([1-9]\d\d)[-–]([1-9]00)(?![\d-])", _model),
+    (r"(?<![A-Za-z\d.])[-–−](\d+(?:\.\d+)?)\s?[-~～〜]\s?([-–−]?)(?=\d+(?:\.\d+)?\s?(?:℃|℉|°|度|%))",
+     lambda m: f"负{m[1]}到{'负' * bool(m[2])}"),
     (rf"(?<![A-Za-z0-9./-])(\d+(?:\.\d+)?)({_UNIT})?\s?({_DASH})\s?(\d+(?:\.\d+)?)"
      r"(?![\d-]|\s?=)", _range),
     (r"(?<=\d)\s?[-–]\s?(?=\d+\s?=)", lambda _: "减"),

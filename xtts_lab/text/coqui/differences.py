@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from xtts_lab.text.characters import clean, without_strange_marks
 from xtts_lab.text.markup import plain
+from xtts_lab.text.numbers.lengths import read_lengths
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,10 @@ def touching(text: str, base: str) -> Iterator[Rule]:
     """Yield the rules that may make `text` differ from the reference's reading."""
     from xtts_lab.text.coqui.rules import RULES
 
+    changed = {"primes": read_lengths(text, base) != text}
     text = text.replace('"', "")  # dropped on both sides before anything is read
-    changed = {
-        "characters": without_strange_marks(clean(text), base) != text,
-        "markup": plain(text) != text,
-    }
+    changed["characters"] = without_strange_marks(clean(text), base) != text
+    changed["markup"] = plain(text) != text
     for rule in RULES:
         if rule.touches(text, base) or changed.get(rule.name):
             yield rule

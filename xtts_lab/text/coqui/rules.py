@@ -5,7 +5,7 @@ from __future__ import annotations
 from xtts_lab.text.abbreviations import own_pattern
 from xtts_lab.text.coqui.differences import Rule
 from xtts_lab.text.numbers import currencies
-from xtts_lab.text.numbers.codes import CUE
+from xtts_lab.text.numbers.codes import CUE, EMERGENCY
 from xtts_lab.types import LANGUAGES
 
 _ABBREVIATIONS = {
@@ -45,7 +45,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "codes",
         "Telephone numbers and codes are digits; French pairs are numbers.",
-        {"*": rf"(?:\d[\s().\-/]*){{6}}\d|\+\d|(?:{CUE})\+?\(?\d"},
+        {"*": rf"(?:\d[\s().\-/]*){{6}}\d|\+\d|(?:{CUE})\+?\(?\d|{EMERGENCY}"},
     ),
     Rule(
         "thousands",
@@ -67,8 +67,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "dates",
-        "Dates in figures have months with names, and days and years that are ordinals.",
-        {"*": r"\d[./-]\s?\d{1,2}[./-]\s?\d"},
+        "Dates in figures have months with names, and days and years that are ordinals; short "
+        "names of months are written out.",
+        {
+            base: r"\d[./-]\s?\d{1,2}[./-]\s?\d|\d\.?,?\s(?:de\s)?[^\W\d_]{3,10}"
+            + (r"(?:\.|,?\s(?:de\s)?\d{4})|\b[^\W\d_]{3,5}\.\s\d" + more)
+            for base, more in (("*", ""), ("ru", r"|\d{4}\s?г\."), ("pl", r"|\d{4}\s?r\."))
+        },
     ),
     Rule(
         "years",
@@ -128,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         "ordinal",
         "An ending makes an ordinal only if the word ends there, and shows its gender "
         'and case; the reference knows one form, and takes "5euros" for a fifth.',
-        {"*": r"\d['’]?[-–]?[^\W\d_]|\d\.?[º°ª]", "ko": r"\d\s?(?:번|차|째)"},
+        {"*": r"\d['’]?[-–]?[^\W\d_]|\d\.?[º°ª]|\d\.er\b", "ko": r"\d\s?(?:번|차|째)"},
     ),
     Rule(
         "endings",
@@ -161,6 +166,11 @@ RULES: tuple[Rule, ...] = (
         "fractions",
         "Simple fractions are halves and quarters.",
         {"*": r"\d/\d"},
+    ),
+    Rule(
+        "primes",
+        "Feet and inches, minutes and seconds have their words; a mark that closes a quotation "
+        "has none.",
     ),
     Rule(
         "units",
@@ -218,7 +228,8 @@ RULES: tuple[Rule, ...] = (
             "nl": r"\d\s?uur|\d:\d\d",
             "de": r"\d\s?uhr|\d:\d\d",
             "ru": r"\d:\d\d|\d\s(?:янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек|год)",
-            "pl": r"\d:\d\d|\d\s(?:sty|lut|mar|kwi|maj|cze|lip|sie|wrz|paź|lis|gru|rok)",
+            "pl": r"\d:\d\d|godz\w*\.?\s\d"
+            r"|\d\s(?:sty|lut|mar|kwi|maj|cze|lip|sie|wrz|paź|lis|gru|rok)",
             "tr": r"\d[:.]\d\d",
             "*": r"\d:\d\d",
         },
@@ -241,7 +252,7 @@ RULES: tuple[Rule, ...] = (
         {
             "zh": r"\d\D+\d|\d{4}|(?<!\d)0\d|2[^\d月日号]|\d\s?[-.:：/%‰℃℉°~～]"
             r"|[-−–~～#§+]\s?\d|[&@#%+=×÷±≥≤≈≠§π√∞‰²³]|\d\s*[A-Za-z]|[A-Za-z]\s?\d"
-            rf"|[{_SIGNS}$£]|[IVX]{{2}}"
+            rf"|[{_SIGNS}$£]|[IVX]{{2}}|[打拨号]\d{{3}}"
         },
     ),
     Rule(

@@ -133,6 +133,12 @@ def _range(match: re.Match[str]) -> str:
     return f"{match[1]}{match[2] or ''}から{match[4]}"
 
 
+def _model(match: re.Match[str]) -> str:
+    """A type of aircraft, 747-400; of scores in hundreds hardly any ends on a round one."""
+    model, kind = match.groups()
+    return f"{' '.join(model)} {kind}" if int(model) > int(kind) else match[0]
+
+
 def _slash(match: re.Match[str]) -> str:
     """A fraction below one with a denominator to ten, or a month and a day."""
     over, under = int(match[2]), int(match[3])
@@ -151,6 +157,9 @@ _WRITTEN: tuple[tuple[str, _Read], ...] = (
     (r"(?<=:\d\d)\s?[-–—~〜～]\s?(?=\d{1,2}:\d\d)", lambda _: "から"),
     (r"(?<![\d.:])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])", _clock),
     (r"(?<![\d:])(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)(?![\d:])", lambda m: f"{m[1]}対{m[2]}"),
+    (r"(?<![\d.-])([1-9]\d\d)[-–]([1-9]00)(?![\d-])", _model),
+    (rf"(?<![A-Za-z\d.])[-–−](\d+(?:\.\d+)?)\s?[-~～〜]\s?([-–−]?)(?=\d+(?:\.\d+)?\s?{_UNITS})",
+     lambda m: f"マイナス{m[1]}から{'マイナス' * bool(m[2])}"),
     (rf"(?<![A-Za-z0-9.-])({_NUMBER})({_UNITS}|年|月|日|時)?\s?([-–—~〜～∼])\s?(\d+(?:\.\d+)?)"
      r"(?![\d-])", _range),
     (r"−(?=[.\d])|(?<![\w)）])[-–](?=[.\d])|(?<=[ぁ-ん])[-–](?=\d)"

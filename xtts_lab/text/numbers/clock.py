@@ -34,6 +34,13 @@ _DOTTED: Mapping[str, str] = {
 }
 """Where a full stop stands between hours and minutes, which only the words beside it tell."""
 
+_H_AFTER_DOT = frozenset({"es", "pt", "it", "fr"})
+_DOT_BEFORE_H = re.compile(rf"{_START}([01]?\d|2[0-4])\.([0-5]\d)(?=\s?h(?:rs?|s|oras?|eures?)?\b)")
+_POLISH_HOUR = re.compile(
+    r"\b(?P<before>(?:[^\W\d_]+\s)?)(?P<word>godz\.|godzin(?:a|ie|y|ę))\s(?P<hour>[01]?\d|2[0-4])"
+    r"(?P<minute>[.:][0-5]\d)?(?!\d|[.,:]\d|\s(?:i\s)?\d|\s?[-–—]\s?\d)",
+    re.IGNORECASE,
+)
 _H_TIME = rf"{_START}{_HOUR}\s?[hH](?:\s?{_MINUTE})?(?P<said>$^)?(?![^\W_])"
 _MERIDIEM = re.compile(
     rf"{_START}([01]?\d)(?:[:.]([0-5]\d))?\s?([ap])\.?m\b(\.(?=\s+[a-z,]))?", re.I
@@ -53,6 +60,10 @@ def read_times(text: str, base: str) -> str:
         text = _TO_TIME.sub(rf"\1{gap}{RANGE_WORDS[base]} ", text)
     if base == "en":
         text = _MERIDIEM.sub(_meridiem, text)
+    if base in _H_AFTER_DOT:
+        text = _DOT_BEFORE_H.sub(r"\1:\2", text)
+    if base == "pl":
+        text = _POLISH_HOUR.sub(_polish_hour, text)
     text = _SECONDS.sub(lambda match: _with_seconds(match, base), text)
     patterns = [_COLON, _DOTTED.get(base), _H_TIME if base in ("fr", "pt") else None]
     for pattern in filter(None, patterns):
@@ -68,8 +79,13 @@ def clock(hour: int, minute: int, base: str, before: str = "") -> str:
     case of their preposition."""
     if base == "pl":
         return _polish(hour, minute, before)
-    if base in ("ru", "cs") and _word_before(before) in _GENITIVE[base]:
+    word = _word_before(before)
+    if base in ("ru", "cs") and word in _GENITIVE[base]:
         return slavic.hours(hour, minute, base)
+    if base == "ru" and word in ("к", "ко"):
+        return slavic.dative_hours(hour, minute)
+    if base == "cs" and word in ("v", "ve", "na", "před") and (hour, minute) == (1, 0):
+        return "jednu hodinu"
     return _READERS[base](hour, minute)
 
 
@@ -191,6 +207,16 @@ _LOCATIVE = frozenset(
     ("o", "od", "do", "po", "około", "koło", "godzinie", "godziny", "w", "między")
 )
 _ACCUSATIVE = frozenset(("na", "przed", "godzinę", "a"))
+
+
+def _polish_hour(match: re.Match[str]) -> str:
+    """Read "o godz. 20": the short word has the case that its preposition asks for."""
+    before, word = match["before"].strip().lower(), match["word"].lower()
+    if word == "godz.":
+        ending = {"o": "ie", "po": "ie", "od": "y", "do": "y", "około": "y"}.get(before)
+        word = "godzin" + (ending or ("ę" if before in _ACCUSATIVE else "a"))
+    minute = int((match["minute"] or ".0")[1:])
+    return f"{match['before']}{word} {_polish(int(match['hour']), minute, word)}"
 
 
 def _polish(hour: int, minute: int, before: str) -> str:

@@ -32,13 +32,19 @@ CUE = (
 )
 """Words before a telephone number or a code."""
 _CUE = re.compile(CUE + "$", re.IGNORECASE)
-_THREES_MAY_BE_PHONES = frozenset(
-    {"cs", "pl", "es", "pt", "fr", "it", "hu", "nl", "de", "en", "tr"}
+EMERGENCY = (
+    r"(?<!\w)((?:call|dial|ring|appelez|llame|llama|chiama|chiamare|ligue|ruf|rufen sie|wählen sie"
+    r"|bel|zadzwoń pod|zadzwoń na|dzwoń na|звоните|звони|позвоните|zavolejte|volejte"
+    r")(?: le| al| o| para| die| na| по| i| numer| numéro)? )([019]\d\d)(?=\s*(?:$|[.,;:!?)]))"
 )
+"""A verb of calling and a number of three digits, at the end of a clause."""
+_EMERGENCY = re.compile(EMERGENCY, re.IGNORECASE)
+_THREES_MAY_BE_PHONES = frozenset({"cs", "pl", "es", "pt", "it", "fr"})
 
 
 def read_codes(text: str, base: str) -> str:
     """Replace telephone numbers and codes by their digits as words, a comma between groups."""
+    text = _EMERGENCY.sub(lambda match: f"{match[1]}{spell(match[2], base)}", text)
     text = _CANDIDATE.sub(lambda match: _grouped(match, base), text)
     return _PLAIN.sub(lambda match: _long(match, base), text)
 

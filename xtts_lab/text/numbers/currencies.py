@@ -108,7 +108,7 @@ _LOCAL: Mapping[str, Mapping[str, str]] = {
     "cs": {"Kč": "CZK", "Kčs": "CZK"},
     "hu": {"Ft": "HUF"},
     "tr": {"TL": "TRY"},
-    "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "грн": "UAH", "грн.": "UAH"},
+    "ru": {"руб.": "RUB", "руб": "RUB", "р.": "RUB", "грн": "UAH", "грн.": "UAH", "коп.": "kopeck"},
     "de": {"Fr.": "CHF", "SFr.": "CHF"},
     "fr": {"FF": "FRF"},
     "zh": {"¥": "CNY", "￥": "CNY"},
@@ -122,7 +122,8 @@ _NAMES: Mapping[str, str] = {
     " TRY lira|lira:kuruş; CNY yuan:fen; BRL real|reais:centavo|centavos; ¢ cent|cents;"
     " BTC bitcoin|bitcoins; PKR rupee|rupees; ILS shekel|shekels:agora|agorot; PHP peso"
     "|pesos:centavo|centavos;"
-    " THB baht; NGN naira:kobo; VND dong; UAH hryvnia; CHF franc|francs:centime|centimes",
+    " THB baht; NGN naira:kobo; VND dong; UAH hryvnia; CHF swiss franc"
+    "|swiss francs:centime|centimes",
     "es": "USD dólar|dólares:centavo|centavos; EUR euro|euros:céntimo|céntimos; GBP libra"
     "|libras:penique|peniques;"
     " JPY yen|yenes; KRW won|wones; RUB rublo|rublos:kopek|kopeks; INR rupia|rupias; TRY lira"
@@ -169,7 +170,8 @@ _NAMES: Mapping[str, str] = {
     " рупия|рупии|рупий;"
     " TRY лира|лиры|лир; CNY юань|юаня|юаней; UAH гривна|гривны|гривен:копейка|копейки|копеек;"
     " ¢ цент|цента|центов;"
-    " BTC биткоин|биткоина|биткоинов; CHF франк|франка|франков; PKR рупия|рупии|рупий; KZT тенге",
+    " BTC биткоин|биткоина|биткоинов; CHF франк|франка|франков; kopeck копейка"
+    "|копейки|копеек; PKR рупия|рупии|рупий; KZT тенге",
     "cs": "USD dolar|dolary|dolarů:cent|centy|centů; EUR euro|eura|eur:cent|centy|centů; GBP"
     " libra|libry|liber:penny|pence|pencí;"
     " JPY jen|jeny|jenů; CZK koruna|koruny|korun:haléř|haléře|haléřů; KRW won|wony|wonů; RUB"

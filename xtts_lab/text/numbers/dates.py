@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from xtts_lab.text.numbers.days import (
+    MONTHS,
+    czech_genitive,
+    polish_case,
+    read_day_ranges,
+    read_month_names,
+)
 from xtts_lab.text.numbers.numerals import cardinal
-from xtts_lab.text.numbers.ordinals import czech, ordinal
+from xtts_lab.text.numbers.ordinals import ordinal
 from xtts_lab.text.numbers.years import read_days, read_years
 from xtts_lab.text.numbers.years import year as in_words
 
@@ -26,27 +33,23 @@ _DAY_AND_MONTH = re.compile(
 _MONTH_FIRST = re.compile(
     r"(?<![\w.,/:-])(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])/(\d{4}|\d{2})(?![\d/])"
 )
-_MONTHS: Mapping[str, str] = {
-    "en": "January February March April May June July August September October November December",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre"
-    " diciembre",
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre"
-    " dicembre",
-    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro"
-    " dezembro",
-    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
-    "tr": "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
-    "hu": "január február március április május június július augusztus szeptember október november"
-    " december",
-    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
-    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października"
-    " listopada grudnia",
-    "cs": "ledna února března dubna května června července srpna září října listopadu prosince",
-    "ar": "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
-    "de": "januar februar märz april mai juni juli august september oktober november dezember",
-}
+_MONTH_AND_DAY = re.compile(  # Korean; with smaller figures it is a fraction
+    r"(?<![\w.,/:-])(?=1[0-2]/|0?\d/(?:1[1-9]|[23]\d))(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])"
+    r"(?![\w/]|[.,:-]\d)"
+)
 _YEAR = {"ru": "года", "pl": "roku"}
+_YEARS = {
+    "ru": r"(?<![\d.,:/-])([12]\d{3})(?=\s(год|года|году|годом)\b)",
+    "pl": r"(?<![\d.,:/-])([12]\d{3})(?=\s(roku)\b)",
+}
+_YEARS_SHORT = {
+    "ru": re.compile(r"(?<![\d.,:/-])([12]\d{3})\s?г\.(?!\s?г\.)(?=\s?[^А-ЯЁ\s]|\s?$)"),
+    "pl": re.compile(r"(?<![\d.,:/-])([12]\d{3})\s?r\."),
+}
+_RUSSIAN_YEAR_WORD = {
+    **dict.fromkeys(("в", "к", "ко", "о"), "году"),
+    **dict.fromkeys(("с", "до", "от", "после", "около", *MONTHS["ru"].split()), "года"),
+}
 GERMAN_DATIVE = frozenset(("am", "vom", "zum", "beim", "im", "dem", "den", "ab", "seit", "bis"))
 
 
@@ -57,7 +60,8 @@ def read_dates(text: str, base: str) -> str:
     English figures with slashes are a month and a day; everywhere else the day comes first.
     """
     if base == "ko":
-        return _YEAR_FIRST.sub(_korean, text)
+        return _MONTH_AND_DAY.sub(r"\1월 \2일", _YEAR_FIRST.sub(_korean, text))
+    text = read_day_ranges(read_month_names(text, base), base)
     text = read_years(read_days(text) if base == "en" else text, base)
     text = _YEAR_FIRST.sub(lambda match: _date(match, match[4], match[3], match[1], base), text)
     if base == "en":
@@ -68,10 +72,10 @@ def read_dates(text: str, base: str) -> str:
         text = _DAY_AND_MONTH.sub(lambda match: _day_and_month(match, base), text)
     text = _DAY_FIRST.sub(lambda match: _day_first(match, base), text)
     if base == "cs":
-        months = "|".join(_MONTHS["cs"].split())
+        months = "|".join(MONTHS["cs"].split())
         text = re.sub(
             rf"(?<![\d.,:/-])(\d{{1,2}})\.(?=\s(?:{months})\b)",
-            lambda match: _czech_genitive(int(match[1])),
+            lambda match: czech_genitive(int(match[1])),
             text,
         )
     return _slavic(text, base) if base in _YEAR else text
@@ -79,8 +83,7 @@ def read_dates(text: str, base: str) -> str:
 
 def german_ending(match: re.Match[str]) -> str:
     """Return the "n" that an ordinal gets after "am", "zum" and the like."""
-    before = re.findall(r"[^\W\d_]+", match.string[max(0, match.start() - 20) : match.start()])
-    return "n" if before and before[-1].lower() in GERMAN_DATIVE else ""
+    return "n" if _word_before(match) in GERMAN_DATIVE else ""
 
 
 def _day_first(match: re.Match[str], base: str) -> str:
@@ -93,8 +96,8 @@ def _day_and_month(match: re.Match[str], base: str) -> str:
     """Read "am 24.12." and "dne 24. 12.", whose last dot may also end the sentence."""
     end = "." if not match.string[match.end() :].strip() else ""
     if base == "cs":
-        month = _MONTHS["cs"].split()[int(match[3]) - 1]
-        return f"{match[1]}{_czech_genitive(int(match[2]))} {month}{end}"
+        month = MONTHS["cs"].split()[int(match[3]) - 1]
+        return f"{match[1]}{czech_genitive(int(match[2]))} {month}{end}"
     return f"{match[1]}{ordinal(match[2], 'de')}n {ordinal(match[3], 'de')}n{end}"
 
 
@@ -103,7 +106,7 @@ def _date(match: re.Match[str], day: str, month: str, year: str, base: str) -> s
     dot = groups.get("dot") or ""
     if base == "hu" and dot and match.string[match.end() :].strip():
         dot = ""
-    return _READERS[base](int(day), _MONTHS[base].split()[int(month) - 1], year, match) + dot
+    return _READERS[base](int(day), MONTHS[base].split()[int(month) - 1], year, match) + dot
 
 
 def _year(digits: str, base: str) -> str:
@@ -126,17 +129,13 @@ def _english(day: int, month: str, year: str, _match: re.Match[str]) -> str:
 
 def _german(day: int, month: str, year: str, match: re.Match[str]) -> str:
     ending = german_ending(match) or "r"
-    number = str(_MONTHS["de"].split().index(month) + 1)
+    number = str(MONTHS["de"].split().index(month) + 1)
     words = (ordinal(digits, "de") + ending for digits in (str(day), number))
     return f"{' '.join(words)} {in_words(year, 'de')}"
 
 
 def _czech(day: int, month: str, year: str, _match: re.Match[str]) -> str:
-    return f"{_czech_genitive(day)} {month} {cardinal(year, 'cs')}"
-
-
-def _czech_genitive(day: int) -> str:
-    return re.sub(r"ý\b", "ého", re.sub(r"í\b", "ího", czech(day)))
+    return f"{czech_genitive(day)} {month} {cardinal(year, 'cs')}"
 
 
 def _hungarian(day: int, month: str, year: str, match: re.Match[str]) -> str:
@@ -171,17 +170,43 @@ def _korean(match: re.Match[str]) -> str:
 
 
 def _slavic(text: str, base: str) -> str:
-    months = "|".join(_MONTHS[base].split())
-    for pattern in (
+    months = "|".join(MONTHS[base].split())
+    text = re.sub(
         rf"(?<![\d.,:/-])(\d{{1,2}})\.?(?=\s(?:{months})\b)",
-        rf"(?<![\d.,:/-])(\d{{4}})(?=\s{_YEAR[base]}\b)",
-    ):
-        text = re.sub(pattern, lambda match: _genitive(match[1], base), text)
-    return text
+        lambda match: _genitive(match[1], base),
+        text,
+    )
+    text = re.sub(
+        rf"(?<=\s)({months})\s([12]\d{{3}})(?!\d|[.,:/%-]\d|\s?[гr]\.|\s(?:год|rok|лет|lat))",
+        rf"\1 \2 {_YEAR[base]}",
+        text,
+    )
+    text = _YEARS_SHORT[base].sub(lambda match: _year_word(match, base), text)
+    return re.sub(_YEARS[base], lambda match: _in_year(match, base), text)
+
+
+def _year_word(match: re.Match[str], base: str) -> str:
+    """Write "2020 г." and "2020 r." out; the dot may also end the text."""
+    word = "roku" if base == "pl" else _RUSSIAN_YEAR_WORD.get(_word_before(match), "год")
+    return f"{match[1]} {word}" + ("" if match.string[match.end() :].strip() else ".")
+
+
+def _word_before(match: re.Match[str]) -> str:
+    words = re.findall(r"[^\W\d_]+", match.string[max(0, match.start() - 20) : match.start()])
+    return words[-1].lower() if words else ""
+
+
+def _in_year(match: re.Match[str], base: str) -> str:
+    """Read a year before its word, in that word's case: в 2020 году, w 2020 roku."""
+    before = _word_before(match)
+    if base == "pl":
+        return polish_case(match[1], "locative" if before in ("w", "po", "o") else "genitive")
+    ending = {"год": "-й", "года": "-го", "году": "-м", "годом": "-м"}[match[2].lower()]
+    if ending == "-м" and before in ("к", "ко"):
+        ending = "-му"
+    words = ordinal(match[1], "ru", ending)
+    return re.sub("ом$", "ым", words) if match[2].lower() == "годом" else words
 
 
 def _genitive(digits: str, base: str) -> str:
-    if base == "ru":
-        return ordinal(digits, "ru", "-го")
-    # Polish ordinals end in -y or -i: drugi, drugiego; ósmy, ósmego.
-    return re.sub(r"i\b", "iego", re.sub(r"y\b", "ego", ordinal(digits, "pl")))
+    return ordinal(digits, "ru", "-го") if base == "ru" else polish_case(digits, "genitive")

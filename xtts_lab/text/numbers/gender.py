@@ -76,7 +76,11 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
         return ""
     if base == "hu":
         return "m"
-    if base == "it":
+    if base == "es" and _RANGE.match(after):  # "uno a dos días"
+        return "f" if nouns.gender(word, base) == "f" else ""
+    if base == "it":  # "una a due ore": the plural shows the gender
+        if _RANGE.match(after):
+            return "f" if word.endswith("e") else ""
         return _italian(word)
     if base == "de":
         return _german(word, last)
@@ -132,7 +136,7 @@ def _italian(word: str) -> str:
 
 
 def _german(word: str, before: str) -> str:
-    feminine = nouns.gender(word, "de") == "f"
+    feminine = nouns.gender(word, "de") == "f" and word != "uhr"  # "ein Uhr"
     if before in _GERMAN_DATIVE:
         return "dative f" if feminine else "dative"
     if before in _GERMAN_ACCUSATIVE and nouns.is_masculine_unit(word):

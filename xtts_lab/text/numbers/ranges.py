@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from xtts_lab.text.numbers import slavic
 from xtts_lab.text.numbers.endings import turkish
+from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.numerals import cardinal
 from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, parse
 from xtts_lab.text.numbers.years import is_year, year
@@ -28,13 +29,19 @@ _DASH = r"\s?(?P<dash>[-‐‑–—~〜～∼])\s?"
 _RIGHT = rf"(?P<second>{_SIGN})?(?P<high>\d+(?:[.,]\d+)*)(?![\d]|[-–]\d|[.,:/]\d)"
 _RANGE = re.compile(_LEFT + _DASH + _RIGHT)
 _RATIO = re.compile(r"(?<![\w.,:/+\-])(\d{1,4}):(\d{1,4})(?![\w]|[.,:/]\d)")
+_MODEL = re.compile(r"(?<![\w.,:/+-])([1-9])(\d\d)[-‐‑–]([1-9]00)(?![\w%]|[-.,:/]\d)")
+"""A type of aircraft or car, 747-400: of scores in hundreds hardly any ends on a round one."""
+
 _ABOUT = re.compile(r"(?<![\w~〜～∼])[~〜～∼](?=\s?\d)")
 
 
 def read_ranges(text: str, base: str) -> str:
     """Replace the dash or tilde between two numbers by words, and the colon of a ratio."""
+    if base in ("ru", "pl"):
+        text = slavic.read_measured(text, base)
+    text = _MODEL.sub(lambda match: _model(match, base), text)
     text = _RANGE.sub(lambda match: _range(match, base), text)
-    return _RATIO.sub(lambda match: between(match[1], match[2], base, score=True), text)
+    return _RATIO.sub(lambda match: _ratio(match[1], match[2], base), text)
 
 
 def read_minus(text: str, base: str) -> str:
@@ -57,21 +64,36 @@ def about(base: str) -> str:
     return word_of("≈", base)
 
 
-def between(low: str, high: str, base: str, score: bool) -> str:
+def between(low: str, high: str, base: str, *, score: bool, around: slavic.Around) -> str:
     """Return two written numbers with what is said between them, in figures where that will do."""
     word = (_SCORE_WORD if score else RANGE_WORDS)[base]
     first, second = _whole(low, base), _whole(high, base)
     if base in ("en", "de") and is_year(first) and (is_year(second) or len(second) == 2):
         return f"{year(first, base)} {word} {year(second, base)}"
     if base in ("pl", "ru") and first and second:
-        return slavic.between(first, second, base, score)
+        return slavic.between(first, second, base, score, around)
     if base == "cs" and score and second:
         return f"{low} ku {slavic.czech_dative(cardinal(second, 'cs'))}"
     if base == "tr" and score and first:
         return f"{turkish.dative(cardinal(first, 'tr'))} {high}"
     if base == "ko":
         return f"{low} {word} {high}" if score else f"{low}{word} {high}"
-    return f"{low}{word}{high}" if word == "-" and base == "hu" else f"{low} {word} {high}"
+    if base == "hu" and first and not score and re.match(r"\s?[^\W\d_]|\s?[%°]", around[1]):
+        low = agree(cardinal(first, "hu"), "m", "hu")
+    return f"{low}{word}{high}" if word == "-" and base != "tr" else f"{low} {word} {high}"
+
+
+def _ratio(low: str, high: str, base: str) -> str:
+    if base == "nl":  # a scale, or what stands to what
+        return f"{low} {'op' if low == '1' else 'staat tot'} {high}"
+    return between(low, high, base, score=True, around=("", ""))
+
+
+def _model(match: re.Match[str], base: str) -> str:
+    hundreds, tens, kind = match.groups()
+    if int(hundreds + tens) <= int(kind):
+        return match[0]
+    return f"{hundreds}{' ' if base == 'en' and tens[0] != '0' else ''}{tens} {kind}"
 
 
 def _whole(written: str, base: str) -> str:
@@ -90,7 +112,8 @@ def _range(match: re.Match[str], base: str) -> str:
         return f"{sign}{low}{unit} {MINUS[base]} {second}{high}"
     score = not upwards and dash not in "~〜～∼"
     if not (sign or unit or re.match(rf"\s?(?:[%‰°]|{_SIGN})", after)):
-        return between(low, high, base, score)
+        around = match.string[: match.start()][-40:], after[:80]
+        return between(low, high, base, score=score, around=around)
     word = (_SCORE_WORD if score else RANGE_WORDS)[base]
     joined = f"{word} " if base == "ko" else word if word == "-" else f" {word} "
     first = sign if second else ""  # "$10-20" is ten to twenty dollars

@@ -29,6 +29,14 @@ from xtts_lab.text.numbers.endings import reading as endings
 from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
 from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, join_groups, parse
 
+_VERSION = re.compile(
+    r"\b((?:versi\w+|version\w*|versão|wersj\w+|верси\w+|verze|sürüm\w*|verzió|windows|python"
+    r"|ios|android|usb|bluetooth|web|kapitel|abschnitt|chapitre|capítulo|capitolo|kapitola|rozdział"
+    r"|глава|раздел|hoofdstuk|fejezet|bölüm) \d{1,2})\.(\d{1,2})(?![\d%]|[.,]\d)",
+    re.IGNORECASE,
+)
+"""Parts of a version or a chapter have the word of the dot, where decimals have a comma."""
+
 _TIMES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
 _LEADING_POINT = re.compile(r"(?<![\w.,'’])\.(\d+)(?![\d]*[.,]\d)")
 
@@ -40,6 +48,7 @@ _Read = Callable[[re.Match[str]], str]
 
 def read_numbers(text: str, base: str) -> str:
     """Replace everything written with digits by words; no ASCII digit is left."""
+    text = _VERSION.sub(rf"\1 {numerals.DOT.get(base, '')} \2", text) if base != "en" else text
     text = codes.read_codes(re.sub(r"(?<!\w)['’‘](?=\d\d(?!\d))", "", text), base)
     text = clock.read_times(dates.read_dates(text, base), base)
     text = _point_first(join_groups(text, base), base)

@@ -49,6 +49,12 @@ def join_groups(text: str, base: str) -> str:
         lambda match: _joined(match, spaces, base),
         text,
     )
+    # Indian groups, "12,34,567", are pairs before the thousands.
+    text = re.sub(
+        r"(?<![\d.,])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])",
+        lambda match: match[0].replace(",", ""),
+        text,
+    )
     if base == "ar":
         text = text.replace("٫", ".").replace("٬", "")
     return re.sub(

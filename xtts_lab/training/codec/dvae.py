@@ -25,7 +25,6 @@ from xtts_lab.nn.fsq import Fsq, beyond_range
 from xtts_lab.training.codec.beginning import begin
 from xtts_lab.training.codec.codebook import CodebookAverages, usage
 from xtts_lab.training.codec.phonemes import PhonemeHead
-from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.losses.ctc import ctc_loss
 from xtts_lab.training.losses.spectral import masked_distance
 from xtts_lab.training.recogniser.edits import Rates
@@ -33,6 +32,7 @@ from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears, frame_mask
 from xtts_lab.training.speech.listener import listener as listen_with
+from xtts_lab.training.speech.opening import CorpusName, open_corpora
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 
 RANGE_WEIGHT = 0.1
@@ -57,7 +57,7 @@ class DvaeStage:
         context: Context,
         /,
         *,
-        corpora: tuple[str, ...],
+        corpora: tuple[CorpusName, ...],
         levels: tuple[int, ...] = (),
         codes: int = 1024,
         code_width: int = 512,
@@ -80,7 +80,7 @@ class DvaeStage:
         weight_decay: float = 0.01,
         validation_batches: int = 8,
     ) -> None:
-        opened = [Corpus.open(context.path(name, "stage.corpora")) for name in corpora]
+        opened = open_corpora(context, corpora)
         self.alphabet = Alphabet.of(opened)
         self.banks: dict[Split, Bank] = {s: Bank(opened, s, self.alphabet) for s in STREAMS}
         sizes = (math.prod(levels), len(levels)) if levels else (codes, code_width)

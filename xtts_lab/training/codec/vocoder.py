@@ -28,12 +28,12 @@ from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.mel import DVAE_MEL
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.training.codec.game import Game, sides
-from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
 from xtts_lab.training.speech.examples import write_pairs
 from xtts_lab.training.speech.listener import listener as listen_with
+from xtts_lab.training.speech.opening import CorpusName, open_corpora
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 from xtts_lab.types import ModelSizes, Part
 from xtts_lab.vocoders.base import Vocoder
@@ -59,7 +59,7 @@ class CodecVocoderStage:
         context: Context,
         /,
         *,
-        corpora: tuple[str, ...],
+        corpora: tuple[CorpusName, ...],
         dvae: str | None = None,
         begin: str | None = None,
         vocoder: dict[str, Any],
@@ -77,7 +77,7 @@ class CodecVocoderStage:
         discriminator_lr: float = 3e-4,
         validation_batches: int = 4,
     ) -> None:
-        opened = [Corpus.open(context.path(name, "stage.corpora")) for name in corpora]
+        opened = open_corpora(context, corpora)
         languages = tuple(sorted({str(x) for one in opened for x in one.items["language"]}))
         spoken = Alphabet("", languages)
         self.banks: dict[Split, Bank] = {s: Bank(opened, s, spoken) for s in STREAMS}
@@ -130,7 +130,7 @@ class CodecVocoderStage:
         total = 0.0
         for index in range(self._validation_batches):
             made, wanted = self.game.inner(*self._pair(self._held_out(index)))
-            total += float(self.game.distance(made, wanted))
+            total += self.game.distance(made, wanted).item()
         return {"mel": total / self._validation_batches}
 
     def export(self, folder: Path) -> None:

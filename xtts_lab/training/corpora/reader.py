@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 class Corpus:
     """`items`: one row an item, numbered from 0 (see `folder.COLUMNS`); `card`: corpus.json.
 
-    A corpus whose rendering goes on shows the items that were there when it was opened.
+    A corpus whose rendering goes on shows the items that were there when it was opened. `fresh`:
+    its world is to speak while a model learns (see `training.speech.fresh`).
     """
 
     folder: Path
     card: dict[str, Any]
     items: pd.DataFrame
+    fresh: bool = False
 
     @classmethod
-    def open(cls, folder: Path | str) -> Corpus:
+    def open(cls, folder: Path | str, fresh: bool = False) -> Corpus:
         """Open a corpus folder; raises `UsageError` for what is none, or has no audio yet."""
         import pandas as pd
 
@@ -37,7 +39,7 @@ class Corpus:
         path = layout.items_path(folder)
         if not path.is_file():
             raise UsageError(f"{folder} is planned and not rendered; see xtts-lab corpus --help")
-        return cls(folder, card, pd.read_parquet(path))
+        return cls(folder, card, pd.read_parquet(path), fresh)
 
     @property
     def sample_rate(self) -> int:

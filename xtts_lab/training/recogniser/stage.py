@@ -28,6 +28,7 @@ from xtts_lab.training.recogniser.edits import Rates
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
+from xtts_lab.training.speech.opening import CorpusName, open_corpora
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 
 WEIGHTS = "recogniser.safetensors"
@@ -48,7 +49,7 @@ class CtcStage:
         context: Context,
         /,
         *,
-        corpora: tuple[str, ...],
+        corpora: tuple[CorpusName, ...],
         dvae: str | None = None,
         coded: float = 0.5,
         begin: str | None = None,
@@ -62,7 +63,7 @@ class CtcStage:
         validation_batches: int = 4,
         floor_utterances: int = 100,
     ) -> None:
-        self._corpora = [Corpus.open(context.path(name, "stage.corpora")) for name in corpora]
+        self._corpora = open_corpora(context, corpora)
         self.alphabet = Alphabet.of(self._corpora)
         self.banks: dict[Split, Bank] = {s: Bank(self._corpora, s, self.alphabet) for s in STREAMS}
         self.ears = Ears(self.banks["train"].sample_rate)

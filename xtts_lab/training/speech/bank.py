@@ -20,6 +20,8 @@ from xtts_lab.training.corpora.folder import Split
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.speech import draws
 from xtts_lab.training.speech.alphabet import Alphabet
+from xtts_lab.training.speech.fresh import FreshWorld
+from xtts_lab.training.speech.rows import Spoken, padded, together
 from xtts_lab.training.stage import Batch, Shard
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ class _Item:
 class Bank:
     """The utterances of one split, of corpora with one sample rate.
 
+    Training batches of a corpus that is `fresh` are spoken as they are asked for, as many as of any
+    other corpus; what of it is rendered serves for statistics, and beside other corpora.
+
     Raises `UsageError` where nothing is there, or rates differ.
     """
 
@@ -58,6 +63,9 @@ class Bank:
         if not self._items:
             names = ", ".join(corpus.folder.name for corpus in corpora)
             raise UsageError(f"corpora {names}: nothing of their split '{split}' is rendered yet")
+        self._corpora = len(corpora)
+        afresh = [one for one in corpora if one.fresh and split == "train"]
+        self._fresh = [FreshWorld(one, alphabet) for one in afresh]
         self.lengths = np.array([item.samples for item in self._items], dtype=np.int64)
         self.order = np.argsort(self.lengths, kind="stable")
 
@@ -81,45 +89,63 @@ class Bank:
     ) -> Batch:
         """Whole utterances of like length, `seconds` of padded audio in all (see `whole`)."""
         random = draws.generator(seed, stream, index)
+        if (world := self._speaking(random)) is not None:
+            return _fresh_utterances(world, (seed, stream, index), seconds, shard)
         budget = int(seconds * self.sample_rate)
         chosen = draws.like_lengths(self.order, self.lengths, budget, shard.count, random)
         return self.whole(chosen, shard)
 
     def whole(self, items: NDArray[np.int64], shard: Shard = WHOLE) -> Batch:
-        """These utterances: `samples` int16 [B, T], zero beyond `lengths` [B]; `symbols` [B, L] of
-        which `symbol_lengths` [B] count; `languages` [B]; `share`, of the rows, times processes.
-        """
-        mine = items[shard.index :: shard.count]
-        told = [self._items[item] for item in mine]
-        width = max(1, *(len(one.symbols) for one in told))
-        symbols = [one.symbols + (0,) * (width - len(one.symbols)) for one in told]
-        return {
-            "samples": self.parts(mine, np.zeros_like(mine), int(self.lengths[mine].max())),
-            "lengths": torch.from_numpy(self.lengths[mine]),
-            "symbols": torch.tensor(symbols),
-            "symbol_lengths": torch.tensor([len(one.symbols) for one in told]),
-            "languages": torch.tensor([one.language for one in told]),
-            "share": torch.tensor(len(mine) * shard.count / len(items)),
-        }
+        """These utterances (see `rows.together`); `share`: of the rows, times processes."""
+        mine = [self._items[item] for item in items[shard.index :: shard.count]]
+        share = len(mine) * shard.count / len(items)
+        return together([Spoken(one.read(), one.symbols, one.language) for one in mine], share)
 
     def crops(
         self, seed: int, stream: int, index: int, count: int, size: int, shard: Shard = WHOLE
     ) -> Batch:
         """`count` parts of `size` samples: `samples` int16 [B, size], `languages` [B], `share`."""
-        drawn = draws.crops(self.lengths, count, size, draws.generator(seed, stream, index))
+        random = draws.generator(seed, stream, index)
+        if (world := self._speaking(random)) is not None:
+            return _fresh_crops(world, (seed, stream, index), count, size, shard)
+        drawn = draws.crops(self.lengths, count, size, random)
         mine = slice(shard.index, None, shard.count)
         samples = self.parts(drawn.items[mine], drawn.starts[mine], size)
         share = torch.tensor(samples.shape[0] * shard.count / count)
         languages = torch.tensor([self.language(int(item)) for item in drawn.items[mine]])
         return {"samples": samples, "languages": languages, "share": share}
 
+    def _speaking(self, random: np.random.Generator) -> FreshWorld | None:
+        """The world that speaks a batch; None where it is read."""
+        if not self._fresh:
+            return None
+        drawn = int(random.integers(self._corpora))
+        return self._fresh[drawn] if drawn < len(self._fresh) else None
+
     def parts(self, items: NDArray[np.int64], starts: NDArray[np.int64], size: int) -> Tensor:
         """Parts of utterances, int16 [B, size], zero beyond an utterance's end."""
-        rows = np.zeros((len(items), size), dtype=np.int16)
-        for row, item, start in zip(rows, items, starts, strict=True):
-            found = self._items[item].read()[start : start + size]
-            row[: len(found)] = found
-        return torch.from_numpy(rows)
+        return padded(
+            [self._items[x].read()[at:] for x, at in zip(items, starts, strict=True)], size
+        )
+
+
+def _fresh_utterances(
+    world: FreshWorld, at: tuple[int, int, int], seconds: float, shard: Shard
+) -> Batch:
+    count = max(world.rows(seconds), shard.count)
+    mine = range(shard.index, count, shard.count)
+    return together([world.draw(at, row) for row in mine], len(mine) * shard.count / count)
+
+
+def _fresh_crops(
+    world: FreshWorld, at: tuple[int, int, int], count: int, size: int, shard: Shard
+) -> Batch:
+    mine = [world.part(at, row, size) for row in range(shard.index, count, shard.count)]
+    return {
+        "samples": padded([one.samples for one in mine], size),
+        "languages": torch.tensor([one.language for one in mine]),
+        "share": torch.tensor(len(mine) * shard.count / count),
+    }
 
 
 def one_rate(corpora: Sequence[Corpus]) -> int:

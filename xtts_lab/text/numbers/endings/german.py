@@ -29,13 +29,14 @@ RULES: Rules = (
     (rf"{START}(\d{{4}})-?er\b", lambda m: _decade(m[1])),
     (rf"{START}(\d{{1,4}})er-(?={LETTER})", lambda m: _decade(m[1]) + "-"),
     (rf"{START}({NUMBER})\s?-?%-?(ig\w*)", lambda m: f"{_words_or(m[1])}prozent{m[2]}"),
-    (rf"{START}({NUMBER})-(prozent\w*|jährig\w*|mal\w*|fach\w*|stündig\w*|minütig\w*|tägig\w*"
+    (rf"{START}({NUMBER})-(prozent\w*|[jJ]ährig\w*|mal\w*|fach\w*|stündig\w*|minütig\w*|tägig\w*"
      r"|wöchig\w*|monatig\w*|seitig\w*|teilig\w*|stellig\w*|köpfig\w*|stöckig\w*|gradig\w*"
      r"|zeilig\w*|türig\w*|sprachig\w*|malig\w*|sitzer\w*|zimmer\w*|bändig\w*)\b",
-     lambda m: f"{_words_or(m[1])}{m[2]}"),
+     lambda m: f"{_words_or(m[1])}{m[2].lower()}"),
     (rf"{START}(\d{{1,4}})(mal|fach\w*|jährig\w*)\b", lambda m: _compound(m[1]) + m[2]),
     (rf"{START}(\d{{1,4}})-?(te[nrsm]?|ste[nrsm]?)\b", lambda m: _german_ordinal(m[1], m[2])),
     (rf"{START}(\d{{1,3}})\s?[x×]\s(?={LETTER})", lambda m: f"{_compound(m[1])}mal "),
+    (rf"{START}(\d{{1,3}})[x×](?!\w|\s?\d)", lambda m: f"{_compound(m[1])}mal"),
 )  # fmt: skip
 
 

@@ -45,4 +45,5 @@ RULES: Rules = (
      r"|рублев\w+|градусн\w+|месячн\w+|недельн\w+|килограммов\w+|километров\w+|страничн\w+|литров\w+|секундн\w+|балльн\w+)",
      lambda m: russian_stem(m[1]) + m[2]),
     (rf"{START}(\d{{1,3}})-(ти|и|ми|мя|ю)\b", _russian_cardinal),
+    (rf"{START}((?:\d?[02-9])?[234])-(х)\b", _russian_cardinal),
 )  # fmt: skip

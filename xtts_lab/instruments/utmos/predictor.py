@@ -11,10 +11,10 @@ from typing import Any
 from xtts_lab import audio
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
-from xtts_lab.instruments import utmos_weights
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.frames import unusable
 from xtts_lab.instruments.optional import package_folder
+from xtts_lab.instruments.utmos import weights as utmos_weights
 from xtts_lab.types import Failure, Json
 
 _VERSION = 1  # raise when the output for a clip can change
@@ -68,7 +68,7 @@ class Utmos(BaseInstrument):
 
     @cached_property
     def _network(self) -> Any:
-        from xtts_lab.instruments.utmos_network import UtmosNetwork
+        from xtts_lab.instruments.utmos.network import UtmosNetwork
 
         weights = utmos_weights.read(self._weights.path)
         try:

@@ -1,0 +1,140 @@
+"""What less precision does to the next code's distribution: the engine against itself in fp32.
+
+    python benchmarks/precision_guard.py [CHECKPOINT ...] [--reference VOICE.wav] [--out FILE]
+
+Without checkpoints: random weights at XTTS-v2's sizes. The fp32 engine speaks `--texts` prompts;
+the others are made to say the same codes, and at every one of them their distributions are
+compared (softmax of the logits at temperature 1): Kullback-Leibler divergence in nats, and whether
+the most likely code is the same. Limits: a mean divergence of 1e-3, 99 % of equal codes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import full_size as full
+import torch
+from torch import Tensor
+
+from xtts_lab.api import XTTS
+from xtts_lab.inference.fast.engine import DecodingEngine
+from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.precision import dtype_named
+
+DIVERGENCE, EQUAL = 1e-3, 0.99
+SENTENCES = (
+    "The train leaves at seven in the morning.", "She closed the window and sat down.",
+    "Nobody knew where the old map had come from.", "We walked along the river until it was dark.",
+    "Please leave the keys on the table.", "It has been raining since the day before yesterday.",
+    "The market opens early and closes at noon.", "He read the letter twice and said nothing.",
+)  # fmt: skip
+FORCED = 1e4
+NOTES = [
+    "The fp32 engine's own codes, said by both; distributions are softmaxes at temperature 1.",
+    f"Within limits: a mean divergence of at most {DIVERGENCE:g} nats, {EQUAL:.0%} of codes equal.",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoints", nargs="*")
+    parser.add_argument("--reference", type=Path)
+    parser.add_argument("--codes", type=int, default=120)
+    parser.add_argument("--texts", type=int, default=8)
+    parser.add_argument("--dtypes", default="bfloat16,float16")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--layers", type=int, default=30)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    full.exact()
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        given = asked.checkpoints
+        if not given:
+            folder = asked.folder or Path(temporary)
+            full.checkpoint(folder, asked.layers)
+            given = [str(folder)]
+        for name in given:
+            for row in guarded(name, asked):
+                rows.append(row)
+                print(row, flush=True)
+                full.write(asked.out, "Less precision against fp32", rows, NOTES)
+
+
+def guarded(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    model = XTTS.from_pretrained(name, device=asked.device, engine="fast")
+    prompts = spoken_prompts(model, asked)
+    codes, wanted = distributions(model, model.model.gpt, prompts, None)
+    rows = []
+    for dtype in asked.dtypes.split(","):
+        less = copy.deepcopy(model.model.gpt).to(dtype_named(dtype))
+        _, found = distributions(model, less, prompts, codes)
+        divergence, equal = compared(wanted, found)
+        shown = "random, XTTS-v2's sizes" if not asked.checkpoints else Path(name).name
+        within = divergence.mean() <= DIVERGENCE and equal.double().mean() >= EQUAL
+        rows.append({
+            "what": "precision", "checkpoint": shown, "dtype": dtype, "codes": int(equal.numel()),
+            "divergence_mean": float(divergence.mean()), "divergence_max": float(divergence.max()),
+            "equal_argmax": float(equal.double().mean()),
+            "within_limits": bool(within),
+        })  # fmt: skip
+        del less
+    return rows
+
+
+def spoken_prompts(model: XTTS, asked: argparse.Namespace) -> list[Prompt]:
+    """Sentences with the voice that was asked for, else a studio voice."""
+    if asked.reference is not None:
+        voice = model.clone_voice([asked.reference])
+    else:
+        voice = model.voice(next(iter(model.voices)))
+    ids = [model.tokenizer.pieces(text, "en")[0].ids for text in SENTENCES[: asked.texts]]
+    prefix, codes, before = model._prompted(voice, "en")
+    return [
+        Prompt(prefix, torch.tensor(before + one), seed, model.sampling, asked.codes, codes)
+        for seed, one in enumerate(ids)
+    ]
+
+
+@torch.inference_mode()
+def distributions(
+    model: XTTS, gpt: Any, prompts: Sequence[Prompt], forced: list[Tensor] | None
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Codes [n] and log probabilities [n, V] of every prompt; `forced` codes are said as given."""
+    dtype = gpt.audio_embedding.weight.dtype
+    steps = max(p.max_codes or 0 for p in prompts)
+    engine = DecodingEngine(gpt, model.sampling, steps=steps, dtype=dtype)
+    said, scores = [], []
+    for number, prompt in enumerate(prompts):
+        engine.start([prompt])
+        count = steps if forced is None else forced[number].shape[0]
+        logits = []
+        for step in range(count):
+            logits.append(engine.state.logits[0].double().log_softmax(dim=0).cpu())
+            if forced is not None:
+                engine.state.logits.fill_(-FORCED)
+                engine.state.logits[0, forced[number][step]] = FORCED
+            engine.advance(1)
+        codes = engine.codes(count)[0] if count else torch.zeros(0, dtype=torch.long)
+        ends = (codes == gpt.config.stop_audio).nonzero()
+        length = int(ends[0]) + 1 if ends.numel() else count
+        said.append(codes[:length])
+        scores.append(torch.stack(logits)[:length])
+    return said, scores
+
+
+def compared(wanted: Sequence[Tensor], found: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Divergence of each distribution in nats, and whether the most likely code is the same."""
+    one, other = torch.cat(list(wanted)), torch.cat(list(found))
+    divergence = (one.exp() * (one - other)).sum(dim=1).clamp(min=0.0)
+    return divergence, one.argmax(dim=1) == other.argmax(dim=1)
+
+
+if __name__ == "__main__":
+    main()

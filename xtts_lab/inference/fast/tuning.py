@@ -1,0 +1,42 @@
+"""How the decoding kernels cut their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+AHEAD = False
+"""Whether `ahead` pays where it can be had."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the kernels cut their work; every choice computes the same but for rounding.
+
+    Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
+    kernels (programmatic dependent launch), `ahead` has the weights of the kernels that follow
+    brought into the L2 cache (both: compute capability 9.0 and later).
+    """
+
+    qkv_rows: int = 16
+    out_rows: int = 8
+    up_rows: int = 16
+    down_rows: int = 4
+    head_rows: int = 8
+    splits: int = 16
+    block_keys: int = 32
+    warps: int = 8
+    attention_warps: int = 4
+    draw_warps: int = 8
+    pdl: bool = False
+    ahead: bool = False
+
+    @classmethod
+    def choose(cls, device: torch.device, rows: int) -> Tuning:
+        """What was fastest where it was measured (one H100); many rows need no splits."""
+        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+        if rows > 4:
+            return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
+        splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
+        return cls(splits=splits, pdl=pdl, ahead=AHEAD and pdl)

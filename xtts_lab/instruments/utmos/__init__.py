@@ -1,0 +1,1 @@
+"""UTMOS as a judge of naturalness: network, weights and predictor."""
