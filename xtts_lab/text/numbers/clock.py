@@ -27,7 +27,8 @@ _DOTTED: Mapping[str, str] = {
     "it": rf"\b(?P<cue>(?:alle|ore|dalle|le)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
     "es": rf"\b(?P<cue>(?:a|de|desde|hasta|sobre)\slas?\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
     "pt": rf"\b(?P<cue>(?:às|das|até às|pelas)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
-    "pl": rf"\b(?P<cue>(?:o godzinie|godzina|godz\.)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "pl": r"\b(?P<cue>(?:o godzinie|godzina|godz\.|o|od|do|po|przed)\s)"
+    rf"{_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
     "cs": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?hod(?:in\w*|\.|\b))",
     "hu": rf"{_START}{_HOUR}\.{_MINUTE}(?=-kor\b)(?P<said>$^)?",
     "ru": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?час(?:а|ов)?\b)",

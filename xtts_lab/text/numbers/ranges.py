@@ -29,6 +29,7 @@ _DASH = r"\s?(?P<dash>[-‐‑–—~〜～∼])\s?"
 _RIGHT = rf"(?P<second>{_SIGN})?(?P<high>\d+(?:[.,]\d+)*)(?![\d]|[-–]\d|[.,:/]\d)"
 _RANGE = re.compile(_LEFT + _DASH + _RIGHT)
 _RATIO = re.compile(r"(?<![\w.,:/+\-])(\d{1,4}):(\d{1,4})(?![\w]|[.,:/]\d)")
+_SCALE = re.compile(r"(?<![\w.,:/-])(\d{1,2}):(\d{1,3}(?:[.,'’ \u00a0\u202f]\d{3})+)(?![\d\w])")
 _MODEL = re.compile(r"(?<![\w.,:/+-])([1-9])(\d\d)[-‐‑–]([1-9]00)(?![\w%]|[-.,:/]\d)")
 """A type of aircraft or car, 747-400: of scores in hundreds hardly any ends on a round one."""
 
@@ -42,6 +43,14 @@ def read_ranges(text: str, base: str) -> str:
     text = _MODEL.sub(lambda match: _model(match, base), text)
     text = _RANGE.sub(lambda match: _range(match, base), text)
     return _RATIO.sub(lambda match: _ratio(match[1], match[2], base), text)
+
+
+def read_scales(text: str, base: str) -> str:
+    """Read the scale of a map, "1:25 000", which is no clock time."""
+    return _SCALE.sub(
+        lambda match: _ratio(match[1], re.sub(r"\D", "", match[2]), base),
+        text,
+    )
 
 
 def read_minus(text: str, base: str) -> str:
