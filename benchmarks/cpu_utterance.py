@@ -12,8 +12,9 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ import full_size as full
 import torch
 
 from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.precision import reduce
 from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.speak import speak
 
+REFERENCE = "coqui-tts float32"
 NOTES = [
     "XTTS-v2's sizes, random weights whose stop token is never drawn; text tokens to waveform, "
     "greedy, voice ready; the systems take turns; first round untimed.",
@@ -46,48 +50,42 @@ def main() -> None:
         ways = dict(speakers(folder, asked.codes))
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for number in range(asked.repeats + 1):
-            for name, speak in ways.items():
+            for name, say in ways.items():
                 wall, cpu = time.perf_counter(), time.process_time()
-                speak()
+                say()
                 taken = time.perf_counter() - wall, time.process_time() - cpu
                 print(f"round {number} {name}: {taken[0]:.2f} s, CPU {taken[1]:.2f} s", flush=True)
                 if number:
                     times[name].append(taken)
-    rows = [row(name, taken, times) for name, taken in times.items()]
+    rows = [row(name, times) for name in times]
     for one in rows:
         print(one)
     full.write(asked.out, "An utterance on the CPU", rows, NOTES)
 
 
-def row(name: str, taken: list[tuple[float, float]], times: Any) -> dict[str, Any]:
-    made = {"what": f"{taken and 'utterance'}", "system": name}
+def row(name: str, times: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
+    """Medians of a system, and their ratios to the reference's."""
+    made: dict[str, Any] = {"what": "utterance", "system": name}
     for index, key in enumerate(("wall_s", "cpu_s")):
-        middle = statistics.median(one[index] for one in taken)
-        made[key] = round(middle, 3)  # type: ignore[assignment]
-        if "coqui-tts fp32" in times:
-            base = statistics.median(one[index] for one in times["coqui-tts fp32"])
-            made[f"{key} ratio"] = round(middle / base, 3)  # type: ignore[assignment]
+        middles = {n: statistics.median(one[index] for one in taken) for n, taken in times.items()}
+        made[key] = round(middles[name], 3)
+        if REFERENCE in middles:
+            made[f"{key} ratio"] = round(middles[name] / middles[REFERENCE], 3)
     return made
 
 
-def speakers(folder: Path, codes: int) -> Any:
+def speakers(folder: Path, codes: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Name and call of every way to say the utterance."""
-    from xtts_lab.inference.speech import speech_of
-
-    model = full.ours(folder, "cpu")
     greedy = SamplingOptions(temperature=0.0)
-    prompt = replace(full.prompts(model, codes)[0], sampling=greedy)
-    vector = full.speaker(model)
     reference = full.reference(folder, "cpu")
-    if reference is not None:
-        yield "coqui-tts fp32", lambda: spoken_by_reference(reference, prompt, vector, codes)
-    for name in ("float32", "bfloat16"):
-        speech = speech_of(model, name)
-        yield f"ours {name}", _saying(speech, prompt, vector)
-
-
-def _saying(speech: Any, prompt: Prompt, vector: torch.Tensor) -> Callable[[], Any]:
-    return lambda: speech.speak([prompt], [vector])
+    for name in ("float32", "float16"):
+        model = full.ours(folder, "cpu")
+        prompt = replace(full.prompts(model, codes)[0], sampling=greedy)
+        vector = full.speaker(model)
+        if reference is not None and name == "float32":
+            yield REFERENCE, partial(spoken_by_reference, reference, prompt, vector, codes)
+        reduce(model, full.DTYPES[name])
+        yield f"ours {name}", partial(speak, model, [prompt], [vector])
 
 
 def spoken_by_reference(model: Any, prompt: Prompt, vector: torch.Tensor, codes: int) -> Any:

@@ -17,6 +17,7 @@ import torch
 from xtts_lab.api import XTTS
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast import speech as fast_speech
+from xtts_lab.inference.fast.batch_vocoder import BatchVocoder
 from xtts_lab.inference.fast.engine import DecodingEngine, row_bytes
 from xtts_lab.inference.fast.speech import FastSpeech
 from xtts_lab.inference.generate import Prompt
@@ -116,6 +117,17 @@ def test_what_the_engine_cannot_do_goes_the_plain_way(fast: XTTS) -> None:
     assert [fast.speech.refuses(p) for p in given] == ["", "guidance", "coqui_compat", "", ""]
     alone = [speak(fast.model, [p], [v])[0] for p, v in zip(given, of, strict=True)]
     assert_same(fast.speech.speak(given, of), alone)
+
+
+def test_in_windows_many_are_said_as_each_alone(fast: XTTS) -> None:
+    """As a GPU sounds them, long ones and short ones."""
+    speech = FastSpeech(fast.model)
+    speech.windows, speech._vocoder = True, BatchVocoder(fast.model, core=16)
+    given = [replace(p, max_codes=(4, 9, 20)[i]) for i, p in enumerate(prompts(fast, 3))]
+    of = vectors(fast, 3)
+    alone = [speak(fast.model, [p], [v])[0] for p, v in zip(given, of, strict=True)]
+    assert_same(speech.speak(given, of), alone)
+    assert sorted(speech._vocoder._windows) == [4, 16]
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 100])

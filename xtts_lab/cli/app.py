@@ -149,11 +149,17 @@ def score(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> int:
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    resamples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--resamples", metavar="N", help="First draw the intervals anew."),
+    ] = None,
+) -> int:
     """Rebuild the report of a run from its tables."""
     from xtts_lab.cli.experiments import rebuild_report
 
-    return rebuild_report(run)
+    return rebuild_report(run, resamples)
 
 
 @app.command()

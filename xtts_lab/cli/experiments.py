@@ -9,6 +9,7 @@ from pathlib import Path
 from xtts_lab import report
 from xtts_lab.cli import DONE, FAILED_TRIALS
 from xtts_lab.errors import UsageError
+from xtts_lab.experiment.conclusions import restate
 from xtts_lab.experiment.estimate import describe_plan
 from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
@@ -88,8 +89,11 @@ def show_plans(path: Path, choice: Choice) -> int:
     return DONE
 
 
-def rebuild_report(path: Path) -> int:
-    """Rebuild `report.html` and `report.md` of a run folder, or of a folder of measurements."""
+def rebuild_report(path: Path, resamples: int | None = None) -> int:
+    """Rebuild `report.html` and `report.md` of a run folder, or of a folder of measurements.
+
+    `resamples`: first the intervals, from the scores.
+    """
     if not (path / "trials.parquet").is_file() and is_measured(path):
         report.build_measured(path)
         print(path / "report.html")
@@ -97,6 +101,8 @@ def rebuild_report(path: Path) -> int:
     if not (path / "trials.parquet").is_file():
         raise UsageError(f"{path}: holds no finished run; run its experiment first")
     with held_to(path):
+        if resamples is not None:
+            restate(path, resamples)
         report.build(path)
     RunFolder(path).note_report()
     print(path / "report.html")

@@ -163,6 +163,8 @@ def _references(choice: Choice, folder: str) -> tuple[Reference, ...]:
     """The recordings that were given, or a synthetic speaker's, made here."""
     if choice.references:
         return tuple(Reference(path, language=choice.language) for path in choice.references)
+    if choice.voice is not None:
+        return ()
     speakers = config.build(
         "speakers", {"name": "synthetic", "count": 1, "references": 1}, Where(Document("speakers"))
     )

@@ -11,7 +11,7 @@ from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.examining import prepare_instrument
-from xtts_lab.experiment.workers.pool import chunks, perform_all
+from xtts_lab.experiment.workers.pool import Workers, chunks
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import EvidenceContent, evidence_key
@@ -75,7 +75,7 @@ def _language(trial: Trial, role: str) -> str | None:
 
 def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers: int) -> int:
     """Take the measurements that are missing; return how many were taken."""
-    journal, host = logs.ended, plan.experiment.host
+    journal = logs.ended
     missing: dict[str, Need] = {}
     for need in needs:
         known = journal.get(need.key)
@@ -85,20 +85,12 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
                 journal.append(cached)
             else:
                 missing[need.key] = need
-    for instrument in plan.instruments:
-        wanted = [need for need in missing.values() if need.instrument == instrument]
-        spec = plan.experiment.spec.instruments[instrument]
-        parts = chunks(wanted, workers, most=_TOGETHER)
-        tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
-        if wanted:
-            prepare_instrument(host, spec)
-        start = time.perf_counter()
-        made = perform_all(perform, tasks, workers, child=logs.need_child(tasks, host))
-        for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):
-            pass
-        if wanted:
-            mean_s = (time.perf_counter() - start) / len(wanted)
-            remember(cache, plan.instruments[instrument], mean_s)
+    with Workers(perform, workers) as team:
+        for instrument in plan.instruments:
+            wanted = [need for need in missing.values() if need.instrument == instrument]
+            if wanted:
+                mean_s = _measured(plan, instrument, wanted, logs, team, workers)
+                remember(cache, plan.instruments[instrument], mean_s)
     # Now that all instruments have ended, and are known to have given one result a clip.
     for need in needs:
         record = journal.get(need.key)
@@ -108,3 +100,18 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
         if need.key in missing or not cache.has("evidence", need.key):
             cache.put("evidence", need.key, record)
     return len(missing)
+
+
+def _measured(
+    plan: Plan, instrument: str, wanted: Sequence[Need], logs: Logs, team: Workers, workers: int
+) -> float:
+    """Take an instrument's measurements; return the mean seconds of one."""
+    spec = plan.experiment.spec.instruments[instrument]
+    parts = chunks(wanted, workers, most=_TOGETHER)
+    tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
+    prepare_instrument(plan.experiment.host, spec)
+    start = time.perf_counter()
+    made = team.records(tasks, child=logs.need_child(tasks, plan.experiment.host))
+    for _ in track(logs.keep(made), f"measure {instrument}", len(wanted)):
+        pass
+    return (time.perf_counter() - start) / len(wanted)

@@ -10,7 +10,7 @@ from xtts_lab import files
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import tables
 from xtts_lab.experiment.arm_table import arms_frame
-from xtts_lab.experiment.conclusions import conclusions
+from xtts_lab.experiment.conclusions import Asked, conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
@@ -129,7 +129,7 @@ def _write_tables(
         tables.write_parquet(folder.path / schema.LATENCY.file, latency)
     if any(use.metric.loading for use in plan.metrics):
         tables.write_parquet(folder.path / schema.LOAD.file, tables.load_frame(plan, timed.loads))
-    found = conclusions(plan, scores, trial_rows)
+    found = conclusions(Asked.of(plan), scores, trial_rows)
     failures = tables.failures_frame(plan, needs, trials, evidence, timed, rows, found.failed)
     tables.write_csv(folder.path / "failures.csv", failures)
     tables.write_csv(folder.path / "summary.csv", found.summary)

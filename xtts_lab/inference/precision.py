@@ -32,6 +32,9 @@ def reduce(model: XttsModel, dtype: torch.dtype) -> None:
     voice. float16 keeps more of a waveform than bfloat16, and a HiFi-GAN's values are small.
     """
     model.gpt.to(dtype)
+    if dtype != torch.float32 and model.device.type == "cpu":
+        for parameter in model.gpt.parameters():  # column by column they are 40 times slower
+            parameter.data = parameter.data.contiguous()
     if dtype != torch.float32 and model.device.type == "cuda" and _can_be_half(model):
         model.vocoder.to(torch.float16)
 

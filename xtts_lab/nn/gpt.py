@@ -8,6 +8,7 @@ GPT-2's own last norm, and both heads and the vocoder read what comes out of it.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -188,10 +189,22 @@ class Gpt(nn.Module):
         overwrites its slots.
         """
         x = prompt
-        for index, block in enumerate(self.blocks):
-            x = block.prefill(x, cache.layer(index))  # type: ignore[operator]
+        if x.dtype == torch.float16 and x.device.type == "cpu":
+            x = self._prefill_widened(x, cache)
+        else:
+            for index, block in enumerate(self.blocks):
+                x = block.prefill(x, cache.layer(index))  # type: ignore[operator]
         last = x[torch.arange(x.shape[0], device=x.device), lengths - 1]
         return self._normalise(last)
+
+    def _prefill_widened(self, prompt: Tensor, cache: KVCache) -> Tensor:
+        """Block by block in float32, where a CPU's products of float16 matrices are slow."""
+        wide, x = copy.deepcopy(self.blocks[0]).float(), prompt.float()
+        for index, block in enumerate(self.blocks):
+            for own, given in zip(wide.parameters(), block.parameters(), strict=True):
+                own.data.copy_(given)
+            x = wide.prefill(x, cache.layer(index))  # type: ignore[operator]
+        return x.to(prompt.dtype)
 
     def decode(self, x: Tensor, positions: Tensor, cache: KVCache, masked: bool = True) -> Tensor:
         """One more position a row: embeddings `x` [B, D] at slots `positions` [B] -> states [B, D].

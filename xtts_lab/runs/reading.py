@@ -207,7 +207,7 @@ def _read(path: Path, wanted: Collection[Table]) -> Run:
 def read_table(run: Path, table: Table) -> pd.DataFrame:
     """Read a table of a run folder; an optional one that is absent is empty."""
     if table.optional and not (run / table.file).is_file():
-        return _NOTHING
+        return pd.DataFrame(columns=[*table.columns])
     if table.file.endswith(".parquet"):
         # As bytes: pyarrow cannot open a path that the locale cannot write.
         return _parsed(run, table.file, lambda p: pd.read_parquet(io.BytesIO(p.read_bytes())))

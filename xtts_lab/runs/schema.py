@@ -72,6 +72,7 @@ EVIDENCE = Table(
     _texts(
         "key", "instrument", "role", "trial_id", "clip", "audio_sha256", "output", "error"
     ),
+    optional=True,  # embeddings are large: a run that is published may leave them out
 )  # fmt: skip
 TIMINGS = Table(
     "timings.parquet",

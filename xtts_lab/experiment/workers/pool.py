@@ -33,21 +33,55 @@ def perform_all(
     *,
     child: bool = False,
 ) -> Iterator[Record]:
-    """Yield the records of all tasks: in order with one worker, else as they are finished.
+    """Yield the records of all tasks: see `Workers.records`."""
+    with Workers(perform, workers) as team:
+        yield from team.records(tasks, child=child)
 
-    `perform(task, parts)` and the tasks must be picklable; each process has its `parts`. `child`:
-    one worker too is a process of its own. Of several GPUs each process sees one, in turn.
-    """
-    if workers <= 1 and not child:
-        with Parts() as parts:
-            for task in tasks:
-                yield from perform(task, parts)
-        return
-    pool = _Pool(perform, max(1, workers), tasks)
-    try:
-        yield from pool.records()
-    finally:
-        pool.close()
+
+class Workers:
+    """Processes that share tasks, one round after another; between rounds they stay."""
+
+    def __init__(self, perform: Perform, count: int) -> None:
+        self._perform, self._count = perform, count
+        self._pool: _Pool | None = None
+
+    def records(self, tasks: Sequence[Any], *, child: bool = False) -> Iterator[Record]:
+        """Yield the records of all tasks: in order with one worker, else as they are finished.
+
+        `perform(task, parts)` and the tasks must be picklable; each process has its `parts`.
+        `child`: one worker too is a process of its own, and what these tasks leave behind in
+        theirs meets no other round. Of several GPUs each process sees one, in turn.
+        """
+        if self._count <= 1 and not child:
+            with Parts() as parts:
+                for task in tasks:
+                    yield from self._perform(task, parts)
+        elif tasks:
+            if child:
+                self.close()
+            yield from self._suitable(tasks).records(tasks)
+            if child:
+                self.close()
+
+    def _suitable(self, tasks: Sequence[Task]) -> _Pool:
+        """Return the processes, new ones where the tasks want other GPUs than the last."""
+        gpus = shared_gpus([_device(task) for task in tasks]) if self._count > 1 else ()
+        if self._pool is None or self._pool.gpus != gpus:
+            self.close()
+            self._pool = _Pool(self._perform, max(1, self._count), gpus)
+        return self._pool
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def chunks(
@@ -76,16 +110,16 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, perform: Perform, most: int, tasks: Sequence[Task]) -> None:
-        self._perform, self._most = perform, most
-        self._queue: deque[Task] = deque(tasks)
+    def __init__(self, perform: Perform, most: int, gpus: tuple[str, ...]) -> None:
+        self._perform, self._most, self.gpus = perform, most, gpus
+        self._queue: deque[Task] = deque()
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
-        self._gpus = shared_gpus([_device(task) for task in tasks]) if most > 1 else ()
         self._turns = itertools.count()
 
-    def records(self) -> Iterator[Record]:
+    def records(self, tasks: Sequence[Task]) -> Iterator[Record]:
+        self._queue = deque(tasks)
         while self._queue or any(worker.task for worker in self._workers):
             self._assign()
             for connection in wait([worker.connection for worker in self._workers]):
@@ -109,7 +143,7 @@ class _Pool:
                 return
 
     def _start(self) -> _Worker:
-        gpu = self._gpus[next(self._turns) % len(self._gpus)] if self._gpus else None
+        gpu = self.gpus[next(self._turns) % len(self.gpus)] if self.gpus else None
         worker = _Worker(*started(serve, self._perform, gpu))
         self._workers.append(worker)
         return worker

@@ -58,6 +58,7 @@ class FastSpeech:
         _lay_out(model.gpt)
         self.memory = memory_of(model.device, memory_gb)
         self.most_rows = MOST_ROWS
+        self.windows = model.device.type == "cuda"  # elsewhere they compute more than they save
         self._engine: DecodingEngine | None = None
         self._single: DecodingEngine | None = None
         self._stream: FastStream | None = None
@@ -192,7 +193,7 @@ class FastSpeech:
         speed: float,
     ) -> Iterator[tuple[int, Spoken]]:
         """Waveforms of what was decoded: in windows of one shape where the vocoder allows."""
-        samples = self._in_windows(made, embeddings) if speed == 1.0 and len(made) > 1 else None
+        samples = self._in_windows(made, embeddings) if self.windows and speed == 1.0 else None
         if samples is None:
             samples = [
                 vocode(self.model, generation, embeddings[index], prompts[index].seed, speed)

@@ -64,8 +64,9 @@ def _differences(run: Run, families: Mapping[str, Sequence[str]], found: pd.Data
     first = next(iter(families))
     own = _by_key(found[found["baseline"] != ""])
     remark = (
-        f"Each family minus {first}, paired on the same speakers and sentences; the training seed "
-        "is the unit. p-values are adjusted within a metric (Holm); better and worse as in the "
+        f"Each family minus {first}, paired on the same speakers and sentences. The training seed "
+        f"is the unit where both sides have {ENOUGH_SEEDS}; with fewer, verdicts are about these "
+        "checkpoints. p-values are adjusted within a metric (Holm); better and worse as in the "
         "comparisons of arms."
     )
     rows = [
