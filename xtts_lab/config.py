@@ -24,6 +24,8 @@ from xtts_lab.sizes import MOST, first_beyond, first_too_long
 from xtts_lab.yaml_file import Where
 
 Spec = dict[str, Any]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What the names of experiments and training runs are: those of folders."""
 SIZED = frozenset(
     {"systems", "conditioners", "vocoders", "metrics", "instruments", "texts", "speakers"}
 )
