@@ -4,6 +4,8 @@ VENV ?= .venv
 EXTRAS ?= offline,test,kokoro
 TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro
 PARITY_VENV ?= .venv-parity
+# Processes that run tests, file by file; each may hold a recogniser and its speech (2 GB).
+TEST_WORKERS ?= 2
 
 comma := ,
 empty :=
@@ -27,7 +29,7 @@ demo: install
 
 test:
 	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 # The reference implementation beside ours, in an environment of its own: live parity.
 parity: $(PARITY_VENV)/.installed

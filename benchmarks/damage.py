@@ -1,6 +1,6 @@
 """Damage a cache and a run folder in every way there is; is all of it repaired, or named in a line?
 
-    python benchmarks/damage.py [EXPERIMENT] [--seed 0] [-- FLAGS OF run ...]
+    python benchmarks/damage.py [EXPERIMENT] [--seed 0] [--jobs 1] [-- FLAGS OF run ...]
 
 One run fills a cache. Then, for each kind of damage and each place (cached audio, its records,
 evidence, costs, speakers' clips; the run folder's audio, each of its files, its state), a file
@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -94,6 +95,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiment", nargs="?", default="experiments/quickstart.yaml")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="Cases at a time.")
     parser.add_argument("--most", type=int, default=None, help="Only so many cases, drawn by seed.")
     own, flags = split(sys.argv[1:], ["--languages", "en,es", "--limit", "2"])
     chosen = parser.parse_args(own)
@@ -107,11 +109,15 @@ def main() -> int:
         asked = list(cases(root))
         if chosen.most is not None and chosen.most < len(asked):
             asked = random.Random(chosen.seed).sample(asked, chosen.most)
-        counts: Counter[str] = Counter()
-        for name, place, where, damage in asked:
+
+        def attempt(case: tuple[str, Path, str, Damage]) -> str:
+            name, place, where, damage = case
             became = try_case(root, base, place, where, damage, expected)
-            counts[became if became in ("repaired", "named") else "wrong"] += 1
             print(f"{name}: {became}", flush=True)
+            return became if became in ("repaired", "named") else "wrong"
+
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            counts = Counter(pool.map(attempt, asked))
         print(f"{len(asked)} cases: {dict(counts)}")
         return 1 if counts["wrong"] else 0
 

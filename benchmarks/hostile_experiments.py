@@ -121,4 +121,4 @@ def verdict(
 
 def options(seed: int) -> Options:
     """Return how intervals are drawn."""
-    return Options(0.95, 1000, seed)
+    return Options(confidence=0.95, resamples=1000, seed=seed)

@@ -1,13 +1,13 @@
 """Kill a run at random moments; does it resume to the results of an uninterrupted one?
 
-    python benchmarks/kill_and_resume.py [EXPERIMENT] [--kills 20] [--seed 0] [-- FLAGS OF run ...]
+    python benchmarks/kill_and_resume.py [EXPERIMENT] [--kills 20] [--seed 0] [--jobs 1] [-- FLAGS]
 
 Takes turns at what is killed, with SIGKILL: the whole run at a random moment; the whole run while
-it writes its report, or the cache; a worker process, from outside, while the run goes on. One and
-two workers take turns as well, before and after the kill. Prints, for each kill, what was there and
-whether the resumed folder equals the uninterrupted one byte for byte. Timings (`timings.parquet`
-and the column `synthesis_s`) are left out of the comparison; everything else of the run folder is
-in it, the audio included.
+it writes its report, or the cache; a worker process, or the child that does the work, from outside,
+while the run goes on. One and two workers take turns as well, before and after the kill. FLAGS are
+those of `run`. Prints, for each kill, what was there and whether the resumed folder equals the
+uninterrupted one byte for byte. Timings (`timings.parquet` and the column `synthesis_s`) are left
+out of the comparison; everything else of the run folder is in it, the audio included.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -28,7 +29,8 @@ import pandas as pd
 LEFT_OUT = {"timings.parquet", "trials.parquet"}
 
 
-WAYS = ("at random", "in the report", "in the cache", "a worker")
+WAYS = ("at random", "in the report", "in the cache", "a worker", "the child")
+ONE_DIES = ("a worker", "the child")
 
 
 def command(experiment: str, folder: Path, flags: list[str], workers: int = 1) -> list[str]:
@@ -59,18 +61,28 @@ def start(arguments: list[str], cache: Path) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def children(pid: int) -> list[int]:
-    """Return the worker processes of a run: those that multiprocessing spawned."""
-    found = []
+def children(pid: int) -> dict[int, bytes]:
+    """Return the processes of a run below its first, each with its command line."""
+    parents, spoken = {}, {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-            spoken = status.with_name("cmdline").read_bytes()
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+            spoken[int(status.parent.name)] = status.with_name("cmdline").read_bytes()
         except (OSError, ValueError):
             continue
-        if parent == pid and b"spawn_main" in spoken:
-            found.append(int(status.parent.name))
+    below, found = {pid}, {}
+    while fresh := {one for one, parent in parents.items() if parent in below} - below:
+        below |= fresh
+        found.update({one: spoken.get(one, b"") for one in fresh})
     return found
+
+
+def victims(way: str, pid: int) -> list[int]:
+    """Return who may be killed: workers are spawned; the child that does the work is forked."""
+    there = children(pid)
+    if way == "a worker":
+        return [one for one, spoken in there.items() if b"spawn_main" in spoken]
+    return [one for one, spoken in there.items() if b"xtts_lab.cli" in spoken]
 
 
 def is_there(way: str, folder: Path, cache: Path) -> bool:
@@ -85,20 +97,20 @@ def run_and_kill(
 ) -> str:
     process = start(arguments, cache)
     killed = 0
-    if way in ("at random", "a worker"):
+    if way in ("at random", *ONE_DIES):
         time.sleep(delay_s)
     while way != "at random" and process.poll() is None:
-        workers = children(process.pid) if way == "a worker" else []
+        workers = victims(way, process.pid) if way in ONE_DIES else []
         if workers:
             os.kill(rng.choice(workers), signal.SIGKILL)
             killed += 1
             break
-        if way != "a worker" and is_there(way, folder, cache):
+        if way not in ONE_DIES and is_there(way, folder, cache):
             time.sleep(rng.uniform(0.0, 0.3))
             break
         time.sleep(0.02)
     finished = process.poll() is not None
-    if way == "a worker":
+    if way in ONE_DIES:
         process.wait()
     elif not finished:
         # The whole group: workers and helper processes die at the same moment.
@@ -106,7 +118,7 @@ def run_and_kill(
     process.wait()
     state = folder / ".state"
     done = f"{lines(state / 'trials.jsonl')} trials, {lines(state / 'evidence.jsonl')} measurements"
-    died = f", {killed} workers killed" if way == "a worker" else ""
+    died = f", {killed} processes killed" if way in ONE_DIES else ""
     return f"{done}{died}{' (had finished)' if finished and not killed else ''}"
 
 
@@ -123,9 +135,9 @@ def main() -> int:
     parser.add_argument("experiment", nargs="?", default="experiments/quickstart.yaml")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="Kills at a time, on a large machine.")
     own, flags = split(sys.argv[1:], ["--languages", "en,es", "--limit", "4"])
     chosen = parser.parse_args(own)
-    rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         began = time.perf_counter()
@@ -133,27 +145,45 @@ def main() -> int:
         whole_s = time.perf_counter() - began
         expected = fingerprint(root / "whole")
         print(f"uninterrupted: {whole_s:.1f} s, {len(expected)} files compared", flush=True)
-        equal = 0
-        for kill in range(chosen.kills):
-            folder, cache = root / f"kill-{kill}", root / f"cache-{kill}"
-            way = WAYS[kill % len(WAYS)]
-            first, second = rng.choice((1, 2)), rng.choice((1, 2))
-            first = 2 if way == "a worker" else first
-            delay_s = rng.uniform(0.0, 0.8 * whole_s)  # a warm run is faster than the first
-            arguments = command(chosen.experiment, folder, flags, first)
-            there = run_and_kill(way, arguments, folder, cache, delay_s, rng)
-            start(command(chosen.experiment, folder, flags, second), cache).wait()
-            found = fingerprint(folder)
-            same = found == expected and not list(root.rglob("*.partial"))
-            equal += same
-            differing = [n for n in {*found, *expected} if found.get(n) != expected.get(n)]
-            print(
-                f"kill {kill + 1:2} {way}, {first} then {second} workers: {there}: equal={same} "
-                f"{differing[:5]}",
-                flush=True,
-            )
+
+        def attempt(kill: int) -> bool:
+            return try_kill(kill, chosen.seed, chosen.experiment, flags, root, whole_s, expected)
+
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            equal = sum(pool.map(attempt, range(chosen.kills)))
     print(f"{equal} of {chosen.kills} resumed runs equal the uninterrupted one")
     return 0 if equal == chosen.kills else 1
+
+
+def try_kill(
+    kill: int,
+    seed: int,
+    experiment: str,
+    flags: list[str],
+    root: Path,
+    whole_s: float,
+    expected: dict[str, str],
+) -> bool:
+    """Kill a run and resume it; return whether its results equal the expected ones."""
+    rng = random.Random(f"{seed} {kill}")
+    folder, cache = root / f"kill-{kill}", root / f"cache-{kill}"
+    way = WAYS[kill % len(WAYS)]
+    first, second = rng.choice((1, 2)), rng.choice((1, 2))
+    first = 2 if way == "a worker" else first
+    delay_s = rng.uniform(0.0, 0.8 * whole_s)  # a warm run is faster than the first
+    arguments = command(experiment, folder, flags, first)
+    there = run_and_kill(way, arguments, folder, cache, delay_s, rng)
+    start(command(experiment, folder, flags, second), cache).wait()
+    found = fingerprint(folder)
+    left = [*folder.rglob("*.partial"), *cache.rglob("*.partial")]
+    same = found == expected and not left
+    differing = [n for n in {*found, *expected} if found.get(n) != expected.get(n)]
+    print(
+        f"kill {kill + 1:2} {way}, {first} then {second} workers: {there}: equal={same} "
+        f"{differing[:5]} {left[:2]}",
+        flush=True,
+    )
+    return same
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from xtts_lab.api import XTTS
 from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.precision import dtype_named
+from xtts_lab.types import Reference
 
 DIVERGENCE, EQUAL = 1e-3, 0.99
 SENTENCES = (
@@ -44,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoints", nargs="*")
     parser.add_argument("--reference", type=Path)
+    parser.add_argument("--reference-text", help="what it says, for conditioners that read it")
     parser.add_argument("--codes", type=int, default=120)
     parser.add_argument("--texts", type=int, default=8)
     parser.add_argument("--dtypes", default="bfloat16,float16")
@@ -91,7 +93,7 @@ def guarded(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
 def spoken_prompts(model: XTTS, asked: argparse.Namespace) -> list[Prompt]:
     """Sentences with the voice that was asked for, else a studio voice."""
     if asked.reference is not None:
-        voice = model.clone_voice([asked.reference])
+        voice = model.clone_voice([Reference(asked.reference, asked.reference_text, "en")])
     else:
         voice = model.voice(next(iter(model.voices)))
     ids = [model.tokenizer.pieces(text, "en")[0].ids for text in SENTENCES[: asked.texts]]

@@ -52,21 +52,13 @@ def main() -> None:
 def candidates() -> list[Tuning]:
     """How one row's kernels may cut their work; the first is what is chosen now."""
     base = Tuning.choose(CUDA, 1)
-    cuts = [
-        (16, 8, 16, 4, 8),
-        (8, 8, 8, 2, 8),
-        (8, 8, 8, 4, 8),
-        (8, 4, 8, 2, 4),
-        (32, 8, 32, 8, 16),
-    ]
     made = [base]
-    for ahead in (True, False):
-        for qkv, out, up, down, warps in cuts:
-            made.append(replace(
-                base, qkv_rows=qkv, out_rows=out, up_rows=up, down_rows=down, warps=warps,
-                ahead=ahead,
-            ))  # fmt: skip
-    made.append(replace(base, ahead=True, splits=8))
+    made += [replace(base, draw_warps=warps) for warps in (1, 2, 4)]
+    made += [replace(base, attention_warps=warps) for warps in (1, 2)]
+    made += [replace(base, splits=s, block_keys=k) for s, k in ((8, 32), (16, 16), (32, 16))]
+    made.append(replace(base, draw_warps=2, attention_warps=2))
+    for qkv, out, up, down in ((8, 8, 8, 2), (16, 8, 16, 2), (16, 4, 16, 4)):
+        made.append(replace(base, qkv_rows=qkv, out_rows=out, up_rows=up, down_rows=down))
     return list(dict.fromkeys(made))
 
 
@@ -117,10 +109,9 @@ def write_defaults(best: Tuning) -> None:
     path = Path(inspect.getfile(Tuning))
     text = path.read_text()
     for field in fields(Tuning):
-        if field.name not in ("pdl", "ahead"):  # depend on the device
+        if field.name != "pdl":  # depends on the device
             line = rf"    {field.name}: (int|bool) = \S+"
             text = re.sub(line, rf"    {field.name}: \1 = {getattr(best, field.name)}", text)
-    text = re.sub(r"^AHEAD = \S+", f"AHEAD = {best.ahead}", text, flags=re.MULTILINE)
     path.write_text(text)
 
 

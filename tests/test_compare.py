@@ -16,10 +16,10 @@ import yaml
 from tests.test_report import Page
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.run import metric_info
 from xtts_lab.experiment.spec import resolve
 from xtts_lab.runs import compare as compare_runs
 from xtts_lab.runs.against_published import compare_published
+from xtts_lab.runs.metric_use import metric_info
 from xtts_lab.runs.published import names, published
 from xtts_lab.runs.reading import Run, read_results
 from xtts_lab.statistics.summaries import compare, summarise

@@ -15,7 +15,9 @@ from xtts_lab.nn import ddim
 from xtts_lab.nn.ddim import ScheduleName
 from xtts_lab.nn.diffusion import DiffusionConfig, DiffusionDecoder
 
-TINY = DiffusionConfig(12, 10, 16, heads=2, layers=2, train_steps=100, state_layers=1)
+TINY = DiffusionConfig(
+    input_width=12, bands=10, width=16, heads=2, layers=2, train_steps=100, state_layers=1
+)
 BOUNDS = (-1.0, 1.0)
 SCHEDULES = st.sampled_from(["linear", "cosine"])
 

@@ -222,7 +222,7 @@ def _covered(share: float, within: float, known: MetricInfo, worlds: int) -> tup
             | {"numerator": arms[0], "denominator": 1.0}
             | {"numerator_base": arms[1], "denominator_base": 1.0}
         )
-        options = Options(0.95, 200, i)
+        options = Options(confidence=0.95, resamples=200, seed=i)
         found, between = level(frame, known, options), gap(frame, known, options)
         levels.append(found.interval.low <= share <= found.interval.high)
         gaps.append(between.interval.low <= 0 <= between.interval.high)

@@ -13,7 +13,16 @@ from torch import Tensor
 from xtts_lab.nn.griffin_lim import MelInverter
 from xtts_lab.nn.mel import MelConfig, PowerMel
 
-MEL = MelConfig(22050, 1024, 1024, 256, 80, 8000.0, "hann", "slaney")
+MEL = MelConfig(
+    sample_rate=22050,
+    n_fft=1024,
+    win_length=1024,
+    hop_length=256,
+    bands=80,
+    f_max=8000.0,
+    window="hann",
+    norm="slaney",
+)
 
 
 def voice(seed: int, frames: int = 86) -> Tensor:

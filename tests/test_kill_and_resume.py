@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from xtts_lab.cli import run_app
+
 # A judge without a network: how judges resume is the same for all (`benchmarks/kill_and_resume.py`
 # takes others), and each start of a neural one takes seconds.
 EXPERIMENT = """\
@@ -24,11 +26,22 @@ statistics: {baseline: a, resamples: 200}
 """
 
 
-def _command(folder: Path, name: str) -> list[str]:
+XTTS = """\
+name: killed
+systems: {x: {name: xtts, checkpoint: random-tiny, max_codes: 12}}
+ablate: {systems.x.sampling.temperature: [0.0, 0.9]}
+texts: {name: builtin, languages: [en, de], per_language: 2}
+speakers: {name: synthetic, count: 2}
+metrics: [{name: duration}]
+statistics: {resamples: 200}
+"""
+
+
+def _command(folder: Path, name: str, experiment: str = EXPERIMENT, workers: int = 1) -> list[str]:
     file = folder / "x.yaml"
-    file.write_text(EXPERIMENT)
+    file.write_text(experiment)
     arguments = ["run", str(file), "--out", str(folder / name), "--no-cache"]
-    return [sys.executable, "-m", "xtts_lab.cli", *arguments]
+    return [sys.executable, "-m", "xtts_lab.cli", *arguments, "--workers", str(workers)]
 
 
 def _results(run: Path) -> dict[str, bytes]:
@@ -73,3 +86,16 @@ def test_a_run_killed_again_and_again_resumes(
     subprocess.run(command, check=True, capture_output=True)
     assert _results(tmp_path / "run") == uninterrupted
     assert not list((tmp_path / "run").rglob("*.partial"))
+
+
+def test_xtts_is_the_same_with_any_workers_killed_or_not(tmp_path: Path) -> None:
+    one = _command(tmp_path, "one", XTTS)
+    assert run_app(one[3:]) == 0  # in this process
+    expected = _results(tmp_path / "one")
+    _kill_at(_command(tmp_path, "two", XTTS, workers=2), "synthesise: 2/")
+    assert run_app(_command(tmp_path, "two", XTTS)[3:]) == 0
+    found = _results(tmp_path / "two")
+    assert {name for name in {*found, *expected} if found.get(name) != expected.get(name)} == set()
+    assert run_app(_command(tmp_path, "three", XTTS, workers=2)[3:]) == 0
+    found = _results(tmp_path / "three")
+    assert {name for name in {*found, *expected} if found.get(name) != expected.get(name)} == set()

@@ -161,7 +161,9 @@ def test_what_is_heard_does_not_depend_on_the_padding(
     frames: int, padding: int, language: int
 ) -> None:
     torch.manual_seed(0)
-    network = CtcRecogniser(CtcConfig(5, 2, bands=8, width=8, inner=16, layers=2, kernel=5)).eval()
+    network = CtcRecogniser(
+        CtcConfig(symbols=5, languages=2, bands=8, width=8, inner=16, layers=2, kernel=5)
+    ).eval()
     mel = torch.randn(2, 8, frames + padding, generator=torch.Generator().manual_seed(frames))
     lengths, languages = torch.tensor([frames + padding, frames]), torch.tensor([0, language])
     together = network(mel, lengths, languages)[1]
@@ -172,7 +174,9 @@ def test_what_is_heard_does_not_depend_on_the_padding(
 
 
 def test_levels_do_not_change_what_is_heard() -> None:
-    network = CtcRecogniser(CtcConfig(5, 2, bands=8, width=8, inner=16, layers=1, kernel=5)).eval()
+    network = CtcRecogniser(
+        CtcConfig(symbols=5, languages=2, bands=8, width=8, inner=16, layers=1, kernel=5)
+    ).eval()
     mel, length = torch.randn(1, 8, 20), torch.tensor([20])
     one, louder = (network(m, length, torch.tensor([0])) for m in (mel, mel + 3.0))
     torch.testing.assert_close(one, louder, rtol=0, atol=1e-4)
@@ -180,7 +184,7 @@ def test_levels_do_not_change_what_is_heard() -> None:
 
 def test_an_even_kernel_is_refused() -> None:
     with pytest.raises(ValueError, match="must be odd"):
-        CtcConfig(5, 2, kernel=4)
+        CtcConfig(symbols=5, languages=2, kernel=4)
 
 
 @given(st.text("abc", max_size=8), st.text("abc", max_size=8))

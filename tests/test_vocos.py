@@ -13,8 +13,12 @@ from torch import Tensor
 
 from xtts_lab.nn.vocos import MAX_MAGNITUDE, SameIstft, VocosConfig, VocosGenerator
 
-TINY = VocosConfig(8, 6, 16, 32, layers=2, kernel=7, n_fft=64, hop_length=16)
-OTHER = VocosConfig(8, 6, 16, 32, layers=1, kernel=3, n_fft=60, hop_length=18)
+TINY = VocosConfig(
+    input_width=8, embedding=6, width=16, inner=32, layers=2, kernel=7, n_fft=64, hop_length=16
+)
+OTHER = VocosConfig(
+    input_width=8, embedding=6, width=16, inner=32, layers=1, kernel=3, n_fft=60, hop_length=18
+)
 
 
 def generator(config: VocosConfig = TINY) -> VocosGenerator:

@@ -24,7 +24,7 @@ from xtts_lab.nn.ctc_weights import Knowledge
 from xtts_lab.text.sounds import sounds
 from xtts_lab.types import Clip, Evidence, Failure, Timings, Utterance
 
-CONFIG = CtcConfig(6, 2, width=16, inner=32, layers=2, kernel=5)
+CONFIG = CtcConfig(symbols=6, languages=2, width=16, inner=32, layers=2, kernel=5)
 KNOWN = Knowledge(CONFIG, "aeioʃː", ("de", "en"), {"de": 0.02, "en": 0.031}, {"tones": "abc"})
 
 

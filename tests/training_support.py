@@ -29,8 +29,10 @@ class LineStage:
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
         line = self.modules["line"]
         return {
-            "generator": OptimiserGroup([line.bias], 1e-2, matrices=[line.weight]),
-            "other": OptimiserGroup(list(self.modules["other"].parameters()), 1e-2, averaged=False),
+            "generator": OptimiserGroup(parameters=[line.bias], lr=1e-2, matrices=[line.weight]),
+            "other": OptimiserGroup(
+                parameters=list(self.modules["other"].parameters()), lr=1e-2, averaged=False
+            ),
         }
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:

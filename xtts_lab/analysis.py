@@ -24,6 +24,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.languages import language_name
 from xtts_lab.registry import unknown
 from xtts_lab.report.formats.look import INK, LIGHT, LINE, SOFT
+from xtts_lab.report.formats.shapes import BINS
 from xtts_lab.report.numbers import unit_of
 from xtts_lab.runs.reading import Run, read_run
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARKERS = ("o", "s", "^", "D")
-_BINS = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,13 +158,13 @@ def plot_similarity(run: RunData, encoder: str = "resemblyzer", ax: Axes | None 
         mine = own.loc[own["arm"] == arm, "value"]
         theirs = others.loc[(others["arm"] == arm) & others["value"].notna(), "value"]
         if len(mine):
-            ax.hist(mine, bins=_BINS, range=span, density=True, color=colour, alpha=0.2)
+            ax.hist(mine, bins=BINS, range=span, density=True, color=colour, alpha=0.2)
             ax.hist(
-                mine, bins=_BINS, range=span, density=True, color=colour, histtype="step", label=arm
+                mine, bins=BINS, range=span, density=True, color=colour, histtype="step", label=arm
             )
         if len(theirs):
             ax.hist(
-                theirs, bins=_BINS, range=span, density=True, color=colour, histtype="step", ls=":"
+                theirs, bins=BINS, range=span, density=True, color=colour, histtype="step", ls=":"
             )
     return _finish(ax, f"similarity by {encoder} (dotted: other speakers)")
 

@@ -20,10 +20,12 @@ import pydantic
 
 from xtts_lab import registry
 from xtts_lab.errors import UsageError
-from xtts_lab.sizes import MOST, first_beyond
+from xtts_lab.sizes import MOST, first_beyond, first_too_long
 from xtts_lab.yaml_file import Where
 
 Spec = dict[str, Any]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What the names of experiments and training runs are: those of folders."""
 SIZED = frozenset(
     {"systems", "conditioners", "vocoders", "metrics", "instruments", "texts", "speakers"}
 )
@@ -109,15 +111,21 @@ def _validate(kind: str, name: str, spec: Mapping[str, Any], where: Where) -> py
     except UsageError as error:
         raise UsageError(f"{where / 'name'}: {error}") from error
     arguments = {key: value for key, value in spec.items() if key != "name"}
+    if kind not in SIZED:
+        return validate(schema(target), arguments, where)
+    _refuse_sizes(first_too_long(arguments), where)  # before anything walks through them
     validated = validate(schema(target), arguments, where)
     least = 1 if kind in ("conditioners", "vocoders") else -MOST
-    beyond = first_beyond(arguments, least) if kind in SIZED else None
-    if beyond is not None:
-        place = where
-        for part in beyond[0].split(".") if beyond[0] else []:
-            place = place / part
-        raise UsageError(f"{place}: {beyond[1]}")
+    _refuse_sizes(first_beyond(arguments, least), where)
     return validated
+
+
+def _refuse_sizes(found: tuple[str, str] | None, where: Where) -> None:
+    if found is not None:
+        name, why = found
+        for part in name.split(".") if name else []:
+            where = where / part
+        raise UsageError(f"{where}: {why}")
 
 
 def validate(model: type[Model], data: Any, where: Where) -> Model:

@@ -137,7 +137,13 @@ class ModelConfig:
         codes = self.gpt.audio_tokens - 2  # start and stop
         embedding = 0 if self.speaker_encoder is None else self.speaker_encoder.embedding
         stride = dvae.stride * DVAE_MEL.hop_length
-        return ModelSizes(self.gpt.width, codes, embedding, dvae.bands, stride)
+        return ModelSizes(
+            width=self.gpt.width,
+            codes=codes,
+            embedding=embedding,
+            bands=dvae.bands,
+            code_stride=stride,
+        )
 
 
 class XttsModel(nn.Module):

@@ -26,6 +26,23 @@ _MOST: Mapping[str, int] = {
 _FREE = ("seed",)
 
 
+def first_too_long(settings: Any) -> tuple[str, str] | None:
+    """Return the dotted name of the first list or mapping with too many entries, and why; or None.
+
+    Cheap, so that it can be asked before anything else reads them.
+    """
+    pending = [("", settings)]
+    while pending:
+        place, value = pending.pop()
+        if len(value) > MOST_ENTRIES:
+            return place, f"{len(value):,} entries are no setting; at most {MOST_ENTRIES:,}"
+        inner = value.items() if isinstance(value, Mapping) else ((None, one) for one in value)
+        for key, one in inner:
+            if isinstance(one, Mapping | list | tuple):
+                pending.append((place if key is None else f"{place}.{key}".lstrip("."), one))
+    return None
+
+
 def first_beyond(settings: Any, least: int = -MOST) -> tuple[str, str] | None:
     """Return the dotted name of the first size in settings that nobody can mean, and why; or None.
 
@@ -33,10 +50,7 @@ def first_beyond(settings: Any, least: int = -MOST) -> tuple[str, str] | None:
     """
     for place, value in _sized(settings, ""):
         most = next((limit for end, limit in _MOST.items() if place.endswith(end)), MOST)
-        if isinstance(value, Mapping | list | tuple):
-            if len(value) > MOST_ENTRIES:
-                return place, f"{len(value):,} entries are no setting; at most {MOST_ENTRIES:,}"
-        elif not place.endswith(_FREE) and not least <= value <= most:
+        if not place.endswith(_FREE) and not least <= value <= most:
             if abs(value) > most:
                 return place, f"{_short(value)} is no size; at most {most:,}"
             return place, f"{_short(value)} does not work; at least {least:,}"
@@ -44,15 +58,13 @@ def first_beyond(settings: Any, least: int = -MOST) -> tuple[str, str] | None:
 
 
 def _sized(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield every whole number, and what has a length before what is in it."""
-    if isinstance(value, Mapping | list | tuple):
-        yield name, value
-        if isinstance(value, Mapping):
-            for key, inner in value.items():
-                yield from _sized(inner, f"{name}.{key}" if name else str(key))
-        else:
-            for inner in value:
-                yield from _sized(inner, name)
+    """Yield every whole number."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _sized(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _sized(inner, name)
     elif isinstance(value, int) and not isinstance(value, bool):
         yield name, value
 

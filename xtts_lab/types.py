@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Direction: TypeAlias = Literal["higher", "lower", "none"]
-Role: TypeAlias = Literal["enrolment", "references", "impostors", "target"]
 
 LANGUAGES = languages.LANGUAGES
 

@@ -14,6 +14,7 @@ import yaml
 
 from xtts_lab import files, registry
 from xtts_lab.errors import UsageError
+from xtts_lab.notices import describe
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000  # after aliases are followed: a small file must not unfold into a huge one
@@ -101,6 +102,8 @@ def read(path: Path) -> Document:
         document.data = reader.convert(node, ())
     except yaml.YAMLError as error:
         raise UsageError(f"{name}{_mark(error)}: not valid YAML: {_problem(error)}") from error
+    except (ValueError, AttributeError, TypeError) as error:  # of tags that lie, and odd escapes
+        raise UsageError(f"{name}: not valid YAML: {describe(error)}") from error
     except RecursionError as error:
         raise UsageError(f"{name}: nested too deeply; at most {MAX_DEPTH} levels") from error
     return document

@@ -10,12 +10,10 @@ from torch import Tensor
 
 from xtts_lab.checkpoint.names import is_ignored, is_transposed, module_names, published_name
 from xtts_lab.checkpoint.reading import require_finite
-from xtts_lab.checkpoint.vocabulary import check_vocabulary
+from xtts_lab.checkpoint.vocabulary import TEXT_EMBEDDING, check_vocabulary
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.nn.weightless import weightless
-
-TEXT_EMBEDDING = "gpt.text_embedding.weight"
 
 LISTED = 12
 """How many names of a kind a one-line message gives before it counts the rest."""

@@ -78,7 +78,7 @@ class Codec:
 
 def sizes(dvae: Dvae) -> ModelSizes:
     """What a DVAE decides about the vocoder beside it; states and speaker vectors it has none."""
-    return ModelSizes(1, dvae.config.codes, 1, dvae.config.bands)
+    return ModelSizes(width=1, codes=dvae.config.codes, embedding=1, bands=dvae.config.bands)
 
 
 def load_codec(folder: Path) -> Codec:

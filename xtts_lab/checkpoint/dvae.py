@@ -145,7 +145,15 @@ def _sizes(tensors: Mapping[str, Tensor], source: str) -> DvaeConfig:
         raise UsageError(f"{source}: these are no sizes of a DVAE: {shapes}")
     width, bands, kernel = first.shape
     code_width, codes = codebook.shape
-    return DvaeConfig(bands, codes, code_width, width, layers, blocks, kernel)
+    return DvaeConfig(
+        bands=bands,
+        codes=codes,
+        code_width=code_width,
+        width=width,
+        layers=layers,
+        residual_blocks=blocks,
+        kernel=kernel,
+    )
 
 
 def _refuse(source: str, missing: list[str], unexpected: list[str], misshaped: list[str]) -> None:

@@ -20,13 +20,12 @@ from xtts_lab.checkpoint.hub import locate
 from xtts_lab.checkpoint.impostors import refuse_impostors
 from xtts_lab.checkpoint.reading import read_pickle, tensors_of
 from xtts_lab.checkpoint.sizes import check_sizes
-from xtts_lab.checkpoint.vocabulary import check_vocabulary, token_ids
+from xtts_lab.checkpoint.vocabulary import TEXT_EMBEDDING, check_vocabulary, token_ids
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig
 from xtts_lab.types import LANGUAGES
 
 PUBLISHED_WEIGHTS = ("model.pth", "best_model.pth")
-TEXT_EMBEDDING = "gpt.text_embedding.weight"  # called so in both formats
 DVAE, DVAE_STATS = "dvae.pth", "mel_stats.pth"
 PUBLISHED_VOICES = "speakers_xtts.pth"
 

@@ -10,6 +10,9 @@ from xtts_lab.checkpoint.config_json import read_json
 from xtts_lab.errors import UsageError
 from xtts_lab.types import LANGUAGES
 
+TEXT_EMBEDDING = "gpt.text_embedding.weight"
+"""What has a row a token; called so in both formats of checkpoints."""
+
 
 def token_ids(path: Path) -> dict[str, int]:
     """Return token -> id of a `tokenizers` BPE file, added tokens included."""

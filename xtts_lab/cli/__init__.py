@@ -15,6 +15,10 @@ from xtts_lab.errors import UsageError
 __all__ = ["DONE", "FAILED_TRIALS", "INTERRUPTED", "MISTAKE", "main", "run_app"]
 
 
+MOST_SHOWN = 900
+"""Characters of a mistake's line: a path may have 4,000."""
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed trials, 2 a mistake, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
@@ -46,7 +50,7 @@ def _run(arguments: list[str], careful: bool) -> int:
     except SystemExit as error:
         return _mistake(f"a part of the bench ended the program (exit code {error.code})")
     except OSError as error:
-        if error.filename is None or error.strerror is None:
+        if error.strerror is None:  # none of the system's, but a part's own
             raise
         return _mistake(_of_system(error))
     except Exception as error:
@@ -62,12 +66,16 @@ def _run(arguments: list[str], careful: bool) -> int:
 
 
 def _mistake(message: str) -> int:
-    print(f"xtts-lab: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    shown = line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}..."
+    print(f"xtts-lab: {shown}", file=sys.stderr)
     return MISTAKE
 
 
 def _of_system(error: OSError) -> str:
     """Word what the file system said: a full disk, a folder without rights, a name too long."""
+    if error.filename is None:  # of a file that was open: a full disk, a limit
+        return f"{error.strerror}; mend it, and run the same command again"
     name = str(error.filename)
     if error.errno == errno.ENAMETOOLONG:
         return f"{name[:60]}...: a name in it is longer than the file system allows"

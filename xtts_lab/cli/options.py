@@ -30,7 +30,9 @@ Languages = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--languages", metavar="a,b", help="Only these languages."),
 ]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, max=1024, help="Processes that share the work.")
+]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Neither take from nor add to what runs share.")
 ]

@@ -37,11 +37,6 @@ class Intake:
             if seconds is not None and not seconds > 0.0:
                 raise UsageError(f"{name}: {seconds:g} seconds do not work; give more than 0")
 
-    @property
-    def order_matters(self) -> bool:
-        """Whether the order of references may change the prefix."""
-        return self.reads == "codes" or (self.reads == "audio" and self.pooling == "concatenate")
-
 
 def widened(inner: int | None, width: int) -> tuple[int, nn.Module]:
     """An encoder's width, and what makes the GPT's of it: nothing where they are the same.

@@ -47,7 +47,13 @@ class EncoderSequenceConditioner(Conditioner):
 
     @property
     def intake(self) -> Intake:
-        return Intake("audio", self.mel.config.sample_rate, math.inf, self._max_s, "concatenate")
+        return Intake(
+            reads="audio",
+            sample_rate=self.mel.config.sample_rate,
+            chunk_s=math.inf,
+            max_s=self._max_s,
+            pooling="concatenate",
+        )
 
     def forward(self, samples: Tensor) -> Tensor:
         sequence: Tensor = self.widen(self.encoder(self.mel(samples)).transpose(1, 2))

@@ -43,7 +43,7 @@ class LearnedVectorConditioner(Conditioner):
 
     @property
     def intake(self) -> Intake:
-        return Intake("audio", self.mel.config.sample_rate, chunk_s=self._clip_s)
+        return Intake(reads="audio", sample_rate=self.mel.config.sample_rate, chunk_s=self._clip_s)
 
     def forward(self, samples: Tensor) -> Tensor:
         prefix: Tensor = self.projection(self.encoder(self.mel(samples))).unsqueeze(1)

@@ -57,7 +57,10 @@ class PerceiverConditioner(Conditioner):
     @property
     def intake(self) -> Intake:
         return Intake(
-            "audio", self.mel.config.sample_rate, pooling=self._pooling, max_s=self._max_s
+            reads="audio",
+            sample_rate=self.mel.config.sample_rate,
+            pooling=self._pooling,
+            max_s=self._max_s,
         )
 
     def forward(self, samples: Tensor) -> Tensor:

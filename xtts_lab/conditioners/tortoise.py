@@ -73,7 +73,7 @@ class TortoiseConditioner(Conditioner):
 
     @property
     def intake(self) -> Intake:
-        return Intake("audio", self.mel.config.sample_rate, chunk_s=self._clip_s)
+        return Intake(reads="audio", sample_rate=self.mel.config.sample_rate, chunk_s=self._clip_s)
 
     def forward(self, samples: Tensor) -> Tensor:
         frames = self.encoder(self.mel(samples))

@@ -2,14 +2,13 @@
 
 Wang et al. 2023 (arXiv 2301.02111, section 4.2): the prompt's transcript stands before the target
 text, and the prompt's codes begin the output sequence. Ours has one codebook, the DVAE's, where
-VALL-E has eight. B batch, N codes, M output positions.
+VALL-E has eight. B batch, N codes.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from xtts_lab.conditioners.base import Conditioner, Intake
@@ -38,13 +37,3 @@ class ValleConditioner(Conditioner):
 
     def forward(self, codes: Tensor) -> Tensor:
         return codes
-
-
-def target_mask(prompt_codes: Tensor, length: int) -> Tensor:
-    """Prompt lengths [B] -> bool [B, M]: the predictions that count in training, the target's only.
-
-    Position i of the output (start token, prompt, target, stop) predicts token i + 1: the last
-    code of the prompt, at position `prompt_codes`, predicts the first of the target.
-    """
-    positions = torch.arange(length, device=prompt_codes.device)
-    return positions >= prompt_codes.unsqueeze(-1)

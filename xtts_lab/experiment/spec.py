@@ -51,7 +51,7 @@ class ExperimentSpec(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     schema_version: Literal[1] = 1
-    name: str = pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    name: str = pydantic.Field(pattern=config.NAME, max_length=100)
     question: str = ""
     systems: dict[str, Spec] = pydantic.Field(min_length=1)
     ablate: dict[str, list[Any]] = {}

@@ -30,7 +30,8 @@ class Graphed:
                 self._function()
         torch.cuda.current_stream(device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Only this thread's calls count: others may be at work on the device meanwhile.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._function()
         return graph
 

@@ -31,16 +31,51 @@ class MelConfig:
     norm: Literal["slaney"] | None = None
 
 
-CONDITIONING_MEL = MelConfig(22050, 2048, 1024, 256, 80, 8000.0, "hann", "slaney")
+CONDITIONING_MEL = MelConfig(
+    sample_rate=22050,
+    n_fft=2048,
+    win_length=1024,
+    hop_length=256,
+    bands=80,
+    f_max=8000.0,
+    window="hann",
+    norm="slaney",
+)
 """What the conditioning encoder of XTTS-v2 hears."""
 
-SEQUENCE_MEL = MelConfig(22050, 4096, 4096, 1024, 80, 8000.0, "hann", "slaney")
+SEQUENCE_MEL = MelConfig(
+    sample_rate=22050,
+    n_fft=4096,
+    win_length=4096,
+    hop_length=1024,
+    bands=80,
+    f_max=8000.0,
+    window="hann",
+    norm="slaney",
+)
 """What the conditioning encoder of XTTS v1 hears: a frame a code."""
 
-DVAE_MEL = MelConfig(22050, 1024, 1024, 256, 80, 8000.0, "hann", "slaney")
+DVAE_MEL = MelConfig(
+    sample_rate=22050,
+    n_fft=1024,
+    win_length=1024,
+    hop_length=256,
+    bands=80,
+    f_max=8000.0,
+    window="hann",
+    norm="slaney",
+)
 """What the DVAE of XTTS hears, and decodes to."""
 
-SPEAKER_MEL = MelConfig(16000, 512, 400, 160, 64, 8000.0, "hamming")
+SPEAKER_MEL = MelConfig(
+    sample_rate=16000,
+    n_fft=512,
+    win_length=400,
+    hop_length=160,
+    bands=64,
+    f_max=8000.0,
+    window="hamming",
+)
 """What the H/ASP speaker encoder hears (Heo et al. 2020, arXiv 2009.14153)."""
 
 

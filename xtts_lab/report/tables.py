@@ -19,7 +19,8 @@ MOST_COLUMNS, MOST_FAILURES = 6, 200
 NOT_ASKED = "not asked"
 """What stands where an arm sat out a language."""
 
-_WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
+WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
+"""How a metric's direction is said."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _range(table: pd.DataFrame, column: str) -> str:
 def metric_head(run: Run, metric: str, ratio: str = "%") -> Cell:
     """Name a metric with its unit and direction."""
     unit, direction = run.described[metric]
-    notes = [ratio if unit == "ratio" else unit_of(unit), _WAYS.get(direction, "")]
+    notes = [ratio if unit == "ratio" else unit_of(unit), WAYS.get(direction, "")]
     return Cell(metric, note=", ".join(n for n in notes if n), code=True)
 
 

@@ -15,6 +15,9 @@ REPORT = (*schema.REPORTS, "tables.tex")
 WRITTEN = (schema.EXPERIMENT, schema.ENVIRONMENT, *(t.file for t in schema.tables()), *REPORT)
 """What a run writes beside its audio, where it is asked for."""
 
+DYING_S = 4.0
+"""How long a folder may still be held by a process that was killed a moment ago."""
+
 
 class RunFolder:
     """Paths of a run folder. `audio/` and the tables are for people; `.state/` is for resuming."""
@@ -41,7 +44,7 @@ class RunFolder:
             raise UsageError(f"{place}: is no file, so the run cannot be locked; remove it")
         lock = filelock.FileLock(place)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=DYING_S, poll_interval=0.02)
         except filelock.Timeout as error:
             raise UsageError(
                 f"{self.path}: another process is running here; wait for it, or choose --out"

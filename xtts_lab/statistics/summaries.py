@@ -55,7 +55,7 @@ def summarise(
     crossed bootstrap over speakers and sentences (see `intervals`), blank where there is
     one of each.
     """
-    options = Options(confidence, resamples, seed)
+    options = Options(confidence=confidence, resamples=resamples, seed=seed)
     located = placed(trials)
     cells = with_enough(cell_table(scores, located, _pools(info)), _least(info))
     counts = tally(scores, located, _printed(scores, cells, info), _grouped(info))
@@ -98,7 +98,7 @@ def compare(
     located = placed(trials)
     cells = cell_table(scores, located, _pools(info))
     failed = failed_cells(scores, located, sorted(set(cells["metric"])), _grouped(info))
-    options = Options(confidence, resamples, seed)
+    options = Options(confidence=confidence, resamples=resamples, seed=seed)
     worst, asked = extremes(scores, info), asked_for(located)
     matches = contests(cells, failed, asked, baseline, worst, info, options)
     found = [row for contest in matches for row in rows(contest)]

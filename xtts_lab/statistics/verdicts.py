@@ -106,7 +106,7 @@ def judge(
     models, whose verdict is about these checkpoints unless 5 training seeds a side stand behind it.
     `scores` and `trials` are those of `summarise`.
     """
-    options = Options(confidence, resamples, seed)
+    options = Options(confidence=confidence, resamples=resamples, seed=seed)
     metrics = sorted({claim.metric for claim in claims})
     pools = {m: info[m].pool for m in metrics if m in info and info[m].pool is not None}
     own, located = scores[scores["metric"].isin(metrics)], placed(trials)

@@ -16,8 +16,9 @@ Both sides go through the same function. What it does, and why:
 - Arabic: short vowels and other tashkeel go, as does tatweel, and alef with hamza, madda or wasla
   becomes a bare alef, since texts write these at will. Teh marbuta and alef maksura stay.
 - Thousands are closed up: "1.250", "1,250", "1 250" and "1250" are the same number, as is every
-  number whose last groups have three digits. Fractions and exponents stand apart from the digits
-  before them, so that "1½" and "1 1/2" agree, and neither is eleven halves.
+  number whose last groups have three digits, and the Indian "12,34,567". Fractions and exponents
+  stand apart from the digits before them, so that "1½" and "1 1/2" agree, and neither
+  is eleven halves.
 - Russian: ё becomes е, since texts write either.
 - Chinese, Japanese, Korean: all white space goes; they are scored by character.
 - Chinese: traditional characters become simplified ones, since recognisers write either.
@@ -52,6 +53,7 @@ _RAISED = re.compile(
     r"(?<=\d)(?=[\u00b2\u00b3\u00b9\u2070-\u2089\u00bc-\u00be\u2150-\u215f\u2189])"
 )
 _THOUSANDS = re.compile(r"(?<!\d)([1-9]\d{0,2})((?: \d{3})+)(?!\d)")
+_INDIAN = re.compile(r"(?<![\d,])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 _ARABIC_DROPPED = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
 _ARABIC_ALEFS = str.maketrans(dict.fromkeys("\u0622\u0623\u0625\u0671", "\u0627"))
 # A dot above that Unicode lower-casing leaves on "i" (from U+0130): the letter has its dot already.
@@ -65,6 +67,7 @@ def normalise(text: str, language: str) -> str:
     """
     text = _PRIME.sub("", _RAISED.sub(" ", text.translate(_APOSTROPHES)))
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+    text = _INDIAN.sub(lambda match: match[0].replace(",", ""), text)
     text = unicodedata.normalize("NFKC", _lower(text, language))
     rule = _LANGUAGE_RULES.get(language)
     text = "".join(map(_clean, text))
@@ -121,7 +124,7 @@ class _Rule:
     apply: Callable[[str], str]
 
 
-_GENERAL_VERSION = 2
+_GENERAL_VERSION = 3
 _LANGUAGE_RULES: Mapping[str, _Rule] = {
     "ar": _Rule(1, _arabic),
     "ru": _Rule(1, _russian),

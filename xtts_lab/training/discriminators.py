@@ -19,7 +19,6 @@ from torch.nn.utils.parametrizations import weight_norm
 SLOPE = 0.1
 RESOLUTIONS = ((1024, 256), (2048, 512), (512, 128))
 """Window and hop in samples."""
-PERIODS = (2, 3, 5, 7, 11)
 
 
 @dataclass(frozen=True, eq=False)

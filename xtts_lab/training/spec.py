@@ -16,7 +16,6 @@ from xtts_lab.errors import UsageError
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 
 Spec = dict[str, Any]
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class LoopSpec(pydantic.BaseModel):
@@ -64,7 +63,7 @@ class TrainingSpec(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
-    name: str = pydantic.Field(pattern=NAME, max_length=100)
+    name: str = pydantic.Field(pattern=config.NAME, max_length=100)
     seed: int = pydantic.Field(default=0, ge=0)
     after: list[str] = []
     stage: Spec

@@ -59,7 +59,13 @@ class DiffusionVocoder(Vocoder):
         self._ratio = sizes.code_stride // DVAE_MEL.hop_length
         self.decoder = DiffusionDecoder(
             DiffusionConfig(
-                sizes.width, sizes.bands, width, heads, layers, train_steps, ratio=self._ratio
+                input_width=sizes.width,
+                bands=sizes.bands,
+                width=width,
+                heads=heads,
+                layers=layers,
+                train_steps=train_steps,
+                ratio=self._ratio,
             )
         )
         self.waveform: Vocoder = (

@@ -57,14 +57,14 @@ class HifiganVocoder(Vocoder):
         super().__init__()
         self.sample_rate = sample_rate
         config = HifiganConfig(
-            sizes.width,
-            sizes.embedding,
-            channels,
-            rates,
-            upsample_kernels,
-            kernels,
-            dilations,
-            speaker_in_every_stage,
+            input_width=sizes.width,
+            embedding=sizes.embedding,
+            channels=channels,
+            rates=rates,
+            upsample_kernels=upsample_kernels,
+            kernels=kernels,
+            dilations=dilations,
+            speaker_in_every_stage=speaker_in_every_stage,
         )
         self.generator = HifiganGenerator(config)
         self._resize = to_frames(config.hop_length, code_stride, input_sample_rate, sample_rate)

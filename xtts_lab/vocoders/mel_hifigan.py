@@ -39,7 +39,13 @@ class MelHifiganVocoder(Vocoder):
     ) -> None:
         super().__init__()
         config = HifiganConfig(
-            sizes.bands, 0, channels, rates, upsample_kernels, kernels, dilations
+            input_width=sizes.bands,
+            embedding=0,
+            channels=channels,
+            rates=rates,
+            upsample_kernels=upsample_kernels,
+            kernels=kernels,
+            dilations=dilations,
         )
         self.generator = HifiganGenerator(config)
 

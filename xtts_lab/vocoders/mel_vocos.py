@@ -44,7 +44,16 @@ class MelVocosVocoder(Vocoder):
         super().__init__()
         self.sample_rate = sample_rate
         self.generator = VocosGenerator(
-            VocosConfig(sizes.bands, 0, width, inner, layers, kernel, n_fft, hop_length)
+            VocosConfig(
+                input_width=sizes.bands,
+                embedding=0,
+                width=width,
+                inner=inner,
+                layers=layers,
+                kernel=kernel,
+                n_fft=n_fft,
+                hop_length=hop_length,
+            )
         )
         resizes = to_frames(hop_length, DVAE_MEL.hop_length, DVAE_MEL.sample_rate, sample_rate)
         self._resize = tuple(resize for resize in resizes if resize.scale != 1.0)

@@ -47,7 +47,14 @@ class VocosVocoder(Vocoder):
         self.sample_rate = sample_rate
         self.generator = VocosGenerator(
             VocosConfig(
-                sizes.width, sizes.embedding, width, inner, layers, kernel, n_fft, hop_length
+                input_width=sizes.width,
+                embedding=sizes.embedding,
+                width=width,
+                inner=inner,
+                layers=layers,
+                kernel=kernel,
+                n_fft=n_fft,
+                hop_length=hop_length,
             )
         )
         self._resize = to_frames(hop_length, code_stride, input_sample_rate, sample_rate)

@@ -98,12 +98,18 @@ class DecodingEngine:
         prefill()
 
     @torch.inference_mode()
-    def admit(self, rows: Sequence[int], prompts: Sequence[Prompt]) -> None:
-        """Read prompts into some rows, whatever the others are saying."""
+    def admit(
+        self, rows: Sequence[int], prompts: Sequence[Prompt], *, recorded: bool = False
+    ) -> None:
+        """Read prompts into some rows, whatever the others are saying.
+
+        `recorded`: one prompt is read by a graph, recorded at its length's first use; nothing else
+        may be at work on the device then.
+        """
         embedded, lengths = self._embed(prompts)
         self._ready()
         count, longest, _ = embedded.shape
-        if count == 1 and self.device.type == "cuda":
+        if recorded and self.device.type == "cuda":
             self._admission(longest, rows[0])(embedded, lengths, rows[0])
             self._restart(rows, prompts, lengths)
             return

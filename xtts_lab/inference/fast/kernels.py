@@ -17,27 +17,6 @@ import triton.language as tl
 
 
 @triton.jit
-def _bring(ahead, size, LANES: tl.constexpr):
-    """Have `size` bytes from `ahead` on brought into the L2 cache, each thread its share.
-
-    A product with a vector waits for the vector and for its weights. The weights are known long
-    before: so the memory has something to do while kernels wait for each other.
-    """
-    if LANES > 0:
-        lane = (tl.program_id(1) * tl.num_programs(0) + tl.program_id(0)) * LANES
-        lane += tl.arange(0, LANES)
-        everyone = tl.num_programs(0) * tl.num_programs(1) * LANES
-        share = tl.cdiv(tl.cdiv(size, everyone), 16) * 16
-        first = lane * share
-        count = tl.minimum(tl.maximum(size - first, 0), share)
-        tl.inline_asm_elementwise(
-            "{ .reg .pred p; setp.gt.s32 p, $2, 0;"
-            " @p cp.async.bulk.prefetch.L2.global [$1], $2; mov.u32 $0, 0; }",
-            "=r,l,r", [ahead + first, count], dtype=tl.int32, is_pure=False, pack=1,
-        )  # fmt: skip
-
-
-@triton.jit
 def norm_product(x, gamma, tile, sums, K, eps):
     """Weights `tile` [R, K] on the layer norm of a row `x` [K] (0 where masked), but for its beta.
 
@@ -75,8 +54,7 @@ def gelu(x):
 @triton.jit
 def qkv_kernel(
     x, weight, gamma, bias, sums, query, keys, values, slots, rows, D, W, L, eps,
-    ahead, ahead_size,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, LANES: tl.constexpr,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Norm, then query, key and value: x [B, D] -> query [B, D], and slot `slots[b]` of the cache.
 
@@ -94,7 +72,6 @@ def qkv_kernel(
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
     scale = tl.load(gamma + columns, mask=inside, other=0.0)
-    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -114,9 +91,8 @@ def qkv_kernel(
 @triton.jit
 def attention_kernel(
     query, keys, values, slots, partial, peaks, sums, arrived, attended, H, L, scale,
-    ahead, ahead_size,
     W: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr, S: tl.constexpr,
-    PDL: tl.constexpr, LANES: tl.constexpr,
+    PDL: tl.constexpr,
 ):  # fmt: skip
     """Attention of a head over one of S shares of the keys; the last share to arrive joins them.
 
@@ -127,7 +103,6 @@ def attention_kernel(
     row = pair // H
     lanes = tl.arange(0, BLOCK_W)
     wide = lanes < W
-    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -172,8 +147,8 @@ def attention_kernel(
 
 @triton.jit
 def up_kernel(
-    x, weight, gamma, bias, sums, out, rows, K, M, eps, ahead, ahead_size,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, LANES: tl.constexpr,
+    x, weight, gamma, bias, sums, out, rows, K, M, eps,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Norm, project and GELU: x [B, K] -> out [B, M]."""
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -188,7 +163,6 @@ def up_kernel(
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
     scale = tl.load(gamma + columns, mask=inside, other=0.0)
-    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()
@@ -200,8 +174,8 @@ def up_kernel(
 
 @triton.jit
 def back_kernel(
-    inner, weight, bias, x, rows, K, M, ahead, ahead_size,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, LANES: tl.constexpr,
+    inner, weight, bias, x, rows, K, M,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Project inner [B, K] and add to the residual stream x [B, M] in place: both ways back."""
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -214,7 +188,6 @@ def back_kernel(
         other=0.0,
     )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
-    _bring(ahead, ahead_size, LANES)
     if PDL:
         tl.extra.cuda.gdc_wait()
         tl.extra.cuda.gdc_launch_dependents()

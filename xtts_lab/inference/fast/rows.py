@@ -38,7 +38,7 @@ class EngineRows:
         if self.count == 1:
             engine.start([prompt])
         else:
-            engine.admit([row], [prompt])
+            engine.admit([row], [prompt], recorded=True)
         return min(limit_of(engine.gpt, prompt), engine.steps - 1)
 
     def advance(self, codes: int) -> None:

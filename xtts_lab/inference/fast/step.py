@@ -49,21 +49,10 @@ class DecodingStep:
 
     def _layer(self, index: int, layer: LayerWeights) -> None:
         self.launch_qkv(index, layer)
-        self.launch_attention(index, layer)
+        self.launch_attention(index)
         self.launch_out(index, layer)
         self.launch_up(index, layer)
         self.launch_down(index, layer)
-
-    def _bring(self, weight: Tensor | None, warps: int) -> dict[str, int]:
-        """Arguments that have a weight brought near while a kernel of so many warps works."""
-        if weight is None or not self.tuning.ahead:
-            return {"ahead": 0, "ahead_size": 0, "LANES": 0}
-        size = weight.numel() * weight.element_size()
-        return {"ahead": weight.data_ptr(), "ahead_size": size, "LANES": 32 * warps}
-
-    def _following(self, index: int) -> LayerWeights | None:
-        layers = self.weights.layers
-        return layers[index + 1] if index + 1 < len(layers) else None
 
     def launch_qkv(self, index: int, layer: LayerWeights) -> None:
         """Norm, projection, and one more slot of the layer's cache."""
@@ -74,10 +63,9 @@ class DecodingStep:
             state.x, layer.qkv, *layer.folded_qkv, state.query, cache.keys, cache.values,
             state.slots, state.rows, width, width // self.config.heads, state.cache.capacity,
             self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
-            **self._bring(None, 0),
         )  # fmt: skip
 
-    def launch_attention(self, index: int, layer: LayerWeights) -> None:
+    def launch_attention(self, index: int) -> None:
         """Attention of `query` over each row's part of the cache, in shares."""
         state, config, tuning = self.state, self.config, self.tuning
         lane, cache = config.width // config.heads, state.cache.layer(index)
@@ -87,41 +75,32 @@ class DecodingStep:
             state.sums, state.arrived, state.attended, config.heads, state.cache.capacity,
             lane**-0.5, W=lane,
             BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
-            num_warps=tuning.attention_warps, **self._bring(layer.up, tuning.attention_warps),
+            num_warps=tuning.attention_warps,
         )  # fmt: skip
 
     def launch_out(self, _index: int, layer: LayerWeights) -> None:
         """What was attended to, projected into the residual stream."""
-        rows = self.tuning.out_rows
-        self._back(self.state.attended, layer.out, layer.out_bias, rows, layer.down)
+        self._back(self.state.attended, layer.out, layer.out_bias, self.tuning.out_rows)
 
-    def launch_up(self, index: int, layer: LayerWeights) -> None:
+    def launch_up(self, _index: int, layer: LayerWeights) -> None:
         """Norm, the wide projection, GELU."""
         state, width, rows = self.state, self.config.width, self.tuning.up_rows
-        following = self._following(index)
-        later = self.weights.head if following is None else following.qkv
         self._launch(
             (triton.cdiv(4 * width, rows),), kernels.up_kernel,
             state.x, layer.up, *layer.folded_up, state.inner, state.rows, width, 4 * width,
             self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
-            **self._bring(later, self.tuning.warps),
         )  # fmt: skip
 
-    def launch_down(self, index: int, layer: LayerWeights) -> None:
+    def launch_down(self, _index: int, layer: LayerWeights) -> None:
         """The projection back, into the residual stream."""
-        following = self._following(index)
-        later = None if following is None else following.out
-        self._back(self.state.inner, layer.down, layer.down_bias, self.tuning.down_rows, later)
+        self._back(self.state.inner, layer.down, layer.down_bias, self.tuning.down_rows)
 
-    def _back(
-        self, inner: Tensor, weight: Tensor, bias: Tensor, rows: int, later: Tensor | None
-    ) -> None:
+    def _back(self, inner: Tensor, weight: Tensor, bias: Tensor, rows: int) -> None:
         outputs, inputs = weight.shape
         self._launch(
             (triton.cdiv(outputs, rows),), kernels.back_kernel,
             inner, weight, bias, self.state.x, self.state.rows, inputs, outputs,
             BLOCK_K=triton.next_power_of_2(inputs), ROWS=rows,
-            **self._bring(later, self.tuning.warps),
         )  # fmt: skip
 
     def score(self) -> None:

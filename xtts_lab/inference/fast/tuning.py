@@ -6,17 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-AHEAD = False
-"""Whether `ahead` pays where it can be had."""
-
 
 @dataclass(frozen=True)
 class Tuning:
     """How the kernels cut their work; every choice computes the same but for rounding.
 
     Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
-    kernels (programmatic dependent launch), `ahead` has the weights of the kernels that follow
-    brought into the L2 cache (both: compute capability 9.0 and later).
+    kernels (programmatic dependent launch, compute capability 9.0 and later).
     """
 
     qkv_rows: int = 16
@@ -30,7 +26,6 @@ class Tuning:
     attention_warps: int = 4
     draw_warps: int = 8
     pdl: bool = False
-    ahead: bool = False
 
     @classmethod
     def choose(cls, device: torch.device, rows: int) -> Tuning:
@@ -39,4 +34,4 @@ class Tuning:
         if rows > 4:
             return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
         splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
-        return cls(splits=splits, pdl=pdl, ahead=AHEAD and pdl)
+        return cls(splits=splits, pdl=pdl)

@@ -13,9 +13,8 @@ from xtts_lab.languages import language_name
 from xtts_lab.report.formats.sheet import Sheet
 from xtts_lab.report.numbers import BLANK, count, figure, listed, probability, span, unit_of
 from xtts_lab.report.standing import standing
-from xtts_lab.report.tables import Cell, Table, records
+from xtts_lab.report.tables import WAYS, Cell, Table, records
 
-_WAYS = {"higher": "higher is better", "lower": "lower is better", "none": ""}
 _COUNTED = ("better", "worse", "undecided")
 
 
@@ -92,7 +91,7 @@ def _apart(table: pd.DataFrame, row: Mapping[str, Any]) -> str:
 
 def _way(row: Mapping[str, Any]) -> str:
     unit = "pp" if row["unit"] == "ratio" else unit_of(str(row["unit"]))
-    return ", ".join(part for part in (unit, _WAYS.get(str(row["direction"]), "")) if part)
+    return ", ".join(part for part in (unit, WAYS.get(str(row["direction"]), "")) if part)
 
 
 def _difference(row: Mapping[str, Any] | None, *, verdict: bool = False) -> Cell:

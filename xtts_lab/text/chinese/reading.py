@@ -149,6 +149,8 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
      r"(?![\d/.-]\d|\d)",
      lambda m: f"{m[1]}年{int(m[3])}月{int(m[4])}日"),
     (r"(?<![\d/.])((?:19|20)\d{2})/(0?[1-9]|1[0-2])(?![\d/])", lambda m: f"{m[1]}年{int(m[2])}月"),
+    (r"(?<![\d/.-])((?:19|20)\d{2})-(0[1-9]|1[0-2])(?![\d年/.-])",
+     lambda m: f"{m[1]}年{int(m[2])}月"),
     # Clock times, ratios, ranges, scores, signs before numbers.
     (r"(?<=:\d\d)\s?[-–—~]\s?(?=\d{1,2}:\d\d)", lambda _: "到"),
     (r"(?<![\d.:：])([01]?\d|2[0-4])[:：]([0-5]\d)(?:[:：]([0-5]\d))?(?![\d:：]|\.\d)", _clock),
@@ -174,6 +176,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
 _FIGURES: tuple[tuple[str, _Read], ...] = (
     (rf"({_NUMBER})\s?(?:℃|°C)", lambda m: f"{_number(m[1])}摄氏度"),
     (rf"({_NUMBER})\s?(?:℉|°F)", lambda m: f"{_number(m[1])}华氏度"),
+    (r"(?<!\d)([1-9]0)(?=年代)", lambda m: cardinal(m[1])),
     (r"(?<!\d)((?:[089]\d|(?:19|20)\d{2}))(?=年(?!级))", lambda m: spell_digits(m[1])),
     (r"(?<!\d)(\d{1,2})(?=月)", lambda m: cardinal(m[1]) or spell_digits(m[1])),
     (rf"({_NUMBER})\s?%", lambda m: f"百分之{_number(m[1])}"),

@@ -13,7 +13,7 @@ from xtts_lab.text.numbers import nouns
 from xtts_lab.text.numbers.numerals import cardinal, spell
 from xtts_lab.text.symbols import OUR_SIGNS, OUR_WORDS
 
-_SEPARATOR = r"(?:[ \u00a0\u202f]|[ \u00a0]?[-‐‑–][ \u00a0]?|[./]|(?<=\))|(?=\())"
+_SEPARATOR = r"(?:[ \u00a0\u202f]|[ \u00a0]?[-‐‑–/][ \u00a0]?|\.|(?<=\))|(?=\())"
 _DIGITS = r"(?:\(\d{1,6}(?: \d{1,4})?\)|\d{1,8})"
 _CANDIDATE = re.compile(
     rf"(?<![\w,:/+\-.€$£¥])(\+|00(?=[1-9]))?({_DIGITS}(?:{_SEPARATOR}{_DIGITS}){{1,8}})"
@@ -113,6 +113,8 @@ def _spaced(
     if thousands:
         phone = lengths == (3, 3, 3) and base in _THREES_MAY_BE_PHONES
         return phone and groups[-1] != "000" and not _counts(match, base)
+    if base == "it" and groups[0].startswith("3") and lengths in ((3, 6), (3, 7)):
+        return True  # a mobile telephone
     if len(groups) < 3 or total < 7:
         return False
     return max(lengths) <= 4 and (lengths[-1] in (2, 4) or any(g[0] == "0" for g in groups[1:]))

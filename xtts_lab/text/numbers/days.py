@@ -40,6 +40,9 @@ _MONTH_BEFORE_DAY = frozenset({"en", "hu"})
 _GERMAN_DATIVE = frozenset(
     ("am", "vom", "zum", "beim", "im", "dem", "den", "ab", "seit", "bis", "die", "von")
 )
+_FROM_TO = {
+    "ru": ("с|со|от", "по|до"), "pl": ("od", "do"), "cs": ("od", "do"), "en": ("from", "to"),
+}  # fmt: skip
 _DAY = r"(?<![\w.,/:-])(?P<low>[12]?\d|3[01])"
 _TO = r"\s?[-–—]\s?(?P<high>[12]?\d|3[01])"
 # fmt: on
@@ -74,7 +77,24 @@ def read_month_names(text: str, base: str) -> str:
 
 
 def read_day_ranges(text: str, base: str) -> str:
-    """Read "5.-7. Mai", "5.-7. května", "5-7 maja", "5-7 мая", "May 5-7"."""
+    """Read "5.-7. Mai", "5.-7. května", "5-7 maja", "с 5 по 7 мая", "May 5-7"."""
+    if base in _FROM_TO:
+        months = "|".join(MONTHS[base].split())
+        since, until = _FROM_TO[base]
+        text = re.sub(
+            rf"\b(?:{since}) ([12]?\d|3[01])\.? (?:{until}) ([12]?\d|3[01])\.?(?= (?:{months})\b)",
+            lambda match: _from_to(match, base),
+            text,
+            flags=re.IGNORECASE,
+        )
+    if base == "de":  # alone, as in a letter's head: fünfter Oktober
+        months = "|".join(MONTHS[base].split())
+        text = re.sub(
+            rf"(?:^|(?<=[,:;–] )|(?<=\())([12]?\d|3[01])\.(?= (?:{months})\b)",
+            lambda match: ordinal(match[1], base) + "r",
+            text,
+            flags=re.IGNORECASE,
+        )
     reader = {"de": _german, "cs": _czech, "pl": _polish, "ru": _russian, "en": _english}.get(base)
     if reader is None:
         return text
@@ -93,6 +113,21 @@ def read_day_ranges(text: str, base: str) -> str:
         days = rf"\b(?P<month>{months}) (?P<low>[12]?\d|3[01]){_TO}(?![\d:%/-]|[.,]\d)"
         text = re.sub(days, _after_month, text)
     return text
+
+
+def _from_to(match: re.Match[str], base: str) -> str:
+    """Read both days after their prepositions; the Russian "по" has the accusative."""
+    since, first, until, second = (part.rstrip(".") for part in match[0].split())
+    if base == "en":
+        return f"{since} the {ordinal(first, base)} {until} the {ordinal(second, base)} of"
+    if base == "cs":
+        days = [czech_genitive(int(day)) for day in (first, second)]
+    elif base == "pl":
+        days = [polish_case(day, "genitive") for day in (first, second)]
+    else:
+        ending = "-ое" if until.lower() == "по" else "-го"
+        days = [ordinal(first, "ru", "-го"), ordinal(second, "ru", ending)]
+    return f"{since} {days[0]} {until} {days[1]}"
 
 
 def _german(low: str, high: str, before: str) -> str:
@@ -150,5 +185,7 @@ def _short(base: str) -> Mapping[str, str]:
         for size in range(3, len(name))
         if sum(other.lower().startswith(name[:size].lower()) for other in names) == 1
     }
+    if base == "de":  # as its texts write them, for what looks for years
+        found = {short: name.capitalize() for short, name in found.items()}
     whole = {name.lower() for name in names}
     return {k: v for k, v in found.items() if k not in whole} | dict(_OTHER_SHORT.get(base, {}))

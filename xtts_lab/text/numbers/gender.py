@@ -83,7 +83,7 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
             return "f" if word.endswith("e") else ""
         return _italian(word)
     if base == "de":
-        return _german(word, last)
+        return _german(word, last, _RANGE.match(after) is not None)
     if base in ("ru", "pl", "cs"):
         return _slavic(word, number, base)
     return nouns.gender(word, base)
@@ -135,7 +135,9 @@ def _italian(word: str) -> str:
     return "" if re.match(r"s[^aeiouàèéìòù]|z|gn|ps|pn|x|y|i[aeou]", word) else "m"
 
 
-def _german(word: str, before: str) -> str:
+def _german(word: str, before: str, ranged: bool) -> str:
+    if ranged:
+        return "m"  # "in ein bis zwei Wochen" is not declined
     feminine = nouns.gender(word, "de") == "f" and word != "uhr"  # "ein Uhr"
     if before in _GERMAN_DATIVE:
         return "dative f" if feminine else "dative"

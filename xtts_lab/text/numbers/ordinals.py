@@ -14,7 +14,7 @@ SUFFIXES: Mapping[str, str] = {
     "pt": "º ª ° o a os as",
     "it": "º ª o a i e",
     "nl": "de ste e",
-    "ru": "-й -ый -ой -я -ая -е -ое -ье -го -ого -му -ому -м -ом -х -ых -ю -ую",
+    "ru": "-й -ый -ой -ий -я -ая -е -ое -ье -го -ого -му -ому -м -ом -х -ых -ю -ую",
     "tr": "inci ıncı uncu üncü nci ncı ncu ncü",
     "hu": "adik edik odik ödik dik",
     "ko": "번째 째",
@@ -22,7 +22,7 @@ SUFFIXES: Mapping[str, str] = {
 """Endings that mark an ordinal when no letter follows; Turkish may have an apostrophe before."""
 
 _RUSSIAN_ENDINGS: Mapping[str, Mapping[str, object]] = {
-    "й": {"gender": "m"}, "ый": {"gender": "m"}, "ой": {"gender": "m"},
+    "й": {"gender": "m"}, "ый": {"gender": "m"}, "ой": {"gender": "m"}, "ий": {"gender": "m"},
     "я": {"gender": "f"}, "ая": {"gender": "f"},
     "е": {"gender": "n"}, "ое": {"gender": "n"}, "ье": {"gender": "n"},
     "го": {"case": "g"}, "ого": {"case": "g"}, "му": {"case": "d"}, "ому": {"case": "d"},

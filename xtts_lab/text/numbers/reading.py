@@ -50,6 +50,7 @@ def read_numbers(text: str, base: str) -> str:
     """Replace everything written with digits by words; no ASCII digit is left."""
     text = _VERSION.sub(rf"\1 {numerals.DOT.get(base, '')} \2", text) if base != "en" else text
     text = codes.read_codes(re.sub(r"(?<!\w)['’‘](?=\d\d(?!\d))", "", text), base)
+    text = ranges.read_scales(text, base)
     text = clock.read_times(dates.read_dates(text, base), base)
     text = _point_first(join_groups(text, base), base)
     text = re.sub(r"(?<![\w/.,])24/7(?![\w/])", "24 7", text)
@@ -75,7 +76,9 @@ def read(written: str, base: str) -> str:
     if isinstance(number, Parts):
         return _parts(number, base)
     if number.fraction:
-        return numerals.decimal(number.whole, number.fraction, base)
+        words = numerals.decimal(number.whole, number.fraction, base)
+        comma = base == "es" and re.search(r",\d+$", written)
+        return words.replace(" punto ", " coma ") if comma else words
     if number.whole.startswith("0") and len(number.whole) > 2:
         return numerals.spell(number.whole, base)
     return numerals.cardinal(number.whole, base)
@@ -196,6 +199,8 @@ def _suffix_ordinal(match: re.Match[str], base: str) -> str:
 
 
 def _english_plural(digits: str) -> str:
+    if len(digits) == 4 and digits[2:] == "00" and digits[1] != "0":
+        return f"{numerals.cardinal(digits[:2], 'en')} hundreds"
     if len(digits) == 4 and digits[2] != "0" and digits[3] == "0":
         return f"{numerals.cardinal(digits[:2], 'en')} {_english_plural(digits[2:])}"
     words = numerals.cardinal(digits, "en")

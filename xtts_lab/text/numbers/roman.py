@@ -36,6 +36,8 @@ _CARDINAL_LABELS: Mapping[str, str] = {
     "it": "capitolo parte tomo volume atto sezione articolo fase tipo livello tabella figura"
     " guerra",
     "nl": "hoofdstuk deel boek acte artikel fase type klasse tabel figuur oorlog wereldoorlog",
+    "pl": "rozdział tom część akt scena księga artykuł punkt",
+    "ru": "глава том часть акт раздел книга статья пункт",
     "de": "kapitel teil band akt szene abschnitt artikel phase typ stufe tabelle abbildung buch"
     " weltkrieg",
 }
@@ -43,6 +45,9 @@ _ENGLISH_RULERS = (
     "Henry Edward George Charles Louis Richard William James Philip Napoleon Peter Nicholas"
     " Paul Pius"
     " Alexander Benedict Leo Francis Frederick Ferdinand Gustav"
+)
+_BEFORE_ONE = frozenset(
+    ("War", "Part", "Act", "Type", "Volume", "Phase", "Bowl", "Book", "Chapter", "Stage", "Class")
 )
 _CENTURIES = {"en": "century", "fr": "siècle", "it": "secolo", "nl": "eeuw", "es": "siglo",
               "pt": "século"}  # fmt: skip
@@ -138,7 +143,8 @@ def _slavic(number: int, before: str, after: str, base: str) -> str:
     """The ordinal agrees with the name or label before it, or with the word after it."""
     word = (re.match(r"\s([^\W\d_]+)", after) or ["", ""])[1]
     feminine = bool(before) and _is_woman(before) and (before[0].isupper() or not word)
-    feminine = feminine or before in ("глава", "часть", "część", "księga", "книга", "серия")
+    king = before[:1].isupper() and not _is_woman(before) and word[:1].isupper()
+    feminine = feminine or before.lower() in ("глава", "часть", "część", "księga", "книга", "серия")
     if base == "ru":
         endings = ((".*веке", "-м"), ("века|веков", "-го"), ("веку", "-му"), (".*(?:а|я)", "-я"),
                    (".*(?:о|е)", "-е"))  # fmt: skip
@@ -147,7 +153,7 @@ def _slavic(number: int, before: str, after: str, base: str) -> str:
     masculine = ordinal(str(number), "pl")
     if re.fullmatch("wieku|roku|stulecia|piętrze|wydaniu", word):
         return _polish_case(masculine, locative=before.lower() in ("w", "na", "o", "po", "przy"))
-    if feminine or re.search("[^i]a$", word):
+    if feminine or (not king and re.search("[^i]a$", word)):
         masculine = re.sub(r"(?<=c)i\b", "ia", re.sub(r"(?<=[kg])i\b", "a", masculine))
         return re.sub(r"y\b", "a", masculine)
     return masculine
@@ -163,7 +169,8 @@ def _single(match: re.Match[str], base: str) -> str:
     before, roman, dot = match["before"], match["roman"], match["dot"] or ""
     word, number = before.strip(), value(match["roman"])
     label = word.lower() in (*_CARDINAL_LABELS.get(base, "").split(), _CENTURIES.get(base))
-    if label and (base != "en" or roman != "I"):
+    first = base == "en" and roman == "I"  # "part I" may go on with "I"
+    if label and (not first or word in _BEFORE_ONE):
         return before + _numbered(number, "", dot, before, match.string[match.end() :], base)
     if match["ending"]:
         return f"{before}{number}er{dot}" if base == "fr" else match[0]

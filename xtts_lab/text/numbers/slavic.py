@@ -177,7 +177,8 @@ def russian(digits: str, case: str) -> str:
 
     if len(digits) > 12:
         return cardinal(digits, "ru")
-    words = str(num2words(int(digits), lang="ru", case=case))
+    words = str(num2words(int(digits), lang="ru", case=case)).replace("ноля", "нуля")
+    words = words.replace("нолю", "нулю")
     return words.removeprefix("одной ") if words.startswith("одной тысяч") else words
 
 

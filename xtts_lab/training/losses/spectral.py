@@ -29,7 +29,16 @@ class MultiScaleMel(nn.Module):
     def __init__(self, sample_rate: int, scales: tuple[tuple[int, int], ...] = SCALES) -> None:
         super().__init__()
         self.mels = nn.ModuleList(
-            PowerMel(MelConfig(sample_rate, n_fft, n_fft, n_fft // 4, bands, sample_rate / 2))
+            PowerMel(
+                MelConfig(
+                    sample_rate=sample_rate,
+                    n_fft=n_fft,
+                    win_length=n_fft,
+                    hop_length=n_fft // 4,
+                    bands=bands,
+                    f_max=sample_rate / 2,
+                )
+            )
             for n_fft, bands in scales
         )
 

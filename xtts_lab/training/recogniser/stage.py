@@ -94,7 +94,10 @@ class CtcStage:
         parameters = list(self.recogniser.parameters())
         return {
             "recogniser": OptimiserGroup(
-                parameters, self._lr, (0.9, 0.98), weight_decay=self._weight_decay
+                parameters=parameters,
+                lr=self._lr,
+                betas=(0.9, 0.98),
+                weight_decay=self._weight_decay,
             )
         }
 

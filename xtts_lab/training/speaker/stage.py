@@ -75,7 +75,7 @@ class SpeakerEncoderStage:
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
         # Not averaged: the running statistics of the norms are those of the weights as they are.
         parameters = list(self.modules.parameters())
-        return {"encoder": OptimiserGroup(parameters, self._lr, averaged=False)}
+        return {"encoder": OptimiserGroup(parameters=parameters, lr=self._lr, averaged=False)}
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
         bank = self.banks[split]

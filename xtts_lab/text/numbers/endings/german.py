@@ -25,8 +25,8 @@ def _decade(digits: str) -> str:
 
 
 RULES: Rules = (
-    (rf"{START}(\d{{1,3}})-?er\b(?!-)", lambda m: _decade(m[1])),
-    (rf"{START}(\d{{4}})-?er\b", lambda m: _decade(m[1])),
+    (rf"{START}(\d{{1,3}})-?er([ns]?)\b(?!-)", lambda m: _decade(m[1]) + m[2]),
+    (rf"{START}(\d{{4}})-?er([ns]?)\b", lambda m: _decade(m[1]) + m[2]),
     (rf"{START}(\d{{1,4}})er-(?={LETTER})", lambda m: _decade(m[1]) + "-"),
     (rf"{START}({NUMBER})\s?-?%-?(ig\w*)", lambda m: f"{_words_or(m[1])}prozent{m[2]}"),
     (rf"{START}({NUMBER})-(prozent\w*|[jJ]ährig\w*|mal\w*|fach\w*|stündig\w*|minütig\w*|tägig\w*"

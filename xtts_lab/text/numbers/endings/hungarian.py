@@ -15,6 +15,7 @@ _SHORTENED = {"három": "hárm", "kettő": "kett", "ezer": "ezr"}
 """Stems that lose their last vowel before an ending that begins with one of a o e ö."""
 
 _PLAIN_VOWEL = re.compile(r"^[aoeö](?:s|t|k|n|d|dik|ket|kat|sok|sek|sak|sat|set|st|m|nként|nk)")
+_SHORT_SEVEN = re.compile(r"^e(?:s|t|n|d|dik)")
 _LONG = {"a": "á", "e": "é"}
 
 
@@ -24,6 +25,10 @@ def attach(words: str, suffix: str) -> str:
     A final a or e grows long before any ending but -kor and -ként (óra: óráig, órakor).
     """
     suffix = suffix.lower()
+    if words.endswith("hét") and _SHORT_SEVEN.match(suffix):
+        return words.removesuffix("hét") + "het" + suffix
+    if words.endswith(("egy", "négy")) and suffix.startswith("gy"):  # eggyel
+        return words.removesuffix("gy") + "g" + suffix
     for stem, short in _SHORTENED.items():
         if words.endswith(stem) and _PLAIN_VOWEL.match(suffix):
             return words[: -len(stem)] + short + suffix

@@ -37,8 +37,12 @@ def _russian_cardinal(match: re.Match[str]) -> str:
     return str(num2words(int(match[1]), lang="ru", case=_RUSSIAN_CASES[match[2]]))
 
 
+_ADJECTIVE = {"я": "ая", "е": "ое", "го": "ого", "му": "ому", "м": "ом", "х": "ых", "ю": "ую"}
 RULES: Rules = (
     (rf"{START}(\d{{1,4}})\s?%-?(н\w+)", lambda m: f"{russian_stem(m[1])}процент{m[2]}"),
+    (rf"{START}(\d{{1,4}})\s?%-(я|е|го|му|м|х|ю)\b",
+     lambda m: f"{russian_stem(m[1])}процентн{_ADJECTIVE[m[2]]}"),
+    (rf"{START}1,5-(?=[а-яё]{{4}})", lambda _: "полутора"),
     (rf"{START}(\d{{1,4}})\s?%-?й\b", lambda m: f"{russian_stem(m[1])}процентный"),
     (rf"{START}(\d{{1,4}})\s?-\s?(процентн\w+|летн\w+|летие\w*|летия|дневн\w+|часов\w+|минутн\w+"
      r"|этажн\w+|метров\w+|кратн\w+|местн\w+|комнатн\w+|значн\w+|тысячн\w+|миллионн\w+|рублёв\w+"
