@@ -118,6 +118,8 @@ def machine() -> dict[str, str]:
     said = {"python": platform.python_version(), "torch": torch.__version__}
     if torch.cuda.is_available():
         said |= {"device": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}
+    else:
+        said |= {"device": "cpu", "threads": str(torch.get_num_threads())}
     for name in ("triton", "transformers", "coqui-tts"):
         try:
             said[name] = version(name)
@@ -146,17 +148,26 @@ def write(out: Path | None, title: str, rows: Sequence[dict[str, Any]], notes: l
     flat = [{k: v for key, value in row.items() for k, v in _flat(key, value)} for row in rows]
     kinds = dict.fromkeys(row["what"] for row in flat)
     tables = [_table(kind, [row for row in flat if row["what"] == kind]) for kind in kinds]
-    command = shlex.join(["python", *(word for word in sys.argv if not Path(word).is_absolute())])
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *_told(sys.argv[1:])])
     made = Measurements(title, command, machine(), tables, notes, date.today().isoformat())
     out.parent.mkdir(parents=True, exist_ok=True)
     measurements.write(out, made)
+
+
+def _told(words: Sequence[str]) -> Iterator[str]:
+    """What was asked for, without the places where things lie on this machine."""
+    after = [*words[1:], ""]
+    for word, following in zip(words, after, strict=True):
+        if not (Path(word).is_absolute() or Path(following).is_absolute()):
+            yield word
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((f"{key} {inner}", one) for inner, one in value.items())
     else:
-        yield key, ", ".join(map(str, value)) if isinstance(value, list) else value
+        told = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        yield key, ", ".join(map(str, told)) if isinstance(told, list) else told
 
 
 def _table(kind: str, rows: Sequence[dict[str, Any]]) -> Measured:

@@ -451,6 +451,25 @@ def test_a_part_that_dies_when_it_is_set_up_is_a_mistake_that_names_it(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("way", ["sys-exit", "stop", "generator"])
+def test_a_metric_that_cannot_be_pooled_is_one_recorded_failure(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = {**registry.BUILTIN["metrics"], "judge": "tests.dying_parts:Judge"}
+    monkeypatch.setitem(registry.BUILTIN, "metrics", metrics)  # type: ignore[arg-type]
+    asked = [{"name": "duration"}, {"name": "judge", "at": "pool", "way": way}]
+    file = _experiment(tmp_path, metrics=asked, repeats=2)
+    assert run_app(["run", str(file), "--out", str(tmp_path / "run"), "--no-cache"]) == 1
+    failures = pd.read_csv(tmp_path / "run" / "failures.csv", keep_default_na=False)
+    assert failures["stage"].tolist() == ["summarise judge.x"]
+    assert WAYS[way][1] in failures["error"].iloc[0]
+    summary = pd.read_csv(tmp_path / "run" / "summary.csv").set_index("metric")
+    assert (summary.loc["judge.x", "n"] == 0).all()
+    assert (summary.loc["judge.x", "failed"] == 4).all()
+    assert (summary.loc["duration.seconds", "n"] == 4).all()
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
 def test_a_hosted_metric_declares_all_that_metrics_declare() -> None:
     assert {*DECLARED} == {*BaseMetric.__annotations__, "identity"}
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import skew
 
 from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import MetricInfo
@@ -470,3 +471,10 @@ def test_units_of_unequal_size_are_not_taken_for_skewed() -> None:
     assert is_skewed(size * sign, stratum, alike, 0.9)
     assert not is_skewed(size * sign, stratum, size, 0.9)
     assert is_skewed(np.arange(20.0) ** 4, stratum, alike, 0.9)
+
+
+@given(st.integers(0, 10_000), st.integers(5, 60))
+def test_units_of_one_size_are_skewed_by_their_sample_skewness(seed: int, number: int) -> None:
+    units = np.random.default_rng(seed).gamma(3.0, size=number)
+    stratum, size = np.zeros(number, np.int64), np.full(number, 3.0)
+    assert is_skewed(units, stratum, size, 0.9) == (abs(skew(units)) > 0.9)

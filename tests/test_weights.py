@@ -10,6 +10,7 @@ import torch
 import xtts_lab
 from tests.xtts_fixtures import write_voice
 from xtts_lab import audio
+from xtts_lab.checkpoint.arms import note_of
 from xtts_lab.checkpoint.codec import load_codec
 from xtts_lab.instruments.world_ctc import WorldCtc
 from xtts_lab.systems.copy_synthesis import CopySynthesisSystem
@@ -61,3 +62,24 @@ def test_the_ruler_says_what_it_knows(tmp_path: Path) -> None:
     (heard,) = judge.measure([Clip(write_voice(tmp_path / "a.wav", 1.0), "es")])
     assert isinstance(heard, dict)
     assert isinstance(heard["text"], str)
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-perceiver", "nano-tortoise"])
+def test_the_family_speaks_by_name(tmp_path: Path, name: str) -> None:
+    model = xtts_lab.XTTS.from_pretrained(name, device="cpu")
+    assert model.languages == {"de", "en", "es", "it", "pt"}
+    voice = model.clone_voice([write_voice(tmp_path / "me.wav", 3.0)])
+    made = model.synthesise("Good morning.", language="en", voice=voice, seed=1)
+    assert made.sample_rate == 24000
+    assert 0.3 < made.duration_s < 12.0
+    assert 0.02 < float(made.samples.abs().max()) <= 1.0
+    other = model.clone_voice([write_voice(tmp_path / "other.wav", 3.0, seed=9)])
+    assert not torch.allclose(voice.prefix, other.prefix)
+
+
+def test_arms_say_where_they_come_from() -> None:
+    files = sorted((CODEC / "arms").glob("*.safetensors"))
+    assert [file.stem for file in files] == ["perceiver", "tortoise"]
+    for file in files:
+        assert "neural16" in note_of(file)
+        assert "experiments/train/nano" in note_of(file)

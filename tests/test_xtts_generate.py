@@ -58,6 +58,21 @@ def test_rows_do_not_depend_on_company_or_order() -> None:
     assert all(same(a, b) for a, b in zip(together, backwards, strict=True))
 
 
+@pytest.mark.parametrize("short", [1, 3])
+def test_a_long_prompt_beside_others_that_speak_on(short: int) -> None:
+    """Its row goes along when it has ended, and stays within the table of positions."""
+    gpt = tiny_model().gpt
+    with torch.no_grad():
+        gpt.audio_head.bias[CONFIG.gpt.stop_audio] = -1e4  # nobody stops before the limit
+    first, *others = prompts(1 + short, None)
+    codes = torch.randint(0, 50, (CONFIG.gpt.max_codes - 2,), generator=torch.Generator())
+    long = Prompt(first.prefix, first.text, 3, codes=codes)
+    together = generate(gpt, [long, *others])
+    assert [len(g.codes) for g in together] == [2, *[CONFIG.gpt.max_codes] * short]
+    assert same(generate(gpt, [long])[0], together[0])
+    assert same(generate(gpt, [others[0]])[0], together[1])
+
+
 def test_the_seed_decides() -> None:
     gpt = tiny_model().gpt
     prompt = prompts(1)[0]

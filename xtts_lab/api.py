@@ -290,9 +290,8 @@ class XTTS:
             self.model, streams, schedule, drawn, fast=self.speech.name == "fast"
         )
 
-        def prompts(request: Request, voice: Voice | str) -> list[Prompt]:
-            chosen = self._voice(voice)
-            said = request.text, request.language, chosen, request.seed
+        def prompts(request: Request, voice: Voice) -> list[Prompt]:
+            said = request.text, request.language, voice, request.seed
             return self._prompts(*said, drawn, max_codes)[0]
 
         return RequestServer(server, prompts, self.tf32)

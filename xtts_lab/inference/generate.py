@@ -132,7 +132,9 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
         active = active & (codes.cpu() != config.stop_audio) & (limits > index + 1)
         if not bool(active.any()):
             return
-        x = gpt.embed_audio(guide.spread(codes)[:, None], (first + index)[:, None])[:, 0]
+        # Rows that have ended go along; a long prompt's would leave the table of positions.
+        places = (first + index).clamp(max=config.audio_positions - 1)
+        x = gpt.embed_audio(guide.spread(codes)[:, None], places[:, None])[:, 0]
         used = cache.used(width + index + 1)
         hidden = gpt.decode(x, lengths + index, used, masked=len(rows) > 1)
 

@@ -63,7 +63,7 @@ def read(path: Path) -> Measurements:
     try:
         found = _ADAPTER.validate_json(path.read_bytes(), strict=True)
     except (OSError, pydantic.ValidationError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error
+        what = _first(error) if isinstance(error, pydantic.ValidationError) else error
         raise UsageError(
             f"{path}: holds no measurements ({what}); make them with xtts-lab latency"
         ) from error
@@ -75,6 +75,11 @@ def read(path: Path) -> Measurements:
     for table in found.tables:
         _check(path, table)
     return found
+
+
+def _first(error: pydantic.ValidationError) -> str:
+    found = error.errors()[0]
+    return ".".join([*map(str, found["loc"]), found["msg"]])
 
 
 def _check(path: Path, table: Measured) -> None:

@@ -11,6 +11,8 @@ C cells, S units, B resamples.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import stdtrit
 
@@ -82,16 +84,17 @@ def stretches(
 def is_skewed(contribution: Floats, stratum: Ints, size: Floats, skewed_from: float) -> bool:
     """Say whether the contributions [S] of units to an estimate are skewed within their strata.
 
-    Units of unequal `size` [S] look skewed without being so: the third moment of contributions that
-    grow with it is as noisy as that of (sum of size^2)^3 / (sum of size^6) units of one size.
+    Units of unequal `size` [S] (cells) look skewed without being so: with cells alike, the third
+    moment is as noisy as that of fewer units of one size, whose number n has n^2 for
+    (sum of sizes)^3 / (sum of their cubes).
     """
     centred = contribution - _means(contribution, stratum)[stratum]
     square = float((centred**2).sum())
     if square <= 0.0:
         return False
     third = float((centred**3).sum())
-    alike = float((size**2).sum()) ** 3 / float((size**6).sum())
-    return bool(abs(third) * np.sqrt(alike) > skewed_from * square**1.5)
+    alike = math.sqrt(float(size.sum()) ** 3 / float((size**3).sum()))
+    return bool(abs(third) * math.sqrt(alike) > skewed_from * square**1.5)
 
 
 def studentised(

@@ -11,10 +11,12 @@ import re
 
 _BLOCKS = "p|br|div|li|ul|ol|h[1-6]|tr|td|th|table|section|article|blockquote|pre|hr|title"
 _INLINE = (
-    "a|abbr|b|big|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong|sub|sup|tt|u"
+    "a|abbr|b|big|cite|code|del|em|font|i|img|ins|kbd|mark|q|rb|ruby|s|small|span|strike|strong|sub|sup|tt|u"
     "|var|speak|prosody|voice|break|emphasis|say-as|phoneme|audio|html|body|head|meta|input|button"
 )
-_HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]{0,2000}>.*?</\1\s*>", re.DOTALL | re.I)
+_HIDDEN = re.compile(
+    r"<!--.*?-->|<(script|style|rt|rp)\b[^<>]{0,2000}>.*?</\1\s*>", re.DOTALL | re.IGNORECASE
+)
 _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCKS})\b[^<>]{{0,2000}}>", re.IGNORECASE)
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]{{0,2000}})?/?>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")

@@ -24,7 +24,7 @@ _DOTTED: Mapping[str, str] = {
     "nl": rf"{_START}{_HOUR}\.{_MINUTE}(?P<said>\s?uur)\b",
     "tr": rf"(?:\b(?P<cue>saat(?:in|ler)?\s)|{_START}(?=\d+\.\d\d['’‘]))"
     rf"{_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
-    "it": rf"\b(?P<cue>(?:alle|ore|dalle|le)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
+    "it": rf"\b(?P<cue>(?:alle|ore|dalle|le|h)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
     "es": rf"\b(?P<cue>(?:a|de|desde|hasta|sobre)\slas?\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
     "pt": rf"\b(?P<cue>(?:às|das|até às|pelas)\s){_HOUR}\.{_MINUTE}(?P<said>$^)?{_END}",
     "pl": r"\b(?P<cue>(?:o godzinie|godzina|godz\.|o|od|do|po|przed)\s)"
@@ -39,7 +39,8 @@ _H_AFTER_DOT = frozenset({"es", "pt", "it", "fr"})
 _DOT_BEFORE_H = re.compile(rf"{_START}([01]?\d|2[0-4])\.([0-5]\d)(?=\s?h(?:rs?|s|oras?|eures?)?\b)")
 _POLISH_HOUR = re.compile(
     r"\b(?P<before>(?:[^\W\d_]+\s)?)(?P<word>godz\.|godzin(?:a|ie|y|ę))\s(?P<hour>[01]?\d|2[0-4])"
-    r"(?P<minute>[.:][0-5]\d)?(?!\d|[.,:]\d|\s(?:i\s)?\d|\s?[-–—]\s?\d)",
+    r"(?P<minute>[.:][0-5]\d)?(?: do (?P<until>[01]?\d|2[0-4])(?![\d.,:]))?"
+    r"(?!\d|[.,:]\d|\s(?:i\s)?\d|\s?[-–—]\s?\d)",
     re.IGNORECASE,
 )
 _H_TIME = rf"{_START}{_HOUR}\s?[hH](?:\s?{_MINUTE})?(?P<said>$^)?(?![^\W_])"
@@ -217,7 +218,8 @@ def _polish_hour(match: re.Match[str]) -> str:
         ending = {"o": "ie", "po": "ie", "od": "y", "do": "y", "około": "y"}.get(before)
         word = "godzin" + (ending or ("ę" if before in _ACCUSATIVE else "a"))
     minute = int((match["minute"] or ".0")[1:])
-    return f"{match['before']}{word} {_polish(int(match['hour']), minute, word)}"
+    until = f" do {_polish(int(match['until']), 0, 'do')}" if match["until"] else ""
+    return f"{match['before']}{word} {_polish(int(match['hour']), minute, word)}{until}"
 
 
 def _polish(hour: int, minute: int, before: str) -> str:

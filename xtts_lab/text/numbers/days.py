@@ -87,6 +87,14 @@ def read_day_ranges(text: str, base: str) -> str:
             text,
             flags=re.IGNORECASE,
         )
+    if base == "de":  # alone, as in a letter's head: fünfter Oktober
+        months = "|".join(MONTHS[base].split())
+        text = re.sub(
+            rf"(?:^|(?<=[,:;–] )|(?<=\())([12]?\d|3[01])\.(?= (?:{months})\b)",
+            lambda match: ordinal(match[1], base) + "r",
+            text,
+            flags=re.IGNORECASE,
+        )
     reader = {"de": _german, "cs": _czech, "pl": _polish, "ru": _russian, "en": _english}.get(base)
     if reader is None:
         return text
@@ -177,5 +185,7 @@ def _short(base: str) -> Mapping[str, str]:
         for size in range(3, len(name))
         if sum(other.lower().startswith(name[:size].lower()) for other in names) == 1
     }
+    if base == "de":  # as its texts write them, for what looks for years
+        found = {short: name.capitalize() for short, name in found.items()}
     whole = {name.lower() for name in names}
     return {k: v for k, v in found.items() if k not in whole} | dict(_OTHER_SHORT.get(base, {}))

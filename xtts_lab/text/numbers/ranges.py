@@ -29,6 +29,10 @@ _DASH = r"\s?(?P<dash>[-‐‑–—~〜～∼])\s?"
 _RIGHT = rf"(?P<second>{_SIGN})?(?P<high>\d+(?:[.,]\d+)*)(?![\d]|[-–]\d|[.,:/]\d)"
 _RANGE = re.compile(_LEFT + _DASH + _RIGHT)
 _RATIO = re.compile(r"(?<![\w.,:/+\-])(\d{1,4}):(\d{1,4})(?![\w]|[.,:/]\d)")
+_BELOW_ZERO = re.compile(
+    r"(?<![\w.,:/+\-−–])[-−–](?P<low>\d+(?:[.,]\d+)?)(?P<unit>\s?°[CF]?)?\s?[~〜～–—]\s?"
+    r"(?P<minus>[-−–])?(?P<high>\d+(?:[.,]\d+)?)(?!\d|[-–.,:/]\d)"
+)
 _SCALE = re.compile(r"(?<![\w.,:/-])(\d{1,2}):(\d{1,3}(?:[.,'’ \u00a0\u202f]\d{3})+)(?![\d\w])")
 _MODEL = re.compile(r"(?<![\w.,:/+-])([1-9])(\d\d)[-‐‑–]([1-9]00)(?![\w%]|[-.,:/]\d)")
 """A type of aircraft or car, 747-400: of scores in hundreds hardly any ends on a round one."""
@@ -40,6 +44,7 @@ def read_ranges(text: str, base: str) -> str:
     """Replace the dash or tilde between two numbers by words, and the colon of a ratio."""
     if base in ("ru", "pl"):
         text = slavic.read_measured(text, base)
+    text = _BELOW_ZERO.sub(lambda match: _below_zero(match, base), text)
     text = _MODEL.sub(lambda match: _model(match, base), text)
     text = _RANGE.sub(lambda match: _range(match, base), text)
     return _RATIO.sub(lambda match: _ratio(match[1], match[2], base), text)
@@ -90,6 +95,14 @@ def between(low: str, high: str, base: str, *, score: bool, around: slavic.Aroun
     if base == "hu" and first and not score and re.match(r"\s?[^\W\d_]|\s?[%°]", around[1]):
         low = agree(cardinal(first, "hu"), "m", "hu")
     return f"{low}{word}{high}" if word == "-" and base != "tr" else f"{low} {word} {high}"
+
+
+def _below_zero(match: re.Match[str], base: str) -> str:
+    """Read "-10~-5" and "-3–5": a range that begins below zero."""
+    minus, word = MINUS[base], RANGE_WORDS[base] if base != "hu" else "és"
+    high = f"{minus} {match['high']}" if match["minus"] else match["high"]
+    joined = f"{word} " if base == "ko" else f" {word} "
+    return f"{minus} {match['low']}{match['unit'] or ''}{joined}{high}"
 
 
 def _ratio(low: str, high: str, base: str) -> str:
