@@ -87,3 +87,5 @@ def test_compiled_code_is_noted_and_tried_where_it_differs(
         path.write_bytes(bytes(data))
     assert not compiled._works()
     assert known != compiled._hashes(folder)
+    monkeypatch.undo()
+    compiled.keep_apart()  # else what comes next in this process reads the damaged code
