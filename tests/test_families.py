@@ -111,6 +111,14 @@ def test_a_clear_difference_is_better_in_the_metrics_own_direction() -> None:
     assert (apart["p_adjusted"] >= 0).all()
 
 
+def test_a_metric_without_a_direction_has_no_better() -> None:
+    families, scores, trials = world({"a": 0.6, "b": 0.7}, 5, 0.003)
+    info = {**INFO, SECS: MetricInfo("cosine", "none")}
+    found = family_figures(families, scores, trials, info, **OPTIONS)
+    apart = found[found["baseline"] == "a"].set_index("metric")["verdict"]
+    assert (apart[SECS], apart[WER]) == ("undecided", "better")
+
+
 def test_training_seeds_that_scatter_take_the_verdict_away() -> None:
     """The same difference of means: that of ten models tells, for each could have been another."""
     families, scores, trials = world({"a": 0.6, "b": 0.65}, 5, 0.08)

@@ -79,7 +79,13 @@ def _plan(asked: Asked) -> None:
         raise UsageError("--hours says how much speech to make, as in --hours 10")
     wanted = None if asked.languages is None else tuple(asked.languages.split(","))
     languages = planning.check_languages(made_of, wanted)
-    recipe = planning.Recipe(asked.hours, asked.seed, languages, asked.utterances, asked.held_out)
+    recipe = planning.Recipe(
+        hours=asked.hours,
+        seed=asked.seed,
+        languages=languages,
+        utterances=asked.utterances,
+        held_out=asked.held_out,
+    )
     planning.plan(
         made_of,
         recipe,

@@ -65,6 +65,8 @@ def family_figures(
     table = found.assign(family=names, value=found["difference"])
     table["baseline"] = np.where(found["baseline"].isna(), "", next(iter(families), ""))
     table = table[found["trials"] > 0]
+    neither = found["metric"].map(lambda name: info[name].direction == "none")
+    table.loc[neither & (table["baseline"] != ""), "verdict"] = UNDECIDED  # no way is better
     return _adjusted(table, 1.0 - confidence)[LEVELS].reset_index(drop=True)
 
 

@@ -71,7 +71,11 @@ class DiffusionStage:
         return {**settings, "vocoder": vocoder}
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
-        return {"decoder": OptimiserGroup(list(self.vocoder.decoder.parameters()), self._lr)}
+        return {
+            "decoder": OptimiserGroup(
+                parameters=list(self.vocoder.decoder.parameters()), lr=self._lr
+            )
+        }
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
         return self.teacher.batch(split, index, shard)

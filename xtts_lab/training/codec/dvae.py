@@ -83,9 +83,15 @@ class DvaeStage:
         opened = open_corpora(context, corpora)
         self.alphabet = Alphabet.of(opened)
         self.banks: dict[Split, Bank] = {s: Bank(opened, s, self.alphabet) for s in STREAMS}
-        sizes = (math.prod(levels), len(levels)) if levels else (codes, code_width)
         config = DvaeConfig(
-            DvaeConfig.bands, *sizes, width, layers, residual_blocks, kernel, levels, dilations
+            codes=math.prod(levels) if levels else codes,
+            code_width=len(levels) if levels else code_width,
+            width=width,
+            layers=layers,
+            residual_blocks=residual_blocks,
+            kernel=kernel,
+            levels=levels,
+            dilations=dilations,
         )
         self._context, self._seconds, self._lr = context, seconds, lr
         self._autoencoder_steps, self._ctc, self._commitment = autoencoder_steps, ctc, commitment
@@ -111,9 +117,9 @@ class DvaeStage:
         # A codebook follows the encoder as it is; beside an averaged one it would fit nothing.
         return {
             "dvae": OptimiserGroup(
-                parameters,
-                self._lr,
-                (0.9, 0.98),
+                parameters=parameters,
+                lr=self._lr,
+                betas=(0.9, 0.98),
                 weight_decay=self._weight_decay,
                 averaged=self.averages is None,
             )

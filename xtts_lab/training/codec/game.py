@@ -118,6 +118,8 @@ def sides(
     betas = (0.8, 0.99)
     generator, judges = list(vocoder.parameters()), list(game.discriminators.parameters())
     return {
-        "generator": OptimiserGroup(generator, lr, betas, clip=10.0),
-        "discriminator": OptimiserGroup(judges, discriminator_lr, betas, clip=10.0, averaged=False),
+        "generator": OptimiserGroup(parameters=generator, lr=lr, betas=betas, clip=10.0),
+        "discriminator": OptimiserGroup(
+            parameters=judges, lr=discriminator_lr, betas=betas, clip=10.0, averaged=False
+        ),
     }

@@ -194,7 +194,11 @@ class CodecVocoderStage:
 
 
 def _sizes(dvae: Dvae | None) -> ModelSizes:
-    return ModelSizes(1, 1, 1, DVAE_MEL.bands) if dvae is None else codec.sizes(dvae)
+    return (
+        ModelSizes(width=1, codes=1, embedding=1, bands=DVAE_MEL.bands)
+        if dvae is None
+        else codec.sizes(dvae)
+    )
 
 
 def _built(part: Part, dvae: Dvae | None) -> Vocoder:

@@ -82,7 +82,10 @@ class GptTraining:
         moved = {id(parameter) for parameter in matrices}
         rest = [p for p in everything if id(p) not in moved]
         group = OptimiserGroup(
-            rest, self._pace.lr, weight_decay=self._pace.weight_decay, matrices=matrices,
+            parameters=rest,
+            lr=self._pace.lr,
+            weight_decay=self._pace.weight_decay,
+            matrices=matrices,
             matrix_lr=self._pace.muon_lr or 0.02,
         )  # fmt: skip
         return {"gpt": group}

@@ -55,8 +55,16 @@ class FinetuneStage(GptTraining):
             for parameter in module.parameters():
                 parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
             module.requires_grad_(True)
-        recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, self_masked)
-        pace = Pace(lr, 0.0, weight_decay, validation_batches)
+        recipe = Recipe(
+            positions=positions,
+            reference_s=reference_s,
+            drop=drop_condition,
+            spoil=spoil_codes,
+            self_masked=self_masked,
+        )
+        pace = Pace(
+            lr=lr, muon_lr=0.0, weight_decay=weight_decay, validation_batches=validation_batches
+        )
         super().__init__(
             context, model.config, model.gpt, model.conditioner, sources, recipe, pace, encoder
         )

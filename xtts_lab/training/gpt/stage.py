@@ -81,9 +81,16 @@ class GptStage(GptTraining):
         check(hears, self_masked, config.conditioner.name, encoder)
         _scale_mel(hears, sources.dvae)
         recipe = Recipe(
-            positions, reference_s, drop_condition, spoil_codes, self_masked, short_steps
+            positions=positions,
+            reference_s=reference_s,
+            drop=drop_condition,
+            spoil=spoil_codes,
+            self_masked=self_masked,
+            short=short_steps,
         )
-        pace = Pace(lr, muon_lr, weight_decay, validation_batches)
+        pace = Pace(
+            lr=lr, muon_lr=muon_lr, weight_decay=weight_decay, validation_batches=validation_batches
+        )
         super().__init__(context, config, gpt, hears, sources, recipe, pace, encoder)
         if shared_time:
             set_positions(gpt, codes_a_token(self.utterances("train")))

@@ -70,9 +70,15 @@ class CtcStage:
         self.dvae: Dvae | None = None
         if dvae is not None:
             self.dvae = codec.load_dvae(context.path(dvae, "stage.dvae") / codec.DVAE)
-        counts = len(self.alphabet.symbols), len(self.alphabet.languages)
         try:
-            self.config = CtcConfig(*counts, CtcConfig.bands, width, inner, layers, kernel)
+            self.config = CtcConfig(
+                symbols=len(self.alphabet.symbols),
+                languages=len(self.alphabet.languages),
+                width=width,
+                inner=inner,
+                layers=layers,
+                kernel=kernel,
+            )
         except ValueError as error:
             raise UsageError(f"stage: {error}") from error
         self.recogniser = CtcRecogniser(self.config)

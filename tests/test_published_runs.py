@@ -1,0 +1,72 @@
+"""Runs that are published in `reports/`: small, without paths of a machine, and rebuilt by one
+command from their scores."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xtts_lab.cli import run_app
+from xtts_lab.conditions import ALL
+from xtts_lab.runs.metric_use import metric_info
+from xtts_lab.runs.reading import read_run
+from xtts_lab.statistics.cells import CELL, cell_table, placed
+from xtts_lab.statistics.estimates import point
+
+REPORTS = Path(__file__).parent.parent / "reports"
+RUNS = sorted(path.parent for path in REPORTS.glob("*/trials.parquet"))
+MOST_BYTES = 5_000_000
+FIGURES = {"summary.csv": "mean", "comparisons.csv": "difference", "claims.csv": "difference"}
+
+each_run = pytest.mark.parametrize("run", RUNS, ids=lambda path: path.name)
+
+
+@each_run
+def test_it_is_small_and_names_no_machine(run: Path) -> None:
+    assert sum(file.stat().st_size for file in run.rglob("*") if file.is_file()) <= MOST_BYTES
+    texts = [file for file in run.iterdir() if file.suffix in (".csv", ".json", ".md", ".yaml")]
+    told = [file.read_text(encoding="utf-8") for file in texts]
+    told += [pd.read_parquet(file).to_csv() for file in run.glob("*.parquet")]
+    for word in ("/work/", "/tmp/", "/root/", "/home/"):
+        assert not [text[text.index(word) :][:80] for text in told if word in text]
+
+
+@each_run
+def test_its_figures_are_those_of_its_scores(run: Path) -> None:
+    read = read_run(run)
+    info = metric_info(read.uses)
+    pools = {metric: known.pool for metric, known in info.items() if known.pool is not None}
+    cells = cell_table(read.scores, placed(read.trials), pools)
+    found = {
+        key: point(part.sort_values(CELL, kind="stable"), info[str(key[1])])
+        for key, part in cells.groupby(["arm", "metric"])
+    }
+    whole = read.summary[(read.summary["language"] == ALL) & (read.summary["n"] > 0)]
+    said = {(row.arm, row.metric): row.mean for row in whole.itertuples(index=False)}
+    assert said.keys() == found.keys()
+    assert [found[key] for key in said] == pytest.approx([*said.values()], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.skipif(not RUNS, reason="nothing is published")
+def test_the_smallest_is_rebuilt_by_one_command(tmp_path: Path) -> None:
+    """Few resamples, for the intervals take long; `test_restating` compares them."""
+    run = min(RUNS, key=lambda path: (path / "scores.parquet").stat().st_size)
+    again = tmp_path / run.name
+    shutil.copytree(run, again)
+    for name in ("report.md", "report.html"):
+        (again / name).unlink()
+    assert run_app(["report", str(again), "--resamples", "100"]) == 0
+    for name, column in FIGURES.items():
+        ours, theirs = (pd.read_csv(folder / name)[column] for folder in (again, run))
+        pd.testing.assert_series_equal(ours, theirs, rtol=1e-9)
+    headings = [line for line in _lines(run) if line.startswith("## ")]
+    assert [line for line in _lines(again) if line.startswith("## ")] == headings
+    assert "## Families" in headings
+    assert (again / "report.html").stat().st_size > 10_000
+
+
+def _lines(run: Path) -> list[str]:
+    return (run / "report.md").read_text(encoding="utf-8").splitlines()
