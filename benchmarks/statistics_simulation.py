@@ -132,7 +132,9 @@ def print_limits(found: Results) -> None:
 
 
 def _room(count: Count, limit: Limit) -> float:
-    return min(count.share - limit.least, limit.most - count.share)
+    """How far a figure lies within its limit; a side without a limit has room enough."""
+    below = limit.most - count.share if limit.most < 1.0 else 1.0
+    return min(count.share - limit.least if limit.least > 0.0 else 1.0, below)
 
 
 if __name__ == "__main__":
