@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,14 @@ def _overflow() -> None:
     thread.join()
 
 
+def _kill(name: str) -> None:
+    """Send the signal to this process, as if whoever started it ignored none (`nohup` does)."""
+    number = getattr(signal, name)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 def _from_a_thread() -> None:
     threading.Thread(target=os._exit, args=(3,)).start()
     time.sleep(60)
@@ -50,7 +59,7 @@ WAYS: Mapping[str, tuple[Callable[[], None], str]] = {
     "overflow": (_overflow, "killed by SIGSEGV"),
     "exec": (lambda: os.execv("/bin/true", ["true"]), "ended with exit code 0"),
     **{
-        name: (lambda name=name: os.kill(os.getpid(), getattr(signal, name)), f"killed by {name}")  # type: ignore[misc]
+        name: (partial(_kill, name), f"killed by {name}")
         for name in ("SIGKILL", "SIGSEGV", "SIGTERM", "SIGABRT", "SIGBUS", "SIGHUP")
     },
     "abort": (os.abort, "killed by SIGABRT"),

@@ -190,7 +190,7 @@ def uneven(seed: int) -> tuple[dict[str, Values], NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize(
-    ("seed", "speaker"), [(18, "s03"), (34, "s09"), (46, "s09"), (2, ""), (6, ""), (30, "")]
+    ("seed", "speaker"), [(18, "s03"), (46, "s09"), (100, "s08"), (2, ""), (6, ""), (30, "")]
 )
 def test_a_verdict_that_turns_on_one_speaker_is_undecided(seed: int, speaker: str) -> None:
     """The seeds are of all kinds: clear with the speaker (p < .02), and p > .1 without, or not."""

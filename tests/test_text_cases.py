@@ -69,12 +69,18 @@ def test_the_rules_claim_no_plain_number(language: str) -> None:
     assert not list(touching(text.replace("35.", "35"), base_language(language)))
 
 
+def _of_a_picture(character: str) -> bool:
+    return unicodedata.category(character) in {"So", "Sk", "Cf", "Mn"}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_second_vocabulary_spells_every_reading(language: str) -> None:
     tokenizer = XttsTokenizer.from_file(second_vocabulary())
     texts = [text for _, code, text, _ in ALL if code == language]
     for text in (*builtin_texts(language), *texts):
-        assert tokenizer.unspoken(text, language) == "", text
+        # Pictures are left out and named; all else is spelt.
+        left_out = "".join(c for c in tokenizer.unspoken(text, language) if not _of_a_picture(c))
+        assert left_out == "", text
         assert tokenizer.decode(tokenizer.encode(text, language)) == (
             f"[{language}]{prepare(text, language)}"
         )

@@ -16,7 +16,7 @@ __all__ = ["DONE", "FAILED_TRIALS", "INTERRUPTED", "MISTAKE", "main", "run_app"]
 
 
 MOST_SHOWN = 900
-"""Characters of a mistake's line: a path may have 4,000."""
+"""Characters of a mistake's line: a path may have 4,000. Its end, which says the remedy, stays."""
 
 
 def main() -> None:
@@ -67,7 +67,11 @@ def _run(arguments: list[str], careful: bool) -> int:
 
 def _mistake(message: str) -> int:
     line = " ".join(message.split())
-    shown = line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}..."
+    shown = (
+        line
+        if len(line) <= MOST_SHOWN
+        else f"{line[: MOST_SHOWN // 2]}...{line[-MOST_SHOWN // 2 :]}"
+    )
     print(f"xtts-lab: {shown}", file=sys.stderr)
     return MISTAKE
 
