@@ -22,6 +22,7 @@ from xtts_lab.checkpoint.parts import choose, swap
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.front_end import PhonemeFrontEnd
+from xtts_lab.inference.attention import Attention, attention
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.limits import checked_seed, piece_seed
 from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
@@ -44,7 +45,6 @@ _Content: TypeAlias = "tuple[str, str | None, str | None]"
 
 STREAM_CHUNKS = Schedule()
 """Codes a streamed chunk: a small first one, then larger ones. The reference takes 20 each time."""
-
 
 MAX_KEPT_VOICES = 64
 """How many cloned voices `synthesise_batch` keeps; the oldest goes first."""
@@ -182,6 +182,10 @@ class XTTS:
     def blend_voices(self, voices: Sequence[tuple[Voice, float]]) -> Voice:
         """Mix voices by weights: `[(voice, 0.5), (other, 0.5)]`; `UsageError` for code prefixes."""
         return blend(voices)
+
+    def attention(self, reference: str | Path | Reference) -> Attention:
+        """What each latent of a Perceiver attends to, in a reference's first chunk."""
+        return attention(self.model, reference)
 
     def synthesise(
         self,

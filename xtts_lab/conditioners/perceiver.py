@@ -1,6 +1,6 @@
 """XTTS-v2's conditioner: mel encoder and Perceiver resampler.
 
-B batch, T samples, M mel bands, F frames, N latents, D width.
+B batch, T samples, M mel bands, F frames, N latents, D width, L layers, H heads.
 """
 
 from __future__ import annotations
@@ -64,5 +64,14 @@ class PerceiverConditioner(Conditioner):
         )
 
     def forward(self, samples: Tensor) -> Tensor:
-        prefix: Tensor = self.widen(self.resampler(self.encoder(self.mel(samples)).transpose(1, 2)))
+        prefix: Tensor = self.widen(self.resampler(self._frames(samples)))
         return prefix
+
+    def attention(self, samples: Tensor) -> Tensor:
+        """Samples [B, T] -> the shares [B, L, H, N, N + F] of latents and frames in what each of
+        the N latents takes in, for each of L layers and H heads."""
+        return self.resampler.attention(self._frames(samples))
+
+    def _frames(self, samples: Tensor) -> Tensor:
+        frames: Tensor = self.encoder(self.mel(samples)).transpose(1, 2)
+        return frames

@@ -1,7 +1,7 @@
 """The Perceiver resampler: any number of frames in, a fixed number of latents out.
 
 Alayrac et al. 2022 (Flamingo, arXiv 2204.14198), as XTTS-v2 uses it. B batch, F frames,
-N latents, D width, H heads, W head width.
+N latents, D width, H heads, W head width, L layers.
 """
 
 from __future__ import annotations
@@ -42,6 +42,13 @@ class LatentAttention(nn.Module):
         heads = functional.scaled_dot_product_attention(query, self._heads(key), self._heads(value))
         joined: Tensor = self.out(heads.transpose(1, 2).flatten(2))
         return joined
+
+    def weights(self, latents: Tensor, frames: Tensor) -> Tensor:
+        """Where `forward` looks: shares [B, H, N, N + F] of the latents and of the frames."""
+        query = self._heads(self.query(latents))
+        key, _ = self.key_value(torch.cat([latents, frames], dim=1)).chunk(2, dim=-1)
+        scores = query @ self._heads(key).transpose(-2, -1)
+        return torch.softmax(scores / math.sqrt(query.shape[-1]), dim=-1)
 
     def _heads(self, x: Tensor) -> Tensor:
         batch, length, inner = x.shape
@@ -104,3 +111,13 @@ class PerceiverResampler(nn.Module):
             latents = layer(latents, frames)
         normed: Tensor = self.norm(latents)
         return normed
+
+    def attention(self, frames: Tensor) -> Tensor:
+        """Frames [B, F, D] -> the shares that every layer's heads give, [B, L, H, N, N + F]."""
+        latents = self.latents.expand(frames.shape[0], -1, -1)
+        shares = []
+        for layer in self.layers:
+            assert isinstance(layer, ResamplerLayer)
+            shares.append(layer.attention.weights(latents, frames))
+            latents = layer(latents, frames)
+        return torch.stack(shares, dim=1)
