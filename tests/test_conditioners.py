@@ -18,6 +18,7 @@ from xtts_lab.api import XTTS
 from xtts_lab.conditioners.base import Conditioner, Intake
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.costs import conditioner_cost
+from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.generate import Prompt, generate, limit_of
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.transcripts import first_part
@@ -224,6 +225,29 @@ def test_the_output_goes_on_after_the_prompts_codes() -> None:
         logits = gpt(torch.zeros(1, 0, SIZES.width), text, audio).audio[0, 4:-1]
     assert logits.argmax(-1).tolist() == made.codes.tolist()
     assert len(made.codes) == 12
+
+
+def test_positions_begin_anew_after_a_prompt_that_is_apart() -> None:
+    """As teacher forcing where the target's positions are those that it has by itself."""
+    gpt = tiny_model().gpt
+    codes = torch.tensor([5, 900, 17, 300])
+    prompt = replace(prompt_of([7, 8, 9], codes, max_codes=12), prompted=2, anew=True)
+    made = generate(gpt, [prompt])[0]
+    config = gpt.config
+    text = torch.tensor([[config.start_text, 7, 8, 9, config.stop_text]])
+    audio = torch.cat([torch.tensor([config.start_audio]), codes, made.codes])[None]
+    ends = config.text_positions, config.audio_positions
+    text_at = torch.tensor([0, ends[0] - 2, ends[0] - 1, 1, 2])
+    audio_at = torch.tensor([0, *range(ends[1] - 4, ends[1]), *range(1, 13)])
+    with torch.inference_mode():
+        x = torch.cat([gpt.embed_text(text, text_at), gpt.embed_audio(audio, audio_at)], dim=1)
+        logits = gpt.audio_head(gpt.states(x))[0, 5 + 4 : -1]
+    assert logits.argmax(-1).tolist() == made.codes.tolist()
+    assert len(made.codes) == 12
+    engine = DecodingEngine(gpt, prompt.sampling, rows=1, steps=12)
+    engine.start([prompt])
+    engine.advance(12)
+    assert engine.codes(12)[0].tolist() == made.codes.tolist()
 
 
 def test_prompts_of_several_lengths_share_a_batch() -> None:

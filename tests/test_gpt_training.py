@@ -19,6 +19,7 @@ from xtts_lab import XTTS, config
 from xtts_lab.audio import save
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.generate import Prompt, embed_prompts
 from xtts_lab.text.tokenizer import XttsTokenizer
 from xtts_lab.training.gpt.batches import NONE, POSITIONS, Batches
 from xtts_lab.training.gpt.codes import Codes
@@ -158,6 +159,39 @@ def row_of(stage: GptStage, batch: Batch, row: int) -> tuple[torch.Tensor, torch
     start = int((tokens == config.text_tokens + config.start_audio).nonzero()[0])
     audio = tokens[start:][at[start:] >= config.text_positions] - config.text_tokens
     return tokens[:start], audio, start
+
+
+def test_a_prompt_apart_leaves_the_target_the_positions_it_has_without_one(out: Path) -> None:
+    """In training, in the run's checkpoint, and in what is made of it to speak."""
+    stage = stage_of("valle", drop_condition=0.0, spoil_codes=0.0, shared_time=True)
+    stage["conditioner"] = {"name": "valle", "max_s": 1.0, "anew": True}
+    assert train(out, "anew", stage, 1) == 0
+    assert XTTS.from_pretrained(out / "anew", device="cpu").model.conditioner.anew
+    training = built(out, stage)
+    batch = training.batch("train", 3, Shard())
+    alone = built(out, stage_of("no_reference", drop_condition=0.0)).batch("train", 3, Shard())
+    own, audio = training.gpt.config, training.gpt.config.text_positions
+    for row in range(len(batch["tokens"])):
+        text, codes, start = row_of(training, batch, row)
+        told = batch["audio_targets"][row] != NONE
+        assert (
+            batch["at"][row][told].tolist()[1:]
+            == alone["at"][row][alone["audio_targets"][row] != NONE].tolist()[1:]
+        )  # the first code is predicted where the prompt ends
+        heard = len(codes) - int(told.sum())
+        assert int(batch["at"][row, start + heard]) - audio == own.audio_positions - 1
+        said = int((batch["at"][row, :start] >= own.text_positions // 2).sum())
+        assert 0 < said < len(text) - 2
+        prompt = Prompt(
+            torch.zeros(0, 32), text[1:-1], 0, codes=codes[1 : heard + 1], prompted=said, anew=True
+        )
+        spoken = embed_prompts(training.gpt, [prompt])[0][0]
+        tables = training.gpt
+        tokens = torch.cat([tables.text_embedding.weight, tables.audio_embedding.weight])
+        places = torch.cat([tables.text_position.weight, tables.audio_position.weight])
+        packed = tokens[batch["tokens"][row]] + places[batch["at"][row]]
+        assert torch.equal(spoken, packed[: len(spoken)])
+        assert prompt.counted == 0
 
 
 def test_references_are_other_utterances_of_the_speaker(out: Path) -> None:

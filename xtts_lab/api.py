@@ -347,6 +347,7 @@ class XTTS:
                 max_codes,
                 codes,
                 len(before),
+                self.model.conditioner.anew,
             )
             for index, piece in enumerate(said)
         ]

@@ -53,12 +53,14 @@ class Conditioner(nn.Module):
 
     `prefix_kind`: latents [N, D] may be averaged and blended, codes [N] may not. `continues`: the
     codes begin the output sequence, after the prompt's text and the target's, instead of standing
-    before the text (VALL-E); such a conditioner needs to know what its references say.
+    before the text (VALL-E); such a conditioner needs to know what its references say. `anew`: the
+    positions of what is asked for begin anew after such a prompt (`nn.gpt.places`).
     `inference_settings` may differ from those of training: with them weights stay what they are.
     """
 
     prefix_kind: ClassVar[Literal["latents", "codes"]] = "latents"
     continues: ClassVar[bool] = False
+    anew: bool = False
     inference_settings: ClassVar[frozenset[str]] = frozenset()
 
     @property

@@ -21,15 +21,20 @@ class ValleConditioner(Conditioner):
     Codes [B, N] -> the same codes; it has no weights of its own, for the GPT's tables embed them.
     Needs the references' text. References are joined in their order and cut at `max_s`, their
     transcripts after as many characters as the audio that is left has of the whole.
+
+    With `anew` the target's text and codes have the positions that they would have without a
+    prompt, and the prompt's text and codes the last ones of the tables, so that a target's place in
+    its text does not depend on how long the prompt took to say. VALL-E counts on (False).
     """
 
     prefix_kind: ClassVar[Literal["latents", "codes"]] = "codes"
     continues: ClassVar[bool] = True
     inference_settings: ClassVar[frozenset[str]] = frozenset({"max_s"})
 
-    def __init__(self, _sizes: ModelSizes, /, *, max_s: float = 3.0) -> None:
+    def __init__(self, _sizes: ModelSizes, /, *, max_s: float = 3.0, anew: bool = False) -> None:
         super().__init__()
         self._max_s = max_s
+        self.anew = anew
 
     @property
     def intake(self) -> Intake:

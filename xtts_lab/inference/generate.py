@@ -21,7 +21,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.inference.guidance import Guide
 from xtts_lab.inference.limits import check_count, checked_seed
 from xtts_lab.inference.sampling import TIGHT, Sampler, SamplingOptions, uniforms
-from xtts_lab.nn.gpt import Gpt
+from xtts_lab.nn.gpt import Gpt, places
 
 NOT_FINITE = (
     "the model computes values that are not finite: its weights or the voice hold NaN or infinity, "
@@ -41,6 +41,7 @@ class Prompt:
     weights.
 
     The first `prompted` tokens of `text` are what those codes say: `unconditioned` leaves them out.
+    `anew`: positions begin anew after prompted text and codes, which have the tables' last.
     """
 
     prefix: Tensor
@@ -50,6 +51,7 @@ class Prompt:
     max_codes: int | None = None
     codes: Tensor | None = None
     prompted: int = 0
+    anew: bool = False
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
@@ -60,6 +62,11 @@ class Prompt:
     def continued(self) -> int:
         """K, how many codes the output goes on after."""
         return 0 if self.codes is None else self.codes.shape[0]
+
+    @property
+    def counted(self) -> int:
+        """How many codes count for the position of the first new one."""
+        return 0 if self.anew else self.continued
 
     def unconditioned(self) -> Prompt:
         """The same thing to say, by nobody in particular."""
@@ -120,8 +127,8 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
     guide = Guide(prompts, device)
     rows = [*prompts, *guide.beside]
     embedded, lengths = embed_prompts(gpt, rows)
-    # The start token is at audio position 0, so the first new code is at K + 1.
-    first = torch.tensor([prompt.continued + 1 for prompt in rows], device=device)
+    # The start token is at audio position 0, so the first new code is at K + 1 (or 1, anew).
+    first = torch.tensor([prompt.counted + 1 for prompt in rows], device=device)
     width = embedded.shape[1]
     cache = gpt.empty_cache(len(rows), width + longest)
     hidden = gpt.prefill(embedded, lengths, cache)
@@ -171,9 +178,11 @@ def _prompt(gpt: Gpt, prompt: Prompt) -> Tensor:
     audio_ids = torch.full((1, 1 + prompt.continued), config.start_audio, device=weight.device)
     if prompt.codes is not None:
         audio_ids[0, 1:] = prompt.codes
-    positions = torch.arange(audio_ids.shape[1], device=weight.device)
-    audio = gpt.embed_audio(audio_ids, positions)
-    parts = [prompt.prefix.to(weight), gpt.embed_text(text[None])[0], audio[0]]
+    said, heard = (prompt.prompted, prompt.continued) if prompt.anew else (0, 0)
+    text_at = places(text.shape[0], said, config.text_positions).to(weight.device)
+    audio_at = places(audio_ids.shape[1], heard, config.audio_positions).to(weight.device)
+    audio = gpt.embed_audio(audio_ids, audio_at)
+    parts = [prompt.prefix.to(weight), gpt.embed_text(text[None], text_at)[0], audio[0]]
     return torch.cat(parts)
 
 

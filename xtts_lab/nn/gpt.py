@@ -131,9 +131,10 @@ class Gpt(nn.Module):
             if name.endswith(("attention.out.weight", "mlp.down.weight")):
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * self.config.layers))
 
-    def embed_text(self, tokens: Tensor) -> Tensor:
-        """Text tokens [B, S], start and stop included -> [B, S, D]."""
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
+    def embed_text(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Text tokens [B, S], start and stop included, at `positions` [S] -> [B, S, D]."""
+        if positions is None:
+            positions = torch.arange(tokens.shape[1], device=tokens.device)
         embedded: Tensor = self.text_embedding(tokens) + self.text_position(positions)
         return embedded
 
@@ -226,6 +227,18 @@ class Gpt(nn.Module):
 def _table(count: int, width: int) -> nn.Embedding:
     # Left empty for `reset_parameters`: drawing normal numbers on `meta` imports torch's compiler.
     return nn.Embedding(count, width, _weight=torch.empty(count, width))
+
+
+def places(count: int, prompt: int, table: int) -> Tensor:
+    """Positions [`count`] of a start token, `prompt` tokens of a prompt, and what is asked for.
+
+    The prompt has the last ones of a table of `table`, and what follows it begins anew at 1, as if
+    there were none. No prompt: 0, 1, 2, ...
+    """
+    at = torch.arange(count)
+    at[1 : prompt + 1] += table - prompt - 1
+    at[prompt + 1 :] -= prompt
+    return at
 
 
 def causal_mask(key_mask: Tensor) -> Tensor:

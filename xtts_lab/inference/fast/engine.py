@@ -145,11 +145,11 @@ class DecodingEngine:
         most = self.steps - 1
         limits = torch.tensor([min(limit_of(self.gpt, p), most) for p in prompts])
         random = torch.stack([uniforms(p.seed, self.steps) for p in prompts])
-        continued = torch.tensor([p.continued for p in prompts])
+        counted = torch.tensor([p.counted for p in prompts])
         self.state.restart(
             torch.tensor(rows, device=self.device),
             lengths,
-            *(tensor.to(self.device) for tensor in (continued, limits, random)),
+            *(tensor.to(self.device) for tensor in (counted, limits, random)),
         )
 
     @torch.inference_mode()

@@ -98,12 +98,12 @@ class DecodingState:
         return self.codes.shape[1]
 
     def restart(
-        self, rows: Tensor, lengths: Tensor, continued: Tensor, limits: Tensor, uniforms: Tensor
+        self, rows: Tensor, lengths: Tensor, counted: Tensor, limits: Tensor, uniforms: Tensor
     ) -> None:
         """Begin `rows` [R] anew: prompts of `lengths` [R] are in the cache, the output goes on
-        after `continued` [R] codes for up to `limits` [R] more; `uniforms` float64 [R, n]."""
+        after `counted` [R] positions for up to `limits` [R] more; `uniforms` float64 [R, n]."""
         self.slots[rows] = (lengths - 1).int()
-        self.places[rows] = (continued + 1).int()
+        self.places[rows] = (counted + 1).int()
         self.limits[rows] = limits.int()
         self.uniforms[rows] = uniforms
         for counter in (self.taken, self.tight, self.stopped, self.seen):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.errors import UsageError
-from xtts_lab.nn.gpt import GptConfig
+from xtts_lab.nn.gpt import GptConfig, places
 from xtts_lab.training.gpt import prompts
 from xtts_lab.training.gpt.data import Utterance, Utterances
 from xtts_lab.training.speech import draws
@@ -60,6 +60,7 @@ class _Row:
     audio: Ints  # codes, without start and stop
     given: Ints  # the same as the model's input, some of them spoilt
     counted: NDArray[np.bool_]  # of the predictions: each code, then the stop token
+    prompt: tuple[int, int] = (0, 0)  # so many tokens and codes first have places of their own
 
 
 class Batches:
@@ -78,6 +79,7 @@ class Batches:
             raise UsageError("self_masked: some items of the corpora have no audio here")
         self.utterances, self.recipe, self.config = utterances, recipe, config
         self.reads, self.continues = conditioner.intake.reads, conditioner.continues
+        self.anew = conditioner.anew
         self.space, self.codes_per_s = space, codes_per_s
         self._lengths = _rounded(utterances.lengths + EDGES)
 
@@ -135,7 +137,8 @@ class Batches:
         uncounted = np.zeros(len(before), dtype=bool)
         text = np.concatenate([said, target.tokens])[: self.config.max_text]
         audio = np.concatenate([before, target.codes])
-        return _Row(text, audio, audio, np.concatenate([uncounted, counted])), pieces
+        own = (min(len(said), len(text)), len(before)) if self.anew else (0, 0)
+        return _Row(text, audio, audio, np.concatenate([uncounted, counted]), own), pieces
 
     def _masked(
         self,
@@ -176,8 +179,10 @@ class Batches:
             )
             tokens[place, start] += config.start_audio
             tokens[place, start + 1 : end] += row.given
-            at[place, :start] = np.arange(start)
-            at[place, start:end] = config.text_positions + np.arange(end - start)
+            said, heard = row.prompt
+            at[place, :start] = places(start, said, config.text_positions)
+            at[place, start:end] = places(end - start, heard, config.audio_positions)
+            at[place, start:end] += config.text_positions
             text_targets[place, :stop] = tokens[place, 1:start]
             told = np.append(row.audio, config.stop_audio)
             audio_targets[place, start:end] = np.where(row.counted, told, NONE)

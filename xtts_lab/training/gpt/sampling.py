@@ -140,7 +140,10 @@ class _Voices:
             return Prompt(conditioner.embed(prefix), text, seed, options)
         said = torch.from_numpy(prompts.tokens(self._pieces(item), self.spelling.space))
         joined = torch.cat([said, text])[: self.model.config.gpt.max_text]
-        return Prompt(nothing, joined, seed, options, codes=prefix, prompted=len(said))
+        return Prompt(
+            nothing, joined, seed, options, codes=prefix, prompted=min(len(said), len(joined)),
+            anew=conditioner.anew,
+        )  # fmt: skip
 
     def _tokens(self, number: int) -> Tensor:
         row = self.corpus.items.iloc[number]

@@ -93,7 +93,8 @@ class GptStage(GptTraining):
         )
         super().__init__(context, config, gpt, hears, sources, recipe, pace, encoder)
         if shared_time:
-            set_positions(gpt, codes_a_token(self.utterances("train")))
+            turn = max_piece + 2 if hears.anew else None
+            set_positions(gpt, codes_a_token(self.utterances("train")), turn)
         self._vocoder = None if vocoder is None else context.out / vocoder
 
     @staticmethod

@@ -30,10 +30,17 @@ def codes_a_token(utterances: Utterances) -> float:
 
 
 @torch.no_grad()
-def set_positions(gpt: Gpt, codes_a_token: float) -> None:
-    """Write the sinusoids over the GPT's two tables of positions."""
+def set_positions(gpt: Gpt, codes_a_token: float, turn: int | None = None) -> None:
+    """Write the sinusoids over the GPT's two tables of positions.
+
+    From position `turn` on, text is that of prompts, which ends where the tables end
+    (`nn.gpt.places`): there the clock is set so that both tables end at one time.
+    """
     text, audio = gpt.text_position.weight, gpt.audio_position.weight
-    text.copy_(_waves(torch.arange(len(text)) * codes_a_token, text.shape[1]))
+    times = torch.arange(len(text)) * codes_a_token
+    if turn is not None:
+        times[turn:] += len(audio) - len(text) * codes_a_token
+    text.copy_(_waves(times, text.shape[1]))
     audio.copy_(_waves(torch.arange(len(audio)), audio.shape[1]))
 
 
