@@ -11,8 +11,11 @@ import torch
 import yaml
 
 from tests import tone_corpus
-from tests.test_gpt_training import CONDITIONERS, DVAE, LOOP, stage_of
+from tests.test_gpt_training import CONDITIONERS, DVAE, LOOP, built, stage_of
 from xtts_lab.cli import run_app
+from xtts_lab.training import prefetch
+from xtts_lab.training.prefetch import Workers, batches
+from xtts_lab.training.stage import Shard
 
 WAYS: dict[str, dict[str, bool]] = {
     "plain": {},
@@ -48,6 +51,21 @@ def curve(out: Path, conditioner: str, way: str, device: str, steps: int) -> pd.
 def test_without_a_gpu_asking_for_them_changes_nothing(out: Path) -> None:
     plain, asked = (curve(out, "perceiver", way, "cpu", 3) for way in ("plain", "both"))
     pd.testing.assert_frame_equal(plain, asked, check_exact=True)
+
+
+def test_processes_make_the_batches_that_threads_make(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefetch, "ROOM", 0.0)
+    stage = built(out, stage_of("perceiver"))
+    cpu = torch.device("cpu")
+    threads, processes = (
+        [*batches(stage, 3, 9, Shard(), Workers(2, apart), cpu)] for apart in (False, True)
+    )
+    assert len(threads) == len(processes) == 6
+    for one, other in zip(threads, processes, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -17,7 +17,7 @@ from xtts_lab.training.devices import Processes
 from xtts_lab.training.folder import RunFolder
 from xtts_lab.training.logs import Board, Sums, Table
 from xtts_lab.training.optimisers import Averages, Optimiser, factor
-from xtts_lab.training.prefetch import batches
+from xtts_lab.training.prefetch import Workers, batches
 from xtts_lab.training.recording import Recordable, Recorder, compile_each
 from xtts_lab.training.spec import Job, LoopSpec
 from xtts_lab.training.stage import Context, Stage, Task
@@ -108,7 +108,8 @@ class _Training:
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
         spec, shard = self.spec, self.processes.shard
-        return batches(self.stage, self.step, spec.steps, shard, spec.workers, self.device)
+        workers = Workers(spec.workers, processes=self.recorder is not None)
+        return batches(self.stage, self.step, spec.steps, shard, workers, self.device)
 
     def _step(self, batch: dict[str, Tensor]) -> None:
         # What a step draws depends on seed and step alone, so that a resumed run draws the same.
