@@ -208,8 +208,8 @@ def test_other_settings_do_not_go_on_with_a_run(
 ) -> None:
     file = write(tmp_path / "a.yaml")
     assert train(file, "--out", tmp_path, "--minutes", 1e-9) == 0
-    assert train(file, "training.steps=40", "--out", tmp_path) == 2
-    assert "training.steps: 30, not 40" in capfd.readouterr().err
+    assert train(file, "training.warmup=4", "--out", tmp_path) == 2
+    assert "training.warmup: 3, not 4" in capfd.readouterr().err
     assert train(file, "training.workers=1", "training.save_minutes=7.0", "--out", tmp_path) == 0
 
 
@@ -221,3 +221,22 @@ def test_runs_that_wait_for_each_other_are_refused(
     write(folder / "2.yaml", name="two", after=["one"])
     assert train(folder, "--out", tmp_path / "out") == 2
     assert "one, two wait for each other" in capfd.readouterr().err
+
+
+def test_how_long_a_run_lasts_may_be_set_until_its_rate_falls(tmp_path: Path) -> None:
+    """What comes of it is what the later settings give from the beginning."""
+    loop = {**LOOP, "steps": 30, "decay": 0.5, "warmup": 1}
+    file = write(tmp_path / "a.yaml", training=loop)
+    sooner = ("training.steps=16", "training.decay=0.25")
+    assert train(file, *sooner, "--out", tmp_path / "whole") == 0
+    for _ in range(12):
+        assert train(file, "--out", tmp_path / "x", "--minutes", 1e-9) == 0
+    assert train(file, "training.steps=12", "--out", tmp_path / "x") == 2  # would have fallen
+    assert train(file, *sooner, "--out", tmp_path / "x") == 0
+    assert outcome(tmp_path / "x" / "line") == outcome(tmp_path / "whole" / "line")
+    assert train(file, "--out", tmp_path / "x") == 2  # it is done
+    late = ("--out", tmp_path / "y")
+    for _ in range(16):
+        assert train(file, *late, "--minutes", 1e-9) == 0
+    assert train(file, "training.steps=40", *late) == 2
+    assert train(file, *late) == 0

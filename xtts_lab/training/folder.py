@@ -17,7 +17,7 @@ import yaml
 
 from xtts_lab import files
 from xtts_lab.errors import UsageError
-from xtts_lab.training.spec import Job
+from xtts_lab.training.spec import Job, falls_after
 
 FREE = {
     "max_minutes",
@@ -29,6 +29,10 @@ FREE = {
     "compiled",
 }
 """Settings of the loop that change how a run goes on, and not what comes of it."""
+
+OPEN = {"steps", "decay"}
+"""Settings that no step has felt until the learning rate falls: they may be set while it does not.
+"""
 
 
 class RunFolder:
@@ -67,12 +71,22 @@ class RunFolder:
         if not (self.config.is_file() and self.status()):
             return  # nothing has been trained with what is written there
         before = yaml.safe_load(self.config.read_text(encoding="utf-8"))
-        differing = sorted(_differences(_fixed(before), _fixed(job.resolved), ""))
+        free = FREE | OPEN if self._before_the_fall(before, job.resolved) else FREE
+        one, other = (_fixed(settings, free) for settings in (before, job.resolved))
+        differing = sorted(_differences(one, other, ""))
         if differing:
             raise UsageError(
                 f"{self.path}: holds a run with other settings ({', '.join(differing[:3])}); "
                 "give another --out, or delete it to begin anew"
             )
+
+    def _before_the_fall(self, *runs: dict[str, Any]) -> bool:
+        """Whether the rate has not fallen yet, whichever of these settings it follows."""
+        done, loops = self.status(), [run.get("training") for run in runs]
+        return not done["done"] and all(
+            loop is not None and done["step"] <= falls_after(loop["steps"], loop["decay"])
+            for loop in loops
+        )
 
     @contextmanager
     def opened(self, job: Job) -> Iterator[None]:
@@ -110,9 +124,9 @@ class RunFolder:
         return dict(found)
 
 
-def _fixed(resolved: dict[str, Any]) -> dict[str, Any]:
+def _fixed(resolved: dict[str, Any], free: set[str]) -> dict[str, Any]:
     """What a run's outcome depends on."""
-    loop = {k: v for k, v in (resolved.get("training") or {}).items() if k not in FREE}
+    loop = {k: v for k, v in (resolved.get("training") or {}).items() if k not in free}
     return {"seed": resolved.get("seed"), "stage": resolved.get("stage"), "training": loop}
 
 

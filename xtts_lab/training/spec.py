@@ -21,12 +21,13 @@ Spec = dict[str, Any]
 class LoopSpec(pydantic.BaseModel):
     """How long and how a stage is trained; everything that its own settings do not say.
 
-    The learning rate rises over `warmup` steps and falls linearly over the last `decay` (a share
-    of `steps`) to `floor` of its peak. `max_minutes` ends this call, not the run: the same command
-    goes on. `precision` auto: bf16 autocast on CUDA, fp32 elsewhere. `average` is the EMA's decay
-    (0: off), reached by (1 + step) / (10 + step). `processes` train one model together. On CUDA,
-    `graphs` records a step for each shape of a batch and replays it, `compiled` fuses the kernels
-    of repeated blocks (it needs a C compiler there); elsewhere neither changes anything.
+    The learning rate rises over `warmup` steps and falls linearly over the last `decay` (a
+    share of `steps`) to `floor` of its peak; until then both may be set anew where a run goes
+    on. `max_minutes` ends this call, not the run: the same command goes on. `precision` auto:
+    bf16 autocast on CUDA, fp32 elsewhere. `average` is the EMA's decay (0: off), reached by (1
+    + step) / (10 + step). `processes` train one model together. On CUDA, `graphs` records a
+    step for each shape of a batch and replays it, `compiled` fuses the kernels of repeated
+    blocks (it needs a C compiler there); elsewhere neither changes anything.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -45,6 +46,11 @@ class LoopSpec(pydantic.BaseModel):
     tensorboard: bool = False
     graphs: bool = False
     compiled: bool = False
+
+
+def falls_after(steps: int, decay: float) -> float:
+    """How many steps are done at the peak rate (or below, at first), before it falls."""
+    return steps - decay * steps
 
 
 class Variant(pydantic.BaseModel):
