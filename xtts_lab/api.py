@@ -337,13 +337,12 @@ class XTTS:
         said = [piece for piece in pieces if len(piece.ids) > 1]
         if not said:
             raise UsageError("text: nothing to say; write at least one word")
-        drawn = sampling or self.sampling
         prompts = [
             Prompt(
                 prefix,
                 torch.tensor(before + piece.ids),
                 piece_seed(seed, index),
-                drawn,
+                sampling or self.sampling,
                 max_codes,
                 codes,
                 len(before),
