@@ -84,6 +84,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
         "finetune": "xtts_lab.training.gpt.finetune:FinetuneStage",
         "gpt": "xtts_lab.training.gpt.stage:GptStage",
+        "rvq": "xtts_lab.training.codec.rvq:RvqStage",
         "sample": "xtts_lab.training.gpt.sampling:SampleTask",
         "speaker_encoder": "xtts_lab.training.speaker.stage:SpeakerEncoderStage",
         "states_vocoder": "xtts_lab.training.codec.states:StatesVocoderStage",
