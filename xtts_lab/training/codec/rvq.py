@@ -79,19 +79,15 @@ class RvqStage:
     ) -> None:
         if context.shard.count > 1:
             raise UsageError("processes: codebooks are moved by one; use one process")
-        opened = open_corpora(context, corpora)
-        languages = tuple(sorted({str(x) for one in opened for x in one.items["language"]}))
-        spoken = Alphabet("", languages)
-        self.banks: dict[Split, Bank] = {s: Bank(opened, s, spoken) for s in STREAMS}
+        self.banks, languages = _banks(context, corpora)
         config = _config(
             levels=levels, codes=codes, code_width=code_width, frame_rate=frame_rate,
             vector=vector, width=width, inner=inner,
             encoder_layers=encoder_layers, decoder_layers=decoder_layers,
         )  # fmt: skip
         self.codec = RvqCodec(config)
-        self.averages = nn.ModuleList(
-            CodebookAverages(codes, code_width, decay, dead) for _ in range(levels)
-        )
+        moved = (CodebookAverages(codes, code_width, decay, dead) for _ in range(levels))
+        self.averages = nn.ModuleList(moved)
         self.game = Game(config.sample_rate, mel, adversarial, feature, channels, periods)
         self.natural = Resampler(self.banks["train"].sample_rate, config.sample_rate)
         self.ears = Ears(config.sample_rate)
@@ -102,13 +98,8 @@ class RvqStage:
         self._rates = (lr, discriminator_lr)
         self._validation_batches = validation_batches
         self._standardise()
-        self.modules = nn.ModuleDict(
-            {
-                "codec": self.codec,
-                "averages": self.averages,
-                "discriminators": self.game.discriminators,
-            }
-        )
+        self.modules = nn.ModuleDict({"codec": self.codec, "averages": self.averages})
+        self.modules["discriminators"] = self.game.discriminators
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
         """Nothing is averaged: codebooks follow the encoder as it is, and would fit no other."""
@@ -225,6 +216,16 @@ class RvqStage:
             flat = heard.transpose(1, 2).flatten(0, 1)
             averages.update(level.quantiser, flat, random)
             level.quantiser.normalise()
+
+
+def _banks(
+    context: Context, names: tuple[CorpusName, ...]
+) -> tuple[dict[Split, Bank], tuple[str, ...]]:
+    """The corpora's utterances by split, and their languages."""
+    opened = open_corpora(context, names)
+    languages = tuple(sorted({str(x) for one in opened for x in one.items["language"]}))
+    spoken = Alphabet("", languages)
+    return {s: Bank(opened, s, spoken) for s in STREAMS}, languages
 
 
 def _config(**sizes: int | float) -> RvqConfig:
