@@ -1,8 +1,9 @@
-# The entry points: `make demo`, `make test`, and `make parity` against the reference implementation.
+# The entry points: `make demo`, `make test`, `make notebooks`, `make docs`, and `make parity` against the
+# reference implementation.
 PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= offline,test,kokoro
-TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro
+TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro,docs
 PARITY_VENV ?= .venv-parity
 # Processes that run tests, file by file; each may hold a recogniser and its speech (2 GB).
 TEST_WORKERS ?= 2
@@ -13,7 +14,7 @@ space := $(empty) $(empty)
 # One stamp per set of extras: a changed requirement file or another set of extras installs again.
 STAMP = $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: install demo test parity lint clean
+.PHONY: install demo test parity lint notebooks docs clean
 
 install: $(STAMP)
 
@@ -46,5 +47,14 @@ lint:
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+notebooks:
+	@$(MAKE) --no-print-directory install EXTRAS=$(EXTRAS),notebooks
+	$(VENV)/bin/jupyter lab notebooks
+
+# -> site/; a broken link fails. The variable quiets an advertisement of the theme.
+docs:
+	@$(MAKE) --no-print-directory install EXTRAS=docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) $(PARITY_VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(PARITY_VENV) .mypy_cache .ruff_cache .pytest_cache site

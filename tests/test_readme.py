@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from xtts_lab import registry
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXTRAS = {"quality", "speakers", "faster"}
 
 
@@ -32,3 +37,44 @@ def test_every_part_is_described(kind: str) -> None:
     table = section("Swap a part").partition(f"| {kind} |")[2].partition("\n\n")[0]
     named = re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)
     assert sorted(named) == sorted(registry.BUILTIN[f"{kind}s"])
+
+
+def test_what_it_opens_with_is_what_the_published_scores_say() -> None:
+    """`python reports/finding.py` writes this block and the figure anew."""
+    finding = _script(ROOT / "reports" / "finding.py")
+    block = README.partition(finding.BEGIN)[2].partition(finding.END)[0]
+    assert block.strip() == finding.block().strip()
+    assert (ROOT / "reports" / "finding.svg").read_text(encoding="utf-8") == finding.drawing()
+
+
+def test_its_figures_are_those_of_the_scores() -> None:
+    """Counted anew from the trials: sums within a language, then means over languages and seeds."""
+    finding = _script(ROOT / "reports" / "finding.py")
+    block = README.partition(finding.BEGIN)[2].partition(finding.END)[0]
+    table = [line.strip("| ").split(" | ") for line in block.splitlines() if line.startswith("| ")]
+    heads = [re.sub(r" \(.*", "", head) for head in table[0]]
+    assert len(table) == len(finding.ROWS) + 2
+    for row, cells in zip(finding.ROWS, table[2:], strict=True):
+        run = finding.published(row.run)
+        scores = pd.read_parquet(ROOT / "reports" / row.run / "scores.parquet")
+        own = scores[scores["metric"] == row.metric]
+        sums = own.groupby(["arm", "language"])[["numerator", "denominator"]].sum()
+        means = (sums["numerator"] / sums["denominator"]).groupby("arm").mean()
+        for head, cell in zip(heads, cells[1:], strict=True):
+            arms = run.families.get(head) or [a for a in means.index if a.startswith(head)]
+            assert finding._shown(means[list(arms)].mean(), row) == cell.strip(), (row.label, head)
+
+
+def _script(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", README)
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
