@@ -1,7 +1,7 @@
 """The table in docs/statistics.md, out of a simulation's counts.
 
-    python benchmarks/statistics_simulation.py --out reports/statistics/simulation.json
-    python reports/simulation.py
+python benchmarks/statistics_simulation.py --out reports/statistics/simulation.json
+python reports/simulation.py
 """
 
 from __future__ import annotations
