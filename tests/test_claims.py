@@ -195,6 +195,16 @@ def test_verdicts(claim: str, verdict: str) -> None:
     assert row["trials"] == (600 if ":" in claim else 1200)
 
 
+def test_of_random_weights_claims_about_time_are_judged() -> None:
+    times = {METRIC: MetricInfo("ms", "lower", of_speech=False)}
+    for claim in (f"random: {METRIC} > 0.5", f"random > good on {METRIC} by 0.05"):
+        (row,) = judge([Claim(**read_claim(claim))], *frames(ARMS), times, **OPTIONS).to_dict(
+            "records"
+        )
+        assert row["verdict"] == "holds"
+        assert row["reason"] == "about time alone: the weights of random are random"
+
+
 @pytest.mark.parametrize("shape", [(9, 30), (20, 19)])
 def test_too_few_units_are_undecided_however_clear(shape: tuple[int, int]) -> None:
     arms = {"a": values(0.9, 1, *shape), "b": values(0.1, 2, *shape)}

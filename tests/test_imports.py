@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": BASE | SOUND | BLOCKS | PARTS | {"model"},
     "api": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
     "training": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
+    "training/corpora/world_texts": BASE | BLOCKS | SOUND | {"data"},
     "systems": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference", "api"},
     "instruments": BASE | SOUND | {"nn"},
     "metrics": BASE | {"espeak", "text"},

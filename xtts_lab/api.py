@@ -216,18 +216,18 @@ class XTTS:
         *,
         sampling: SamplingOptions | None = None,
         max_codes: int | None = None,
-        voice: str | None = None,
+        voice: Voice | str | None = None,
     ) -> list[Synthesis]:
         """Say many things at once; each keeps its own seed, and sounds as it would alone.
 
-        References that several requests share are cloned once. `voice` names a studio voice to
-        speak with in place of the references. Timings are a request's own or absent: the time of
-        cloning where it was cloned for, the whole time where it was alone.
+        References that several requests share are cloned once. `voice`: one to speak with in place
+        of the references, or the name of a studio voice. Timings are a request's own or absent: the
+        time of cloning where it was cloned for, the whole time where it was alone.
         """
         if not requests:
             return []
         start = perf_counter()
-        named = None if voice is None else self.voice(voice)
+        named = None if voice is None else self._voice(voice)
         heard = [(named, None) if named else self._voice_of(r.references) for r in requests]
         texts = [
             self._prompts(r.text, r.language, voice, r.seed, sampling, max_codes)

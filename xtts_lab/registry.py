@@ -19,11 +19,14 @@ from xtts_lab.languages import meant
 
 BUILTIN: Mapping[str, Mapping[str, str]] = {
     "systems": {
+        "blend": "xtts_lab.systems.blend:BlendSystem",
         "command": "xtts_lab.systems.command:CommandSystem",
         "coqui": "xtts_lab.systems.coqui:CoquiSystem",
         "copy_synthesis": "xtts_lab.systems.copy_synthesis:CopySynthesisSystem",
         "espeak": "xtts_lab.systems.espeak:EspeakSystem",
+        "fewer_references": "xtts_lab.systems.fewer_references:FewerReferencesSystem",
         "files": "xtts_lab.systems.files:FilesSystem",
+        "generations": "xtts_lab.systems.generations:GenerationsSystem",
         "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
         "other_references": "xtts_lab.systems.other_references:OtherReferencesSystem",
         "null": "xtts_lab.systems.null:NullSystem",
@@ -49,8 +52,10 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "vocos": "xtts_lab.vocoders.vocos:VocosVocoder",
     },
     "metrics": {
+        "blend": "xtts_lab.metrics.blend:Blend",
         "cer": "xtts_lab.metrics.error_rate:Cer",
         "consistency": "xtts_lab.metrics.consistency:Consistency",
+        "drift": "xtts_lab.metrics.drift:Drift",
         "duration": "xtts_lab.metrics.duration:Duration",
         "identification": "xtts_lab.metrics.identification:Identification",
         "latency": "xtts_lab.metrics.latency:Latency",
@@ -59,6 +64,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "prosody": "xtts_lab.metrics.prosody:Prosody",
         "sanity": "xtts_lab.metrics.sanity:Sanity",
         "secs": "xtts_lab.metrics.secs:Secs",
+        "speed": "xtts_lab.metrics.speed:Speed",
         "target_distance": "xtts_lab.metrics.target_distance:TargetDistance",
         "wer": "xtts_lab.metrics.error_rate:Wer",
     },
@@ -71,6 +77,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "levels": "xtts_lab.instruments.levels:Levels",
         "pitch": "xtts_lab.instruments.pitch:Pitch",
         "resemblyzer": "xtts_lab.instruments.resemblyzer:Resemblyzer",
+        "speaker_windows": "xtts_lab.instruments.speaker_windows:SpeakerWindows",
         "utmos": "xtts_lab.instruments.utmos.predictor:Utmos",
         "voicefilter": "xtts_lab.instruments.voicefilter:VoiceFilter",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
@@ -93,6 +100,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "texts": {
         "builtin": "xtts_lab.data.builtin:BuiltinTexts",
         "manifest": "xtts_lab.data.manifest:ManifestTexts",
+        "world": "xtts_lab.training.corpora.world_texts:WorldTexts",
     },
     "speakers": {
         "manifest": "xtts_lab.data.manifest:ManifestSpeakers",

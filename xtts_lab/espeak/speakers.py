@@ -116,7 +116,7 @@ class SyntheticSpeakers:
         content = [self._identity, variant.to_text(), tag(seed), text, language]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         path = folder / f"{language}-{digest[:24]}.wav"
-        if not _is_there(path):
+        if not is_whole(path):
             self._make(path, text, language, variant, tag(seed))
         return path
 
@@ -130,7 +130,7 @@ class SyntheticSpeakers:
         samples = torch.from_numpy(pcm).float() / 32768.0
         rate = self._engine.sample_rate
         try:
-            save(path, Audio(samples, rate), comment, _seal(path, pcm.tobytes(), rate))
+            save(path, Audio(samples, rate), comment, seal(path, pcm.tobytes(), rate))
         except OSError as error:
             raise UsageError(
                 f"{path.parent}: cannot be written ({error.strerror}), and speakers' audio must be "
@@ -138,8 +138,11 @@ class SyntheticSpeakers:
             ) from error
 
 
-def _is_there(path: Path) -> bool:
-    """Return whether a clip is what was made under its name: a cut one is another speaker."""
+def is_whole(path: Path) -> bool:
+    """Return whether a clip is what was made under its name: a cut one is another speaker.
+
+    `seal` is the title in its metadata.
+    """
     import soundfile
 
     if not os.path.lexists(path):
@@ -147,7 +150,7 @@ def _is_there(path: Path) -> bool:
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
             pcm = file.read(dtype="int16").tobytes()
-            if file.title == _seal(path, pcm, file.samplerate):
+            if file.title == seal(path, pcm, file.samplerate):
                 return True
     except (OSError, RuntimeError):  # no audio
         pass
@@ -155,7 +158,7 @@ def _is_there(path: Path) -> bool:
     return False
 
 
-def _seal(path: Path, pcm: bytes, sample_rate: int) -> str:
+def seal(path: Path, pcm: bytes, sample_rate: int) -> str:
     """Return what the title in a clip's metadata says of its name and samples."""
     content = b"".join([path.stem.encode(), str(sample_rate).encode(), pcm])
     return f"sha256={hashlib.sha256(content).hexdigest()[:32]}"

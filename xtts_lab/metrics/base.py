@@ -34,6 +34,7 @@ class BaseMetric:
     - `least`: quantity -> the scored trials of a language below which it has no value;
     - `instrument`: stands in the metric id;
     - `version`, `identity`: what determines scores beside settings and evidence;
+    - `of_speech`: False for times, about which claims are judged where weights are random, too;
     - `skips_deterministic`: it does not apply to arms whose repeats are all the same bytes;
     - `compares_texts`: it has a `cross_text`;
     - `streaming`: how trials are streamed for it, where they are; `loading`: likewise, under load.
@@ -50,6 +51,7 @@ class BaseMetric:
     least: Mapping[str, int] = {}
     instrument: str | None = None
     version: int = 0
+    of_speech: bool = True
     skips_deterministic: bool = False
     compares_texts: bool = False
     streaming: Streaming | None = None

@@ -33,6 +33,7 @@ class MetricInfo:
     `grouped`: one score stands for all repeats of an utterance. `pool`: the quantity is no ratio of
     sums, and this turns the totals of its components into values. `least`: the scored trials of a
     language below which it has no value. `bounds`: the least and the most that it can be.
+    `of_speech`: False for times, which random weights do not change.
     Shares and rates of errors have intervals of their own (`statistics.effective`).
     """
 
@@ -42,6 +43,7 @@ class MetricInfo:
     pool: Pool | None = None
     least: int = 0
     bounds: tuple[float, float] = (-inf, inf)
+    of_speech: bool = True
 
     @property
     def share(self) -> bool:

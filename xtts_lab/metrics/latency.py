@@ -125,6 +125,7 @@ class Latency(BaseMetric):
     `<time>@MILLISECONDS`.
     """
 
+    of_speech = False
     directions: Mapping[str, Direction] = {
         **{quantity: "lower" for name in TIMED for quantity, _ in percentiles(name)},
         **{quantity: direction for quantity, (_, direction) in AVERAGED.items()},

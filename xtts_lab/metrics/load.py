@@ -44,6 +44,8 @@ class Load(BaseMetric):
     untimed. `seed` draws when requests come. `silence_dbfs` and `tolerance` as for `latency`.
     """
 
+    of_speech = False
+
     def __init__(
         self,
         *,

@@ -93,6 +93,7 @@ class MetricUse:
             pool=self.pool(quantity),
             least=self.metric.least.get(quantity, 0),
             bounds=self.metric.bounds.get(quantity, ANYTHING),
+            of_speech=self.metric.of_speech,
         )
 
     @property

@@ -104,6 +104,7 @@ def judge(
     from the margin with 80 % power when they are one margin apart; where the margin is 0, a number,
     or was resolved already, as far apart as was observed. `trained` names arms that are trained
     models, whose verdict is about these checkpoints unless 5 training seeds a side stand behind it.
+    With random weights only claims about time are decided.
     `scores` and `trials` are those of `summarise`.
     """
     options = Options(confidence=confidence, resamples=resamples, seed=seed)
@@ -165,7 +166,7 @@ def _row(scope: _Scope, barred: Collection[str], trained: Collection[str]) -> di
     }
     alone = _without_one(scope, found)
     row |= alone | _decided(scope, found, alone, barred)
-    about = _about_checkpoints(claim, found, trained)
+    about = _about(scope, found, barred, trained)
     return row | {"reason": "; ".join(str(r) for r in (row.get("reason"), about) if r)}
 
 
@@ -233,8 +234,7 @@ def _decided(
     scope: _Scope, found: _Measured, alone: Mapping[str, object], barred: Collection[str]
 ) -> dict[str, object]:
     claim = scope.claim
-    random = sorted({*claim.arm, *(claim.baseline or ())} & set(barred))
-    if random:
+    if scope.known.of_speech and (random := _random(claim, barred)):
         return {"reason": f"the weights of {', '.join(random)} are random or not trained together"}
     low, high = found.interval.low, found.interval.high
     size = found.size
@@ -251,6 +251,10 @@ def _decided(
     if found.p_value >= scope.alpha:
         return _needed(claim, found, f"sign flips of the speakers give p = {found.p_value:.2g}")
     return _standing(scope, found, alone)
+
+
+def _random(claim: Claim, barred: Collection[str]) -> list[str]:
+    return sorted({*claim.arm, *(claim.baseline or ())} & set(barred))
 
 
 def _standing(scope: _Scope, found: _Measured, alone: Mapping[str, object]) -> dict[str, object]:
@@ -346,7 +350,15 @@ def _has(found: _Measured, units: Mapping[str, object]) -> bool:
     }  # fmt: skip
 
 
-def _about_checkpoints(claim: Claim, found: _Measured, trained: Collection[str]) -> str | None:
+def _about(
+    scope: _Scope, found: _Measured, barred: Collection[str], trained: Collection[str]
+) -> str | None:
+    """Say what a verdict is about where that is less than the claim says."""
+    claim = scope.claim
+    if not scope.known.of_speech:
+        random = _random(claim, barred)
+        weights = f"the weights of {', '.join(random)} are random"
+        return f"about time alone: {weights}" if random else None
     if found.seeds is not None or not set(trained) & {*claim.arm, *(claim.baseline or ())}:
         return None
     return f"about these checkpoints; about the method from {ENOUGH_SEEDS} training seeds a side"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +11,14 @@ from typing import Any, Literal
 from xtts_lab import config
 from xtts_lab.audio import sha256
 from xtts_lab.errors import UsageError
-from xtts_lab.systems.base import BaseSystem
+from xtts_lab.systems.around import AroundSystem
 from xtts_lab.types import Failure, Json, Reference, Request, Synthesis
 from xtts_lab.yaml_file import Document, Where
 
+_WHERE = Where(Document("other_references"))
 
-class OtherReferencesSystem(BaseSystem):
+
+class OtherReferencesSystem(AroundSystem):
     """Another system (`system`), given the references that a manifest names for an utterance's id.
 
     So one experiment compares references of 3 and 12 seconds, or a clone of the wrong person, on
@@ -33,60 +35,23 @@ class OtherReferencesSystem(BaseSystem):
         whose: Literal["same", "another"] = "same",
         device: str = "auto",
     ) -> None:
-        if str(system.get("name")) == "other_references":
-            raise UsageError("system: other_references does not stand in itself")
-        self._inner = config.build("systems", _on(system, device), _where())
+        super().__init__("other_references", system, device)
         self._references = _references(manifest, whose)
-        self.dtype = str(self._inner.dtype)
-        self.languages = frozenset(self._inner.languages)
-        self.encoders: Collection[str] = self._inner.encoders
-        self.free_settings = frozenset(
-            {"manifest", *(f"system.{name}" for name in ("device", *self._inner.free_settings))}
-        )
-        self.batch_settings = frozenset(f"system.{name}" for name in self._inner.batch_settings)
-
-    @staticmethod
-    def complete(settings: Mapping[str, Any], where: Where) -> dict[str, Any]:
-        """Fill in the defaults of the system."""
-        return {
-            **settings,
-            "system": config.resolve("systems", settings["system"], where / "system"),
-        }
-
-    @property
-    def sample_rate(self) -> int:
-        """Of the speech, in Hz."""
-        return int(self._inner.sample_rate)
-
-    @property
-    def weights_random(self) -> bool:
-        """As the system says."""
-        return bool(self._inner.weights_random)
-
-    @property
-    def untrained(self) -> tuple[str, ...]:
-        """As the system says."""
-        return tuple(self._inner.untrained)
+        self.free_settings |= {"manifest"}
 
     @property
     def needs_reference_text(self) -> bool:
         """False: the manifest says what its references say, or the system fails."""
         return False
 
-    @property
-    def facts(self) -> Mapping[str, Mapping[str, Json]]:
-        """As the system says."""
-        found: Mapping[str, Mapping[str, Json]] = self._inner.facts
-        return found
-
     @cached_property
     def identity(self) -> Mapping[str, Json]:
         """That of the system, and the references by content."""
-        heard = {
+        heard: Json = {
             name: [[sha256(one.audio), one.text, one.language] for one in references]
             for name, references in self._references.items()
         }
-        return {"system": dict(self._inner.identity), "references": heard}
+        return {**super().identity, "references": heard}
 
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
         """Yield what the system makes of each request with its other references."""
@@ -102,28 +67,10 @@ class OtherReferencesSystem(BaseSystem):
             else:
                 yield Failure(f"the manifest names no references for the id {request.id[:80]!r}")
 
-    def check(self) -> None:
-        """As the system does."""
-        self._inner.check()
-
-    def close(self) -> None:
-        """Release what the system holds."""
-        self._inner.close()
-
-
-def _on(system: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """Return a system's spec with the device, where it has one."""
-    resolved = config.resolve("systems", system, _where())
-    return {**resolved, "device": device} if "device" in resolved else resolved
-
-
-def _where() -> Where:
-    return Where(Document("other_references"))
-
 
 def _references(manifest: Path, whose: str) -> dict[str, tuple[Reference, ...]]:
     """Return the references of each row's id; `UsageError` where rows have none."""
-    rows = config.build("texts", {"name": "manifest", "path": str(manifest)}, _where()).sentences()
+    rows = config.build("texts", {"name": "manifest", "path": str(manifest)}, _WHERE).sentences()
     found: dict[str, tuple[Reference, ...]] = {}
     for i, row in enumerate(rows):
         around = [*rows[i:], *rows[:i]]

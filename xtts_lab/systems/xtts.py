@@ -190,6 +190,16 @@ class XttsSystem(BaseSystem):
         middle = len(batch) // 2
         return [*self._speak(batch[:middle]), *self._speak(batch[middle:])]
 
+    def speak_as(self, request: Request, voice: Voice) -> Synthesis | Failure:
+        """Say a request with a voice in place of its references."""
+        try:
+            (made,) = self._loaded().synthesise_batch(
+                [request], sampling=self._sampling, max_codes=self._max_codes, voice=voice
+            )
+        except Exception as error:
+            return Failure(_in_a_line(error))
+        return made
+
     def prepare(self, references: Sequence[Reference]) -> Voice:
         """Clone the references, or return the studio voice."""
         model = self._loaded()

@@ -1,0 +1,130 @@
+"""Clips of one synthetic speaker after another, recorded when they are asked for and then kept.
+
+A clip's name is the hash of what determines it, so that runs share clips and nothing goes stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xtts_lab import audio
+from xtts_lab.errors import UsageError
+from xtts_lab.espeak.speakers import is_whole, seal
+from xtts_lab.notices import say
+from xtts_lab.training.corpora import nuisance
+from xtts_lab.training.corpora.folder import SAMPLE_RATE
+from xtts_lab.training.corpora.texts import draw_text
+from xtts_lab.training.corpora.worlds import Renderer, World
+from xtts_lab.types import Audio
+
+RECITED = "bench"
+"""Stands in the names that voices are drawn from: corpora name theirs after their splits."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A text in a language, and what the world's renderer must know of it (`World.prepare`)."""
+
+    text: str
+    language: str
+    columns: Mapping[str, str]
+
+
+class Recorder:
+    """Records speakers of a world, numbered from 0, whom no corpus of it has."""
+
+    def __init__(self, world: World, seed: int, folder: Path) -> None:
+        self._world = world
+        self._seed = seed
+        self._folder = folder
+        self._known: dict[tuple[str, str], Spoken | None] = {}
+        self._waiting: dict[Path, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def name(self, speaker: int) -> str:
+        """Return a speaker's name."""
+        return f"{self._world.name}-{RECITED}-{self._seed}-{speaker:03d}"
+
+    def sayable(self, texts: Iterable[str], language: str) -> list[Spoken | None]:
+        """Return each text as the world says it, None where it cannot."""
+        listed = list(texts)
+        new = [text for text in listed if (text, language) not in self._known]
+        prepared = self._world.prepare(new, language) if new else ()
+        for text, columns in zip(new, prepared, strict=True):
+            said = None if columns is None else Spoken(text, language, columns)
+            self._known[text, language] = said
+        return [self._known[text, language] for text in listed]
+
+    def drawn(self, source: random.Random, language: str) -> Spoken:
+        """Return a text that no corpus of a world trains on (`training.corpora.texts`)."""
+        while True:
+            (found,) = self.sayable(
+                [draw_text(source, language, "test", avoid=frozenset())], language
+            )
+            if found is not None:
+                return found
+
+    def clip(self, speaker: int, said: Spoken) -> Path:
+        """Return where the clip is, or will be after `record`."""
+        name = self.name(speaker)
+        # One circumstance a clip, as if each were recorded on a day of its own.
+        source = random.Random(f"{name} {said.language} {said.text} nuisance")
+        row = {
+            "text": said.text,
+            "language": said.language,
+            **said.columns,
+            **asdict(nuisance.draw(source)),
+        }
+        voice = self._voice(name)
+        content = [self._world.name, self._world.version, voice, row]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        path = self._folder / f"{self._world.name}-{digest[:24]}.wav"
+        if not is_whole(path):
+            self._waiting[path] = (row, voice)
+        return path
+
+    def record(self) -> None:
+        """Make the clips that are not there. Raises `UsageError` for a cache it cannot write to."""
+        if not self._waiting:
+            return
+        self._world.ready()
+        say(f"{self._world.name}: recording {len(self._waiting)} clips, once; the cache keeps them")
+        for path, (row, voice) in self._waiting.items():
+            self._save(path, row, self._renderer.render(row, voice))
+        self._waiting.clear()
+
+    def _save(self, path: Path, row: Mapping[str, Any], speech: Any) -> None:
+        import torch
+
+        circumstances = nuisance.Nuisance(**{name: row[name] for name in nuisance.COLUMNS})
+        pcm = nuisance.apply(speech, circumstances, path.stem)
+        samples = torch.from_numpy(pcm).float() / 32768.0
+        try:
+            made = Audio(samples, SAMPLE_RATE)
+            audio.save(path, made, title=seal(path, pcm.tobytes(), SAMPLE_RATE))
+        except OSError as error:
+            raise UsageError(
+                f"{path.parent}: cannot be written ({error.strerror}), and speakers' audio must be "
+                "made there; set XTTS_LAB_CACHE to a folder that can be written"
+            ) from error
+
+    def _voice(self, name: str) -> dict[str, Any]:
+        return self._world.speaker(random.Random(f"{name} voice"))
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return self._world.renderer("cpu", {})
+
+
+def enough(found: Sequence[Spoken | None], count: int, what: str) -> list[Spoken]:
+    """Return the first `count` that can be said; `UsageError` where there are fewer."""
+    sayable = [one for one in found if one is not None]
+    if len(sayable) < count:
+        raise UsageError(f"texts.world: {count} {what} asked for, and {len(sayable)} can be said")
+    return sayable[:count]
