@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from xtts_lab.cli.options import (
+    AllowMixed,
     CheckpointName,
     Device,
     ExperimentFile,
@@ -155,11 +156,12 @@ def report(
         Optional[int],  # noqa: UP045
         typer.Option("--resamples", metavar="N", help="First draw the intervals anew."),
     ] = None,
+    allow_mixed: AllowMixed = False,
 ) -> int:
     """Rebuild the report of a run from its tables."""
     from xtts_lab.cli.experiments import rebuild_report
 
-    return rebuild_report(run, resamples)
+    return rebuild_report(run, resamples, allow_mixed=allow_mixed)
 
 
 @app.command()
@@ -181,11 +183,12 @@ def compare(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", metavar="DIR", help="Write compare.html, .md and .csv there."),
     ] = None,
+    allow_mixed: AllowMixed = False,
 ) -> int:
     """Test how two runs differ on common items, or put one beside a published table."""
     from xtts_lab.cli.compare import compare as compare_with
 
-    return compare_with(run, other, published, arm or (), out)
+    return compare_with(run, other, published, arm or (), out, allow_mixed=allow_mixed)
 
 
 @app.command()

@@ -11,18 +11,32 @@ from xtts_lab.report.formats import sheet
 from xtts_lab.report.sections import comparison
 from xtts_lab.runs import against_published
 from xtts_lab.runs import compare as compare_runs
+from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.metric_use import PoolError
 from xtts_lab.runs.reading import held_to, read_results
 
 
 def compare(
-    first: Path, second: Path | None, name: str | None, arms: Sequence[str], out: Path | None
+    first: Path,
+    second: Path | None,
+    name: str | None,
+    arms: Sequence[str],
+    out: Path | None,
+    *,
+    allow_mixed: bool = False,
 ) -> int:
-    """Compare a run with another, or with a publication; print it, and write it to `out`."""
+    """Compare a run with another, or with a publication; print it, and write it to `out`.
+
+    `allow_mixed`: what was measured otherwise stands side by side, without a verdict.
+    """
     if (second is None) == (name is None):
         raise UsageError("compare: give a second run, or --published NAME, and not both")
     with held_to(first, *([second] if second else [])):
-        made = _of_runs(first, second, arms) if second else _of_published(first, str(name), arms)
+        made = (
+            _of_runs(first, second, arms, allow_mixed)
+            if second
+            else _of_published(first, str(name), arms)
+        )
     print(sheet.plain(made))
     if out is not None:
         sheet.write(made, out)
@@ -30,16 +44,26 @@ def compare(
     return DONE
 
 
-def _of_runs(first: Path, second: Path, arms: Sequence[str]) -> sheet.Sheet:
+def _of_runs(first: Path, second: Path, arms: Sequence[str], allow_mixed: bool) -> sheet.Sheet:
     a, b = read_results(first), read_results(second)
     try:
-        found = compare_runs.compare_runs(a, b, compare_runs.arm_pairs(a, b, arms))
+        pairs = compare_runs.arm_pairs(a, b, arms)
+        found = compare_runs.compare_runs(a, b, pairs, allow_mixed=allow_mixed)
     except PoolError as error:
         raise UsageError(f"{first} and {second}: cannot be compared: {error}") from error
     names = (first.resolve().name, second.resolve().name)
     if names[0] == names[1]:
         names = (f"{names[0]} (A)", f"{names[1]} (B)")
-    return comparison.of_runs(*names, found.table, found.left_out, found.notes, found.confidence)
+    one, other = (coverage(run.trials, run.scores, run.experiment) for run in (a, b))
+    return comparison.of_runs(
+        *names,
+        found.table,
+        found.left_out,
+        found.notes,
+        found.confidence,
+        (one, other),
+        found.beside,
+    )
 
 
 def _of_published(run: Path, name: str, arms: Sequence[str]) -> sheet.Sheet:

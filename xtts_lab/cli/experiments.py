@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
 from xtts_lab.experiment.workers.host import Host
+from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.measurements import is_measured
 from xtts_lab.runs.reading import held_to
 from xtts_lab.runs.store import RunFolder
@@ -89,10 +91,10 @@ def show_plans(path: Path, choice: Choice) -> int:
     return DONE
 
 
-def rebuild_report(path: Path, resamples: int | None = None) -> int:
+def rebuild_report(path: Path, resamples: int | None = None, *, allow_mixed: bool = False) -> int:
     """Rebuild `report.html` and `report.md` of a run folder, or of a folder of measurements.
 
-    `resamples`: first the intervals, from the scores.
+    `resamples`: first the intervals, from the scores. `allow_mixed`: see `report.build`.
     """
     if not (path / "trials.parquet").is_file() and is_measured(path):
         report.build_measured(path)
@@ -103,7 +105,7 @@ def rebuild_report(path: Path, resamples: int | None = None) -> int:
     with held_to(path):
         if resamples is not None:
             restate(path, resamples)
-        report.build(path)
+        report.build(path, allow_mixed=allow_mixed)
     RunFolder(path).note_report()
     print(path / "report.html")
     return DONE
@@ -131,6 +133,12 @@ def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
 def _conclude(plan: Plan, folder: Path, outcome: Outcome) -> None:
     import pandas as pd
 
+    wanted = {"trials": "status", "scores": "value"}
+    trials, scores = (
+        pd.read_parquet(io.BytesIO((folder / f"{name}.parquet").read_bytes()), columns=[column])
+        for name, column in wanted.items()
+    )
+    print(coverage(trials, scores, {"limit": plan.experiment.spec.limit}))
     summary = pd.read_csv(folder / "summary.csv", keep_default_na=False, na_values=[""])
     whole = summary[summary["language"] == "all"]
     columns = ["arm", "metric", "mean", "ci_low", "ci_high"]

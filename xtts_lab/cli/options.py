@@ -39,6 +39,12 @@ NoCache = Annotated[
 Remeasure = Annotated[
     bool, typer.Option("--remeasure", help="Make the audio again, and take all timings again.")
 ]
+AllowMixed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-mixed", help="Print what was judged otherwise side by side, without a verdict."
+    ),
+]
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to say.")]
 Language = Annotated[str, typer.Option("--language", "-l", help="Its language, as in en, zh-cn.")]
 CheckpointName = Annotated[

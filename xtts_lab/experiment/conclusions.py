@@ -17,6 +17,7 @@ from xtts_lab.experiment import tables
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.spec import StatisticsSpec
 from xtts_lab.runs import schema
+from xtts_lab.runs.comparability import refuse_other_code
 from xtts_lab.runs.metric_use import MetricUse, PoolError, metric_info
 from xtts_lab.runs.reading import Run, read_results
 from xtts_lab.runs.store import RunFolder
@@ -92,9 +93,11 @@ def restate(folder: Path, resamples: int) -> None:
 
     Neither audio nor instruments nor checkpoints are needed. The experiment then says `resamples`;
     a run of it as it was written counts as unfinished. Raises `UsageError` as `read_results` does,
-    and for a number that an experiment may not ask for.
+    for a number that an experiment may not ask for, and for scores of other versions of the
+    metrics.
     """
     run = read_results(folder)
+    refuse_other_code(run)
     changed = {
         **run.experiment,
         "statistics": {**(run.experiment.get("statistics") or {}), "resamples": resamples},

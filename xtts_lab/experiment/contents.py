@@ -12,6 +12,8 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.pairing import Item
 from xtts_lab.runs.environment import environment, part_record
 from xtts_lab.runs.keys import (
+    ENGINE_VERSION,
+    SCORING_VERSION,
     AudioContent,
     FileContent,
     ItemContent,
@@ -122,8 +124,13 @@ def environment_of(plan: Plan) -> dict[str, Any]:
             for name, part in plan.instruments.items()
         },
         "metrics": {
-            use.prefix: {"spec": dict(use.spec), **dict(use.metric.identity)}
+            use.prefix: {
+                "spec": dict(use.spec),
+                "version": use.metric.version,
+                **dict(use.metric.identity),
+            }
             for use in plan.metrics
         },
+        "versions": {"engine": ENGINE_VERSION, "scoring": SCORING_VERSION},
         "statistics": notes,
     }

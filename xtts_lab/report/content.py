@@ -17,6 +17,7 @@ from xtts_lab.report.sections.latency import percentiles, timeline
 from xtts_lab.report.sections.methods import Methods, methods
 from xtts_lab.report.sections.parts import parts, untrained_reasons
 from xtts_lab.report.tables import Table
+from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.reading import Run
 
 
@@ -27,6 +28,7 @@ class Content:
     title: str
     question: str
     random: str
+    coverage: str
     ran: str
     findings: list[Finding]
     digest: list[str]
@@ -55,6 +57,7 @@ def gather(run: Run) -> Content:
         title=str(run.experiment.get("name") or run.path.name),
         question=str(run.experiment.get("question") or ""),
         random=_random(run),
+        coverage=coverage(run.trials, run.scores, run.experiment),
         ran=_ran(run),
         findings=findings(run),
         digest=digest(run),

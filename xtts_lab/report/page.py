@@ -14,15 +14,16 @@ from xtts_lab.report.formats import latex, markdown
 from xtts_lab.report.formats.look import DARK, LIGHT
 from xtts_lab.report.formats.plot import key_svg
 from xtts_lab.report.sections.players import items
+from xtts_lab.runs.comparability import without_mixed
 from xtts_lab.runs.reading import Run, read_run
 
 OPEN_FIGURES = 6
 """Metrics whose figures by language stand open; the others unfold."""
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, *, allow_mixed: bool = False) -> None:
     """Write the files of a report into its run folder; see `xtts_lab.report.build`."""
-    run = read_run(folder)
+    run = without_mixed(read_run(folder), allowed=allow_mixed)
     content = gather(run)
     files.write_text(folder / "report.md", markdown.render(content))
     files.write_text(folder / "tables.tex", latex.render(content))

@@ -1,19 +1,23 @@
 """Two run folders compared: arms of the one with arms of the other, on the items that both have.
 
 An item is a speaker and a sentence; the runs need not have the same plan. What was measured by
-different judges is left out, and said. Differences are those of B minus those of A.
+different judges, normalisers or versions is refused, and said; on request its figures stand side by
+side. Differences are those of B minus those of A.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from xtts_lab.conditions import ALL
 from xtts_lab.errors import UsageError
 from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.registry import unknown
+from xtts_lab.runs.comparability import mixed_within, unlike
 from xtts_lab.runs.metric_use import MetricUse, metric_info
 from xtts_lab.runs.reading import Run
 from xtts_lab.statistics.comparisons import judged
@@ -24,15 +28,23 @@ COLUMNS = [
     "arm_b",
     *(name for name in COMPARISON_COLUMNS if name not in ("baseline", "arm")),
 ]
+BESIDE_COLUMNS = [
+    "metric", "arm_a", "arm_b", "condition", "unit", "a", "a_low", "a_high", "a_n",
+    "b", "b_low", "b_high", "b_n", "why",
+]  # fmt: skip
 _ITEM = ["language", "speaker", "text"]
 
 
 @dataclass(frozen=True, eq=False)
 class RunComparison:
-    """`table` has COLUMNS; `left_out` says which metrics were not compared, and why."""
+    """`table` has COLUMNS; `left_out` says which metrics were not compared, and why.
+
+    `beside` has BESIDE_COLUMNS: figures of metrics that may not be compared, where asked for.
+    """
 
     table: pd.DataFrame
     left_out: list[str]
+    beside: pd.DataFrame
     notes: list[str]
     confidence: float
 
@@ -71,58 +83,85 @@ def _pair(text: str, first: Sequence[str], second: Sequence[str]) -> tuple[str, 
     raise UsageError(f"--arm: {unknown('arm of the first run', text, first)}")
 
 
-def compare_runs(a: Run, b: Run, pairs: Sequence[tuple[str, str]]) -> RunComparison:
+def compare_runs(
+    a: Run, b: Run, pairs: Sequence[tuple[str, str]], *, allow_mixed: bool = False
+) -> RunComparison:
     """Test B minus A for each pair of arms, with the settings of A.
 
     Holm adjusts within a metric over the pairs at `all`, and over pairs and languages as a second
-    family. Raises `UsageError` where nothing can be compared.
+    family. `allow_mixed`: metrics that may not be compared have their figures side by side. Raises
+    `UsageError` where nothing can be compared.
     """
-    uses, left_out = _comparable(a, b)
+    uses, refused, left_out = _comparable(a, b)
     info = metric_info(uses)
-    parts = [_one_pair(a, b, pair, info) for pair in pairs]
+    parts = [_one_pair(a, b, pair, info) for pair in pairs] if uses else []
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    if table.empty:
+    asked = refused if allow_mixed else {}
+    beside = pd.DataFrame(
+        [row for pair in pairs for row in _beside(a, b, pair, asked)], columns=BESIDE_COLUMNS
+    )
+    if table.empty and beside.empty:
         why = f": {'; '.join(left_out)}" if left_out else "; they share no speaker and sentence"
-        raise UsageError(f"{a.path} and {b.path}: nothing can be compared{why}")
-    confidence = a.confidence
-    table = _judged(table, 1.0 - confidence, a, b)
-    return RunComparison(table[COLUMNS], left_out, list(_notes(a, b, pairs)), confidence)
+        hint = " (--allow-mixed prints them side by side, without a verdict)" if refused else ""
+        raise UsageError(f"{a.path} and {b.path}: nothing can be compared{why}{hint}")
+    if not table.empty:
+        table = _judged(table, 1.0 - a.confidence, a, b)
+    notes = list(_notes(a, b, pairs))
+    return RunComparison(table[COLUMNS], left_out, beside, notes, a.confidence)
 
 
-def _comparable(a: Run, b: Run) -> tuple[list[MetricUse], list[str]]:
-    """Return the metrics that both runs measured alike, and why others are left out."""
+def _comparable(a: Run, b: Run) -> tuple[list[MetricUse], dict[str, str], list[str]]:
+    """Return the metrics that both runs measured alike, those that they did not, and all words.
+
+    The second maps metric ids to why their scores may not be differenced.
+    """
     others = {use.prefix: use for use in b.uses}
-    uses, left_out = [], []
+    mixed = {**mixed_within(b), **mixed_within(a)}
+    uses: list[MetricUse] = []
+    refused: dict[str, str] = {}
+    left_out: list[str] = []
     for use in a.uses:
         other = others.pop(use.prefix, None)
         if other is None:
             left_out.append(f"{use.prefix}: measured in the first run only")
             continue
-        why = list(_unlike(a, b, use, other))
+        why = [*unlike(a, b, use, other), *{mixed[m] for m in use.ids.values() if m in mixed}]
         if why:
             left_out.append(f"{use.prefix}: {'; '.join(why)}")
+            refused |= dict.fromkeys(use.ids.values(), "; ".join(why))
         else:
             uses.append(use)
     left_out += [f"{prefix}: measured in the second run only" for prefix in others]
-    return uses, left_out
+    return uses, refused, left_out
 
 
-def _unlike(a: Run, b: Run, use: MetricUse, other: MetricUse) -> Iterator[str]:
-    if dict(use.spec) != dict(other.spec):
-        yield "other settings"
-    for key in dict.fromkeys(need.partition(":")[0] for need in use.metric.needs):
-        first, second = a.judge(key), b.judge(key)
-        for name in sorted({*first, *second}):
-            if first.get(name) != second.get(name):
-                yield f"{key} with {name} {_short(first.get(name))} and {_short(second.get(name))}"
-    first, second = a.scoring(use.prefix), b.scoring(use.prefix)
-    if first.get("normaliser") != second.get("normaliser"):
-        yield "another version of the text normaliser, or one that is not recorded"
+def _beside(
+    a: Run, b: Run, pair: tuple[str, str], refused: Mapping[str, str]
+) -> Iterator[dict[str, object]]:
+    """Yield the figures that both arms have over all languages, with no word on who is better."""
+    first, second = (_figures(run, arm) for run, arm in zip((a, b), pair, strict=True))
+    for metric, condition in first:
+        if metric in refused and (metric, condition) in second:
+            one, other = first[metric, condition], second[metric, condition]
+            sides = {
+                f"{side}{end}": row[column]
+                for side, row in (("a", one), ("b", other))
+                for end, column in (
+                    ("", "mean"),
+                    ("_low", "ci_low"),
+                    ("_high", "ci_high"),
+                    ("_n", "n"),
+                )
+            }
+            yield {
+                "metric": metric, "arm_a": pair[0], "arm_b": pair[1], "condition": condition,
+                "unit": one["unit"], **sides, "why": refused[metric],
+            }  # fmt: skip
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 20 else text[:12] + "…"
+def _figures(run: Run, arm: str) -> dict[tuple[str, str], dict[str, Any]]:
+    own = run.summary[(run.summary["arm"] == arm) & (run.summary["language"] == ALL)]
+    return {(str(r["metric"]), str(r["condition"])): r for r in own.to_dict("records")}  # type: ignore[misc]
 
 
 def _one_pair(a: Run, b: Run, pair: tuple[str, str], info: dict[str, MetricInfo]) -> pd.DataFrame:

@@ -116,6 +116,12 @@ class Run:
         known: Mapping[str, Any] = (self.environment.get("metrics") or {}).get(prefix) or {}
         return known
 
+    @cached_property
+    def versions(self) -> Mapping[str, Any]:
+        """The versions of engine and scoring; empty for a run of before they were recorded."""
+        known: Mapping[str, Any] = self.environment.get("versions") or {}
+        return known
+
     @property
     def transcriber(self) -> str:
         """Key of the instrument that hears what references say; empty without one."""

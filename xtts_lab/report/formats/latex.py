@@ -28,6 +28,7 @@ def render(content: Content) -> str:
     """Return the tables of a report as LaTeX."""
     head = [
         f"% {_comment(content.title)}: tables written by xtts_lab; every rebuild replaces them.",
+        f"% {_comment(content.coverage)}",
         r"% Needs \usepackage{booktabs}. Where many arms make a table wider than the page, set its",
         r"% tabular in \resizebox{\textwidth}{!}{...} (graphicx), or the float as table*.",
     ]

@@ -41,6 +41,7 @@ def _lines(content: Content) -> Iterator[str]:
     yield from (f"# {escape(content.title)}", "")
     if content.question:
         yield from (escape(content.question), "")
+    yield from (escape(content.coverage), "")
     if content.random:
         yield from (f"> **{escape(content.random)}**", "")
     yield from _answer(content)

@@ -9,6 +9,7 @@ from xtts_lab.conditions import ALL
 from xtts_lab.report.numbers import count, listed, named
 from xtts_lab.report.sections.limits import failed_for_content, few_events, pooled_intervals
 from xtts_lab.report.sections.parts import untrained_reasons
+from xtts_lab.runs.comparability import mixed_within
 from xtts_lab.runs.reading import Run
 from xtts_lab.statistics.rules import ENOUGH_FOR_PERCENTILE, ENOUGH_SENTENCES, ENOUGH_SPEAKERS
 
@@ -16,9 +17,9 @@ from xtts_lab.statistics.rules import ENOUGH_FOR_PERCENTILE, ENOUGH_SENTENCES, E
 def caveats(run: Run) -> list[str]:
     """Return the remarks that apply, most important first."""
     checks: tuple[Callable[[Run], Iterator[str]], ...] = (
-        _untrained, failed_for_content, _floor, _worlds_own_judge, _espeak_judged_by_base, _size,
-        _intervals, few_events, pooled_intervals, _coverage, _blank_rates, _pooling, _similarity,
-        _conditions, _timings, _limits, _repeats, _nothing,
+        _mixed, _untrained, failed_for_content, _floor, _worlds_own_judge, _espeak_judged_by_base,
+        _size, _intervals, few_events, pooled_intervals, _coverage, _blank_rates, _pooling,
+        _similarity, _conditions, _timings, _limits, _repeats, _nothing,
     )  # fmt: skip
     return [remark for check in checks for remark in check(run)]
 
@@ -31,6 +32,11 @@ def families(run: Run) -> set[str]:
 def _systems(run: Run) -> Mapping[str, Any]:
     systems = run.experiment.get("systems") or {}
     return {key: (spec or {}).get("name") for key, spec in systems.items()}
+
+
+def _mixed(run: Run) -> Iterator[str]:
+    for metric, what in mixed_within(run).items():
+        yield f"{metric}: {what}. Its figures stand side by side; no difference is taken of them."
 
 
 def _untrained(run: Run) -> Iterator[str]:

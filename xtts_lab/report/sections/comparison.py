@@ -25,19 +25,52 @@ def of_runs(
     left_out: Sequence[str],
     notes: Sequence[str],
     confidence: float,
+    coverage: tuple[str, str],
+    beside: pd.DataFrame,
 ) -> Sheet:
     """Return the sheet of two runs: B minus A, over all languages and by language.
 
     `table` has arm_a, arm_b, condition, language, metric, unit, direction, difference, ci_low,
-    ci_high, p_adjusted, verdict, speakers, sentences, and what the verdict stands on.
+    ci_high, p_adjusted, verdict, speakers, sentences, and what the verdict stands on; `beside` the
+    `BESIDE_COLUMNS` of what may not be compared, where it was asked for.
     """
     whole = table[table["language"] == ALL]
-    tables = [_overall(whole, confidence)]
+    tables = [_overall(whole, confidence)] if len(table) else []
     tables += [_by_language(part, str(m)) for m, part in table.groupby("metric", sort=False)]
+    tables += [_side_by_side(beside)] if len(beside) else []
     said = [count(int((whole["verdict"] == v).sum()), v, v) for v in _COUNTED]
-    lead = [f"A is {first}; B is {second}.", f"B against A: {listed(said)}."]
-    left = [f"Not compared: {why}." for why in left_out]
-    return Sheet(f"{second} against {first}", lead, tables, [*notes, *left], table)
+    verdicts = listed(said) if len(table) else "nothing was measured alike, so no verdict"
+    lead = [f"A is {first}; B is {second}."]
+    lead += [f"{side}: {line}" for side, line in zip("AB", coverage, strict=True)]
+    lead += [f"B against A: {verdicts}."]
+    lead += [f"Not compared: {why}." for why in left_out]
+    return Sheet(f"{second} against {first}", lead, tables, list(notes), table)
+
+
+def _side_by_side(beside: pd.DataFrame) -> Table:
+    rows = [
+        [
+            Cell(str(r["metric"]), note=unit_of(str(r["unit"])), code=True),
+            Cell(_pair(r), note=_apart(beside, r)),
+            *(_mean(r, side) for side in "ab"),
+            Cell(str(r["why"])),
+        ]
+        for r in records(beside)
+    ]
+    return Table(
+        "Side by side, not to be compared",
+        [Cell(h) for h in ("Metric", "Arm", "A", "B", "Measured otherwise")],
+        rows,
+        labels=2,
+        remark="Unweighted means over languages, each of its own run. Judges, normalisers or "
+        "versions differ, so that their difference says nothing: there is no verdict.",
+    )
+
+
+def _mean(row: Mapping[str, Any], side: str) -> Cell:
+    unit = str(row["unit"])
+    ends = span(row[f"{side}_low"], row[f"{side}_high"], unit)
+    return Cell(figure(row[side], unit), ends, note=f"n = {int(row[f'{side}_n']):,}")
 
 
 def _overall(whole: pd.DataFrame, confidence: float) -> Table:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from xtts_lab.report.numbers import BLANK, figure, probability, span
 from xtts_lab.report.tables import Cell, Table, metric_head, records, upright
+from xtts_lab.runs.comparability import mixed_within
 from xtts_lab.runs.metric_use import metric_info
 from xtts_lab.runs.reading import Run
 from xtts_lab.statistics.families import family_figures, seed_parts
@@ -24,17 +25,19 @@ def family_tables(run: Run) -> list[Table]:
     if not families:
         return []
     settings = run.experiment.get("statistics") or {}
-    info = metric_info(run.uses)
+    mixed = mixed_within(run)
+    info = {name: one for name, one in metric_info(run.uses).items() if name not in mixed}
+    scores = run.scores[run.scores["metric"].isin(list(info))]
     found = family_figures(
         families,
-        run.scores,
+        scores,
         run.trials,
         info,
         confidence=run.confidence,
         resamples=int(settings.get("resamples", 2000)),
         seed=int(run.experiment.get("seed") or 0),
     )
-    parts = seed_parts(families, run.scores, run.trials, info, run.confidence)
+    parts = seed_parts(families, scores, run.trials, info, run.confidence)
     tables = [_levels(run, families, found), _differences(run, families, found)]
     return [table for table in (*tables, _seeds(run, families, parts)) if table.rows]
 
