@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,9 @@ def test_the_condition_is_dropped_and_codes_are_spoilt_in_training_alone(out: Pa
         share = float((given[told] != clean).float().mean())
         assert 0.1 < share < 0.5
         assert set(given[batch["at"] == 258].tolist()) == {80}
+    recipe = replace(batches["train"].recipe, first_spoil=0.5, spoil_steps=10)
+    shares = [recipe.spoilt(index) for index in (0, 5, 10, 99)]
+    assert shares == pytest.approx([0.5, 0.4, 0.3, 0.3])
     held_out = [batches["validation"].batch(0, 1, index, Shard()) for index in range(10)]
     assert all("samples" in batch for batch in held_out)
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xtts_lab.cli import INTERRUPTED, run_app
+from xtts_lab.training.muon import Muon
 from xtts_lab.training.optimisers import factor
 from xtts_lab.training.spec import LoopSpec, load
 
@@ -240,3 +241,27 @@ def test_how_long_a_run_lasts_may_be_set_until_its_rate_falls(tmp_path: Path) ->
         assert train(file, *late, "--minutes", 1e-9) == 0
     assert train(file, "training.steps=40", *late) == 2
     assert train(file, *late) == 0
+
+
+def test_matrices_of_one_shape_are_moved_as_one_by_one() -> None:
+    """As by torch's Muon, whose bfloat16 rounds elsewhere; resumed by its state."""
+    torch.manual_seed(0)
+    shapes = [(24, 8), (8, 8), (24, 8), (8, 32), (8, 8)]
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    theirs = [torch.nn.Parameter(weight.detach().clone()) for weight in ours]
+    one = Muon(ours, lr=0.02, weight_decay=0.1)
+    other = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1)
+    for step in range(6):
+        if step == 3:
+            kept = one.state_dict()
+            one = Muon(ours, lr=0.02, weight_decay=0.1)
+            one.load_state_dict(kept)
+        for weight, twin in zip(ours, theirs, strict=True):
+            weight.grad = torch.randn_like(weight)
+            twin.grad = weight.grad.clone()
+        one.step()
+        other.step()
+    for weight, twin in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(weight, twin, rtol=0, atol=6 * 0.02 * 0.02)
+    with pytest.raises(ValueError, match="matrices only"):
+        Muon([torch.nn.Parameter(torch.zeros(3))], lr=0.1, weight_decay=0.0)

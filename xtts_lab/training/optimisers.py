@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xtts_lab.training.muon import Muon
 from xtts_lab.training.spec import LoopSpec
 from xtts_lab.training.stage import OptimiserGroup
 
@@ -32,7 +33,8 @@ class Optimiser:
         if group.parameters:
             self.parts.append((_adamw(group), group.lr))
         if group.matrices:
-            self.parts.append((_muon(group), group.matrix_lr))
+            muon = Muon(group.matrices, group.matrix_lr, group.weight_decay)
+            self.parts.append((muon, group.matrix_lr))
 
     def step(self, scale: float) -> None:
         """Clip what is in the parameters' gradients and move, at `scale` times the peak rate."""
@@ -63,15 +65,6 @@ def _adamw(group: OptimiserGroup) -> torch.optim.Optimizer:
         betas=group.betas,
         weight_decay=group.weight_decay,
         fused=cuda,
-    )
-
-
-def _muon(group: OptimiserGroup) -> torch.optim.Optimizer:
-    wrong = [tuple(p.shape) for p in group.matrices if p.ndim != 2]
-    if wrong:
-        raise ValueError(f"Muon moves matrices only, not {wrong[0]}")
-    return torch.optim.Muon(
-        list(group.matrices), lr=group.matrix_lr, weight_decay=group.weight_decay
     )
 
 

@@ -43,7 +43,8 @@ class Recipe:
     seconds; `drop`, the share of batches without their condition (for guidance); `spoil`, the
     share of input codes replaced by drawn ones, so that the model cannot live on them alone;
     `self_masked`, the published recipe: the reference is a part of the target, whose loss there
-    does not count. The first `short` batches are of the shorter third of the utterances.
+    does not count. The first `short` batches are of the shorter third of the utterances. `spoil`
+    begins at `first_spoil` and falls for `spoil_steps` batches.
     """
 
     positions: int
@@ -52,6 +53,13 @@ class Recipe:
     spoil: float
     self_masked: bool
     short: int = 0
+    first_spoil: float = 0.0
+    spoil_steps: int = 0
+
+    def spoilt(self, index: int) -> float:
+        """The share of input codes that are replaced in batch `index`."""
+        left = 1.0 - index / self.spoil_steps if index < self.spoil_steps else 0.0
+        return self.spoil + left * (self.first_spoil - self.spoil)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class Batches:
         for place, own in zip(places, seeds, strict=True):
             own_draws = np.random.default_rng(own)
             row, reference = self._row(int(place), seconds, dropped, own_draws)
-            rows.append(self._spoilt(row, recipe.spoil, own_draws) if stream == 0 else row)
+            rows.append(self._spoilt(row, recipe.spoilt(index), own_draws) if stream == 0 else row)
             heard.append(reference)
         totals = [sum(len(r.text) + 1 for r in rows), sum(int(r.counted.sum()) for r in rows)]
         mine = slice(shard.index, None, shard.count)

@@ -34,8 +34,10 @@ class GptStage(GptTraining):
     reference is a part of the target. `muon_lr`: of the matrices in the GPT's blocks; 0: AdamW for
     all. `vocoder`: a run whose vocoder is exported with the model (Griffin-Lim without).
     `speaker_encoder`: the run whose vectors a conditioner reads that hears no audio itself.
-    `short_steps`: so many steps at first see short utterances alone. `shared_time`: positions of
-    text and audio begin as sinusoids of one clock (`time_axis.py`), not as noise.
+    `short_steps`: so many steps at first see short utterances alone. `spoil_steps`: so long the
+    share of random codes falls from `first_spoil`: who cannot live on codes must read.
+    `shared_time`: positions of text and audio begin as sinusoids of one clock (`time_axis.py`),
+    not as noise.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class GptStage(GptTraining):
         vocoder: str | None = None,
         speaker_encoder: str | None = None,
         short_steps: int = 0,
+        first_spoil: float = 0.5,
+        spoil_steps: int = 0,
         shared_time: bool = False,
     ) -> None:
         sources = Sources.open(context, corpora, codes)
@@ -87,6 +91,8 @@ class GptStage(GptTraining):
             spoil=spoil_codes,
             self_masked=self_masked,
             short=short_steps,
+            first_spoil=first_spoil,
+            spoil_steps=spoil_steps,
         )
         pace = Pace(
             lr=lr, muon_lr=muon_lr, weight_decay=weight_decay, validation_batches=validation_batches
