@@ -32,9 +32,9 @@ class Muon(torch.optim.Optimizer):
         super().__init__(list(matrices), {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
-        """Move what has a gradient; `closure` is not supported."""
-        assert closure is None, "no closure: the loop computes the loss"
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Move what has a gradient; `closure` is none: the loop computes the loss."""
+        assert closure is None
         for group in self.param_groups:
             alike: dict[torch.Size, list[Tensor]] = {}
             for weight in group["params"]:

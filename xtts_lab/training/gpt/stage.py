@@ -85,15 +85,10 @@ class GptStage(GptTraining):
         check(hears, self_masked, config.conditioner.name, encoder)
         _scale_mel(hears, sources.dvae)
         recipe = Recipe(
-            positions=positions,
-            reference_s=reference_s,
-            drop=drop_condition,
-            spoil=spoil_codes,
-            self_masked=self_masked,
-            short=short_steps,
-            first_spoil=first_spoil,
+            positions=positions, reference_s=reference_s, drop=drop_condition, spoil=spoil_codes,
+            self_masked=self_masked, short=short_steps, first_spoil=first_spoil,
             spoil_steps=spoil_steps,
-        )
+        )  # fmt: skip
         pace = Pace(
             lr=lr, muon_lr=muon_lr, weight_decay=weight_decay, validation_batches=validation_batches
         )
