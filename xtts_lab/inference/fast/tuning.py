@@ -23,7 +23,7 @@ class Tuning:
     splits: int = 16
     block_keys: int = 32
     warps: int = 8
-    attention_warps: int = 4
+    attention_warps: int = 2
     draw_warps: int = 8
     pdl: bool = False
 
