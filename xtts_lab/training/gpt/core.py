@@ -59,6 +59,7 @@ class GptTraining:
         if conditioner.intake.reads == "speaker" and speaker_encoder is not None:
             rate = speaker_encoder.config.sample_rate
         self.resample = Resampler(sources.sample_rate, rate)
+        self._summed = SummedLoss()
         self._context, self._sources, self._pace = context, sources, pace
         per_s = config.sizes.codes_per_s
         room = config.gpt.max_codes - round(recipe.reference_s[1] * per_s)
@@ -108,8 +109,8 @@ class GptTraining:
 
     @property
     def repeated(self) -> list[nn.Module]:
-        """Blocks that are worth compiling each for itself."""
-        return list(self.gpt.blocks)
+        """What is worth compiling each for itself."""
+        return [*self.gpt.blocks, self._summed]
 
     def validate(self) -> Mapping[str, float]:
         """Losses in nats a token, on speakers and sentences that training does not see."""
@@ -130,8 +131,8 @@ class GptTraining:
         # Heads read every position: picking out those that count costs more than it saves.
         text, audio = self.gpt.text_head(flat), self.gpt.audio_head(flat)
         return {
-            "audio": _sum(audio, batch["audio_targets"]) / audio_total,
-            "text": _sum(text, batch["text_targets"]) / text_total,
+            "audio": self._summed(audio, batch["audio_targets"].flatten()) / audio_total,
+            "text": self._summed(text, batch["text_targets"].flatten()) / text_total,
         }
 
     def code_states(self, batch: Batch) -> Tensor:
@@ -186,7 +187,12 @@ class GptTraining:
         return None
 
 
-def _sum(logits: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(
-        logits.float(), targets.flatten(), ignore_index=NONE, reduction="sum"
-    )
+class SummedLoss(nn.Module):
+    """Cross-entropy in float32, summed over what is to be predicted: [N, V], [N] -> scalar.
+
+    A module, so that it can be compiled: by itself it writes the logits of all positions anew five
+    times, in float32.
+    """
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return functional.cross_entropy(logits.float(), targets, ignore_index=NONE, reduction="sum")
