@@ -30,6 +30,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "kokoro": "xtts_lab.systems.kokoro:KokoroSystem",
         "other_references": "xtts_lab.systems.other_references:OtherReferencesSystem",
         "null": "xtts_lab.systems.null:NullSystem",
+        "openai_speech": "xtts_lab.systems.openai_speech:OpenAiSpeechSystem",
         "recordings": "xtts_lab.systems.recordings:RecordingsSystem",
         "xtts": "xtts_lab.systems.xtts:XttsSystem",
     },

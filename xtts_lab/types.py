@@ -183,7 +183,8 @@ class Synthesis:
     `details` is what was measured on the way, determined by the request as the audio is:
     `prefix_length`, `reference_s` (seconds of reference used), `tight_steps` (how many codes
     were drawn with a sampling margin under 1e-4), `unspoken` (letters and symbols of the text
-    that nothing read) and `references_left_out` (which, and why) are columns of a run's trials.
+    that nothing read), `references_left_out` (which, and why) and `cost_usd` (what a service asks
+    for it) are columns of a run's trials.
     """
 
     audio: Audio

@@ -110,6 +110,9 @@ def _ran(run: Run) -> str:
         + (f", {repeats} times each" if repeats > 1 else "")
         + f": {count(len(trials), 'trial')}, {failed or 'none'} failed.",
     ]
+    spent = trials["cost_usd"].sum() if "cost_usd" in trials else 0.0
+    if spent > 0:
+        parts.append(f"By the prices that the experiment gives they cost {spent:,.3g} USD.")
     judges = _judges(run)
     if judges:
         parts.append(f"Judged by {listed(judges)}.")

@@ -10,7 +10,7 @@ from xtts_lab.types import Json
 
 COLUMNS: Mapping[str, str] = {
     "prefix_length": "Int64", "reference_s": "float64", "tight_steps": "Int64",
-    "unspoken": "string", "references_left_out": "string",
+    "unspoken": "string", "references_left_out": "string", "cost_usd": "float64",
 }  # fmt: skip
 """Columns of `trials.parquet`; what a system does not say is null. Others stay in the journal."""
 

@@ -5,6 +5,7 @@ A hostile or broken file costs no more memory than one of `max_duration_s`. T sa
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,18 +29,27 @@ def read_bounded(path: Path, max_duration_s: float) -> Audio:
     unreadable, empty, not finite, shorter than `MIN_DURATION_S` or longer than `max_duration_s`,
     and for rates or channels that no speech file has.
     """
-    import soundfile
-
     if not os.path.isfile(path):  # noqa: PTH113  a name too long for a file is no error there
         raise AudioError(f"{path.name}: no such file")
+    return _read_bounded(path.name, os.fsencode(path), max_duration_s)
+
+
+def read_bounded_bytes(name: str, content: bytes, max_duration_s: float) -> Audio:
+    """Read what a file would hold, as `read_bounded` does; `name` stands in the errors."""
+    return _read_bounded(name, io.BytesIO(content), max_duration_s)
+
+
+def _read_bounded(name: str, source: bytes | io.BytesIO, max_duration_s: float) -> Audio:
+    import soundfile
+
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            _check_header(path.name, file, max_duration_s)
+        with soundfile.SoundFile(source) as file:
+            _check_header(name, file, max_duration_s)
             samples = _read(file, max_duration_s)
     except (OSError, RuntimeError) as error:
         reason = str(error).rsplit(": ", 1)[-1].rstrip(".") or type(error).__name__
-        raise AudioError(f"{path.name}: cannot be read as audio ({reason})") from error
-    return _checked(path.name, Audio(samples, int(file.samplerate)), max_duration_s)
+        raise AudioError(f"{name}: cannot be read as audio ({reason})") from error
+    return _checked(name, Audio(samples, int(file.samplerate)), max_duration_s)
 
 
 def _check_header(name: str, file: Any, max_duration_s: float) -> None:

@@ -1,0 +1,1 @@
+"""Voices that others serve, over HTTP."""
