@@ -36,12 +36,19 @@ class EncoderBlock(nn.Module):
         batch, width, frames = x.shape
         normed = self.norm(x)
         # A head's query, key and value lie side by side in the channels.
-        split = self.qkv(normed).view(batch, self.heads, 3, width // self.heads, frames)
-        # Copied, for the fast kernels want a head's width side by side.
-        query, key, value = split.transpose(3, 4).contiguous().unbind(2)
+        split = _pointwise(self.qkv, normed.mT).view(batch, frames, self.heads, 3, -1)
+        query, key, value = split.permute(3, 0, 2, 1, 4).unbind(0)
         heads = functional.scaled_dot_product_attention(query, key, value)
-        attended: Tensor = self.out(heads.transpose(2, 3).reshape(batch, width, frames))
-        return attended + (normed if self.residual_from_norm else x)
+        attended = _pointwise(self.out, heads.transpose(1, 2).reshape(batch, frames, width))
+        return attended.mT + (normed if self.residual_from_norm else x)
+
+
+def _pointwise(convolution: nn.Conv1d, x: Tensor) -> Tensor:
+    """A convolution of width 1 as the product that it is: [B, F, C] -> [B, F, O].
+
+    Attention wants the channels last, and a GPU's convolutions turn them around, there and back.
+    """
+    return functional.linear(x, convolution.weight[:, :, 0], convolution.bias)
 
 
 class ConditioningEncoder(nn.Module):

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import ModelConfig
+from xtts_lab.nn.conditioning_encoder import EncoderBlock
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.resample import Resampler
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder
@@ -110,7 +111,8 @@ class GptTraining:
     @property
     def repeated(self) -> list[nn.Module]:
         """What is worth compiling each for itself."""
-        return [*self.gpt.blocks, self._summed]
+        encoder = [part for part in self.conditioner.modules() if isinstance(part, EncoderBlock)]
+        return [*self.gpt.blocks, *encoder, self._summed]
 
     def validate(self) -> Mapping[str, float]:
         """Losses in nats a token, on speakers and sentences that training does not see."""
