@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -77,11 +77,18 @@ class _Chunk:
 
 
 def run(
-    jobs: Sequence[Job], experiments: int, *, seed: int, workers: int, minutes: float | None
+    jobs: Sequence[Job],
+    experiments: int,
+    *,
+    seed: int,
+    workers: int,
+    minutes: float | None,
+    keep: Callable[[Results], None],
 ) -> Results:
     """Run `experiments` of each job, until `minutes` are over; say every half minute how far it is.
 
-    `workers` processes: one each of NumPy's threads.
+    `workers` processes: one each of NumPy's threads. `keep` is given what there is whenever a world
+    ends, and every half minute, since worlds go on at one pace.
     """
     until = time.time() + 60.0 * minutes if minutes is not None else float("inf")
     chunks = _chunks(jobs, experiments, seed, until)
@@ -89,6 +96,7 @@ def run(
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     said = time.time()
+    left = Counter(job for job, _ in chunks)
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         for job, done, outcomes in pool.imap_unordered(_work, chunks):
             results.done += done
@@ -96,7 +104,11 @@ def run(
                 count = results.counts[jobs[job].key][name]
                 count.hits += hits
                 count.number += number
-            if time.time() > said + 30.0:
+            left[job] -= 1
+            late = time.time() > said + 30.0
+            if late or not left[job]:
+                keep(results)
+            if late:
                 said = time.time()
                 print(f"{results.done:,} of {results.wanted:,} experiments", flush=True)
     return results

@@ -5,7 +5,8 @@
 
 20 speakers x 48 sentences, unless a row says otherwise; every figure comes out of the functions
 that a run calls. Limits: see LIMITS. Where time runs out first, the tables say how many experiments
-there were. Figures with another seed are those of other experiments.
+there were. Figures with another seed are those of other experiments. `--out` is written whenever a
+world ends, and every half minute. Takes NumPy, pandas, SciPy and pydantic alone, and no network.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import pooled_experiments
 import verdict_worlds
 from simulation_runner import Count, Results, run
 
+from xtts_lab.files import write_text
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -35,10 +38,11 @@ class Limit:
 LIMITS = (
     Limit("verdicts", "false verdict", most=0.064),
     Limit("verdicts", "covered", 0.93, 0.97),
-    Limit("verdicts", "detected", 0.80),
-    Limit("verdicts", "true claim holds", 0.80),
+    Limit("verdicts", "detected", 0.78),  # Student's test finds 81 % of 3 errors in 20 speakers
+    Limit("verdicts", "true claim holds", 0.78),
     Limit("verdicts", "false claim holds", most=0.05),
     Limit("verdicts", "need within 2", 0.80),
+    Limit("verdicts", "decided as promised", 0.80),
     Limit("intervals", "covered", 0.93),
     Limit("shares", "covered", 0.93),
     Limit("shares", "false claim", most=0.05),
@@ -62,13 +66,23 @@ def main() -> None:
     start = time.perf_counter()
     every = [*verdict_worlds.jobs(), *hostile_experiments.jobs(), *pooled_experiments.jobs()]
     jobs = [job for job in every if not given.only or job.section in given.only]
+
+    def keep(found: Results) -> None:
+        if given.out:
+            settings = {"experiments": given.experiments, "seed": given.seed}
+            settings["seconds"] = round(time.perf_counter() - start)
+            write_text(given.out, json.dumps(settings | as_json(found), indent=1))
+
     found = run(
-        jobs, given.experiments, seed=given.seed, workers=given.workers, minutes=given.minutes
+        jobs,
+        given.experiments,
+        seed=given.seed,
+        workers=given.workers,
+        minutes=given.minutes,
+        keep=keep,
     )
     seconds = time.perf_counter() - start
-    if given.out:
-        settings = {"experiments": given.experiments, "seed": given.seed, "seconds": seconds}
-        given.out.write_text(json.dumps(settings | as_json(found), indent=1))
+    keep(found)
     print_tables(found)
     print_limits(found)
     part = "all" if found.done == found.wanted else "TIME RAN OUT:"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from simulated import METRIC, Frames, World, true_need
+from simulated import METRIC, Floats, Frames, World, true_need
 from simulation_runner import Draws, Job
 
 from xtts_lab.metrics.info import MetricInfo
@@ -49,6 +50,7 @@ def jobs() -> Iterator[Job]:
     for name, world in MAIN.items():
         yield Job("verdicts", name, "A/A of 6 arms", partial(no_difference, world))
         yield Job("verdicts", name, "3 standard errors", partial(true_difference, world))
+        yield Job("verdicts", name, "as asked for", partial(planned, world))
     for name, world in OTHERS.items():
         yield Job("intervals", name, "", partial(coverage, world), times=4.0)
     for name, world in RATES.items():
@@ -80,8 +82,7 @@ def true_difference(world: World, draws: Draws) -> Iterator[Mapping[str, bool]]:
     for i, rng in draws:
         values = world.values(2, rng)
         values[1] += half
-        judged = judge(claims, frames.scores(values), frames.trials, INFO, seed=i, **OPTIONS)
-        false, true = judged.to_dict("records")
+        false, true = _judged(frames, values, claims, i)
         values[1] += half
         scores = frames.scores(values)
         table = compare(scores, frames.trials, INFO, baseline="arm0", seed=i, **OPTIONS)
@@ -94,6 +95,27 @@ def true_difference(world: World, draws: Draws) -> Iterator[Mapping[str, bool]]:
             stated = false["need_speakers"], false["need_sentences"]
             ratios = [s / w for s, w in zip(stated, wanted, strict=True)]
             yield {"need within 2": all(0.5 <= ratio <= 2.0 for ratio in ratios)}
+
+
+def planned(world: World, draws: Draws) -> Iterator[Mapping[str, bool]]:
+    """Judge a claim on a test set as large as the claim asked for where it was undecided.
+
+    The margin is two standard errors, and the true difference one margin beyond it.
+    """
+    frames = Frames(world.cells, 2)
+    margin = 2.0 * world.error
+    for i, rng in draws:
+        values = world.values(2, rng)
+        values[1] += margin
+        (first,) = _judged(frames, values, [_claim(margin)], i)
+        if first["verdict"] != "undecided" or "observed" in first["reason"]:
+            continue  # needs that are for another distance than the margin
+        asked = int(first["need_speakers"]), int(first["need_sentences"])
+        larger = replace(world, speakers=asked[0], sentences=asked[1])
+        values = larger.values(2, rng)
+        values[1] += 2.0 * margin
+        (second,) = _judged(Frames(larger.cells, 2), values, [_claim(margin)], i)
+        yield {"decided as promised": second["verdict"] == "holds"}
 
 
 def coverage(world: World, draws: Draws) -> Iterator[Mapping[str, bool]]:
@@ -121,6 +143,13 @@ def coverage_of_rates(world: World, draws: Draws) -> Iterator[Mapping[str, bool]
         sums = np.stack([edits[0] - edits[1], words], axis=1).astype(np.float64)
         found = interval(cells, sums, rate, rng=rng, **OPTIONS)
         yield {"covered": found.low <= 0 <= found.high}
+
+
+def _judged(
+    frames: Frames, values: Floats, claims: Sequence[Claim], seed: int
+) -> list[dict[Any, Any]]:
+    scores = frames.scores(values)
+    return judge(claims, scores, frames.trials, INFO, seed=seed, **OPTIONS).to_dict("records")
 
 
 def _claim(margin: float) -> Claim:

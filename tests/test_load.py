@@ -14,11 +14,12 @@ import torch
 
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
+from xtts_lab.experiment.timing import probe as probes
 from xtts_lab.experiment.timing.one_by_one import OneByOne, server_of
 from xtts_lab.experiment.timing.open_loop import arrivals_s, serve
 from xtts_lab.metrics.load import Load
 from xtts_lab.runs import keys
-from xtts_lab.types import Audio, Evidence, Loaded, Loading, Request, Timings, Utterance
+from xtts_lab.types import Audio, Evidence, Loaded, Loading, Request, Synthesis, Timings, Utterance
 
 RATE = 1000  # a sample a millisecond
 
@@ -106,6 +107,90 @@ def test_what_fails_ends_itself_alone() -> None:
     served = serve(OneByOne(Slow(clock)), asked("a", "bad", "c"), [0.0] * 3, clock, clock.sleep)
     assert [one.error for one in served] == [None, "RuntimeError: lost", None]
     assert [len(one.chunks) for one in served] == [2, 1, 2]
+
+
+class Odd(BaseException):
+    """What no part should raise."""
+
+
+UNWELCOME = [SystemExit(0), GeneratorExit(), Odd("so there"), MemoryError(), StopIteration(3)]
+
+
+@pytest.mark.parametrize("error", UNWELCOME, ids=repr)
+def test_whatever_a_stream_raises_ends_it_alone(error: BaseException) -> None:
+    class Raises(Slow):
+        def stream(self, request: Request, voice: str) -> Any:
+            if request.text == "bad":
+                return Raising()
+            return super().stream(request, voice)
+
+    class Raising:
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> Any:
+            raise error
+
+    clock = Clock()
+    served = serve(OneByOne(Raises(clock)), asked("a", "bad", "c"), [0.0] * 3, clock, clock.sleep)
+    said = (
+        None if isinstance(error, StopIteration) else type(error).__name__
+    )  # an end, without a word
+    assert [one.error and one.error.split(":")[0] for one in served] == [None, said, None]
+    assert [len(one.chunks) for one in served] == [2, 0, 2]
+
+
+@pytest.mark.parametrize("error", UNWELCOME[:4], ids=repr)
+@pytest.mark.parametrize("where", ["check", "prepare", "stream", "synthesise"])
+def test_whatever_a_system_raises_is_said_of_it(
+    where: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Raises(Slow):
+        def check(self) -> None:
+            self.may("check")
+
+        def may(self, what: str) -> None:
+            if what == where:
+                raise error
+
+        def prepare(self, _references: Any) -> str:
+            self.may("prepare")
+            return "ready"
+
+        def stream(self, request: Request, voice: str) -> Any:
+            self.may("stream")
+            return super().stream(request, voice)
+
+        def synthesise(self, _requests: Any) -> Any:
+            self.may("synthesise")
+            return iter([Synthesis(Audio(torch.full((200,), 0.5), RATE))])
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(probes, "construct", lambda *_: Raises(Clock()))
+    wanted = probes.Asked([Request("a", "en", (), 0)] * 2, 1, (50.0,), 2)
+
+    def find() -> probes.Probed:
+        return probes.probe("raises", {}, None, wanted, lambda _: None)
+
+    if where == "check":
+        with pytest.raises(UsageError, match=f"raises: cannot be set up: {type(error).__name__}"):
+            find()
+    else:
+        failures = find().failures
+        assert failures
+        assert all(type(error).__name__ in failure for failure in failures)
+
+
+def test_an_interrupt_is_no_failure_of_a_system() -> None:
+    class Interrupted(Slow):
+        def stream(self, _request: Request, _voice: str) -> Any:
+            raise KeyboardInterrupt
+
+    clock = Clock()
+    with pytest.raises(KeyboardInterrupt):
+        serve(OneByOne(Interrupted(clock)), asked("a"), [0.0], clock, clock.sleep)
 
 
 def test_a_server_that_refuses_a_request_has_failed_it() -> None:

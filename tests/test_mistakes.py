@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from xtts_lab import registry
 from xtts_lab.cli import run_app
+from xtts_lab.data.formats import read
+from xtts_lab.data.formats.records import Source
+from xtts_lab.errors import UsageError
 
 GOOD = """\
 name: good
@@ -63,6 +68,18 @@ MISTAKES: dict[str, tuple[str | bytes, str]] = {
     "key twice": (GOOD + "name: again\n", r":7: key 'name' stands twice"),
     "deep nesting": ("a: " + "[" * 3000 + "]" * 3000, r"nested|unfolds"),
     "not text": (b"\xff\xfe\x00\x01", r"UTF-8|YAML"),
+    "a version that is true": (GOOD + "schema_version: true\n", r":7: schema_version"),
+    "a version to come": (GOOD + "schema_version: 2\n", r":7: schema_version"),
+    "a version with a point": (GOOD + "schema_version: 1.0\n", r":7: schema_version"),
+    **{
+        f"recognizer {asked}": (
+            GOOD.replace("{name: duration}", f"{{name: cer, recognizer: '{asked}'}}"),
+            f":6: metrics.0.recognizer: '{asked}' is no name; write '{meant}'"
+        )
+        for asked, meant in (
+            ("levels:audio", "levels"), ("whisper:enrolment", "whisper"), ("whisper:", "whisper"),
+        )
+    },
     "negative limit": (GOOD + "limit: -1\n", r":7: limit"),
     "too many sentences": (GOOD.replace("per_language: 1", "per_language: 999"), r"per_language"),
 }  # fmt: skip
@@ -125,6 +142,38 @@ def test_mistakes_on_the_command_line(
     assert err.count("\n") == 1
     assert re.search(message, err), err
     assert _left(tmp_path) == {"x.yaml"}
+
+
+@pytest.mark.parametrize("marks", [0, 1, 2, 3])
+def test_byte_order_marks_say_nothing(
+    marks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mark = "\ufeff" * marks
+    (tmp_path / "x.yaml").write_text(mark + GOOD)
+    assert run_app(["plan", "x.yaml"]) == 0
+    row = '{"id": "1", "text": "One line.", "language": "en", "speaker": "a"}\n'
+    (tmp_path / "t.jsonl").write_text(
+        mark + row + mark + row.replace("One", "Another").replace("1", "2")
+    )
+    (tmp_path / "t.csv").write_text(mark + "id,text,language,speaker\n1,One line.,en,a\n")
+    assert [row.text for row in read(Source(tmp_path / "t.jsonl"))] == [
+        "One line.", "Another line.",
+    ]  # fmt: skip
+    assert [row.text for row in read(Source(tmp_path / "t.csv"))] == ["One line."]
+
+
+@pytest.mark.parametrize("error", ["SystemExit(0)", "GeneratorExit()", "Odd()", "1 / 0"])
+def test_what_a_package_raises_when_imported_is_said_of_it(
+    error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = f"raise {error}" if "/" not in error else error
+    (tmp_path / "odd_part.py").write_text(f"class Odd(BaseException): pass\n{raised}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    installed = [EntryPoint("odd", "odd_part:Part", "xtts_lab.systems")]
+    monkeypatch.setattr(registry, "entry_points", lambda **_: installed)
+    with pytest.raises(UsageError, match="system 'odd' cannot be loaded from odd_part:Part"):
+        registry.lookup("systems", "odd")
 
 
 def test_a_folder_of_other_files_is_not_made_a_run(

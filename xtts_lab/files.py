@@ -38,6 +38,14 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def utf8(data: bytes) -> str:
+    """Return UTF-8 text without the byte order marks before it: editors, and joining, add several.
+
+    Raises `UnicodeDecodeError` for what is no such text.
+    """
+    return data.decode("utf-8").lstrip("\ufeff")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_with(path, lambda partial: _write(partial, text))

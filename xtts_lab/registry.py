@@ -149,9 +149,9 @@ def _loaded(kind: str, name: str, target: str) -> type[Any]:
     """Import a class; what goes wrong in a package that brings it is a `UsageError`."""
     try:
         found = _imported(target)
-    except UsageError:
+    except (UsageError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise UsageError(
             f"{kind.removesuffix('s')} '{name}' cannot be loaded from {target} "
             f"({type(error).__name__}: {error}); reinstall or remove the package that brings it"

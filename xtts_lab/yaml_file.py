@@ -244,7 +244,7 @@ def _text_of(path: Path) -> str:
         what = _unreadable(status.st_mode, status.st_size)
         if what is not None:
             raise UsageError(f"{path}: {what}; name a YAML file")
-        return files.read_at_once(path).decode("utf-8-sig").replace("\r\n", "\n")
+        return files.utf8(files.read_at_once(path)).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except (OSError, ValueError) as error:  # a NUL in a path is the latter

@@ -22,12 +22,13 @@ def construct(kind: str, spec: Mapping[str, Any], device: str | None) -> Any:
     name = str(spec["name"])
     has_device = "device" in config.schema(registry.lookup(kind, name)).model_fields
     chosen = {**spec, "device": device} if device is not None and has_device else dict(spec)
-    with _blamed(f"{kind} {name}"):
+    with blamed(f"{kind} {name}"):
         return config.build(kind, chosen, Where(Document(f"{kind} {name}")))
 
 
 @contextmanager
-def _blamed(name: str) -> Iterator[None]:
+def blamed(name: str) -> Iterator[None]:
+    """Make whatever a part raises while it is set up a `UsageError` that names it."""
     try:
         yield
     except (UsageError, KeyboardInterrupt):
@@ -42,7 +43,7 @@ def content_of(part: Any, spec: Mapping[str, Any], device: str | None) -> PartCo
     Settings that the part calls free do not, nor does the size of its batches in fp32. Raises
     `UsageError` for whatever the part raises.
     """
-    with _blamed(str(spec["name"])):
+    with blamed(str(spec["name"])):
         return _content_of(part, spec, device)
 
 

@@ -20,7 +20,7 @@ from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.metrics import metric_at
 from xtts_lab.runs.schema import SCHEMA_VERSION
 from xtts_lab.statistics.claim import Claim
-from xtts_lab.types import LANGUAGES
+from xtts_lab.types import LANGUAGES, ROLES
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 
 Spec = dict[str, Any]
@@ -50,7 +50,9 @@ class ExperimentSpec(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
-    schema_version: Literal[1] = 1
+    schema_version: int = pydantic.Field(
+        default=SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION
+    )
     name: str = pydantic.Field(pattern=config.NAME, max_length=100)
     question: str = ""
     systems: dict[str, Spec] = pydantic.Field(min_length=1)
@@ -230,6 +232,12 @@ def _needed(
     for i, metric in enumerate(metrics):
         place = where / "metrics" / i
         for need in metric_at(host, metric, place).needs:
-            yield need.partition(":")[0], place
+            instrument, colon, role = need.partition(":")
+            asked = next((key for key, value in metric.items() if value == need), None)
+            if colon and asked is not None:
+                raise UsageError(f"{place / asked}: '{need}' is no name; write '{instrument}'")
+            if colon and role not in ROLES:
+                raise UsageError(f"{place}: {need}: {registry.unknown('role', role, ROLES)}")
+            yield instrument, place
     if spec.transcriber is not None:
         yield spec.transcriber, where / "transcriber"

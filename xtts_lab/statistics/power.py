@@ -1,8 +1,10 @@
 """How many speakers and sentences it would take to decide, from the variances of what was measured.
 
-An interval decides with 80 % power when the true difference lies t + z standard errors beyond the
-margin: t is Student's quantile of the interval, z the normal quantile of 0.8. The standard error
-of a design with S speakers and T sentences, every speaker saying every sentence, is the root of
+An interval decides with 80 % power when the true difference lies so many standard errors beyond the
+margin that 80 of 100 estimates fall Student's quantile t beyond it. The standard error is itself an
+estimate, of few degrees of freedom m, so that number is the quantile of a noncentral t with m and t
+(Julious and Owen 2006); with a known variance it would be t + z. The standard error of a design
+with S speakers and T sentences, every speaker saying every sentence, is the root of
 a / S + b / T + c / (S T); a, b and c are estimated from the paired differences at hand. Where
 speakers take turns, and where the statistic is not smooth, both numbers grow together.
 
@@ -16,12 +18,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import nctdtrit, ndtri
 
 from xtts_lab.statistics.effective import Exact
 from xtts_lab.statistics.intervals import Interval, student
 
 POWER = 0.8
+COST = 0.02
+"""Power that verdicts lose to Student's test, as they must also stand up to sign flips, to skewed
+speakers and without the most influential one: what is asked for makes up for it.
+
+By benchmarks/statistics_simulation.py at three standard errors.
+"""
 MOST = 1e6  # beyond this many units no number is worth stating
 ROUNDS = 30  # degrees of freedom and size depend on each other; each round halves the change
 
@@ -83,13 +91,22 @@ def need(interval: Interval, now: Size, distance: float, least: Size) -> Size | 
     parts = components(interval, now)
     size, df = now, interval.df
     for _ in range(ROUNDS):
-        target = (distance / (student(df, interval.confidence) + float(ndtri(POWER)))) ** 2
+        target = (distance / errors(interval.df, df, interval.confidence)) ** 2
         found = _smallest(parts, now, target, least)
         if found is None:
             return None
         growth = min(found.speakers / now.speakers, found.sentences / now.sentences)
         size, df = found, max(1.0, (df + interval.df * growth) / 2.0)
     return Size(math.ceil(size.speakers - 1e-9), math.ceil(size.sentences - 1e-9))
+
+
+def errors(estimated: float, planned: float, confidence: float) -> float:
+    """Return how many standard errors beyond a margin 80 % power takes.
+
+    The standard error was `estimated` with so many degrees of freedom; its interval will have those
+    `planned`.
+    """
+    return float(nctdtrit(estimated, student(planned, confidence), POWER + COST))
 
 
 def _rare(interval: Interval, exact: Exact, now: Size, distance: float, least: Size) -> Size | None:
@@ -101,7 +118,7 @@ def _rare(interval: Interval, exact: Exact, now: Size, distance: float, least: S
     for growth in np.geomspace(1.0, max(1.0, most), 400):
         low, high = exact.ends(value, interval.confidence, growth)
         reach = max(high - value, value - low)
-        if reach + float(ndtri(POWER)) * exact.error(value, growth) <= distance:
+        if reach + float(ndtri(POWER + COST)) * exact.error(value, growth) <= distance:
             speakers, sentences = now.speakers * growth, now.sentences * growth
             return Size(
                 math.ceil(max(least.speakers, speakers) - 1e-9),

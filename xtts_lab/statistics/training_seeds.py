@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from xtts_lab.statistics.cells import CELL
 from xtts_lab.statistics.intervals import Interval, student
-from xtts_lab.statistics.power import MOST, POWER
+from xtts_lab.statistics.power import MOST, errors
 from xtts_lab.statistics.rules import ENOUGH_SEEDS
 
 KEY = ["condition", "metric", *CELL]
@@ -83,10 +82,11 @@ def need_seeds(interval: Interval, seeds: SeedSpread, distance: float) -> int | 
 
     `interval` is the one before `widened`. None where no number of seeds would.
     """
+    now = widened(interval, seeds).df
     for count in _growing():
         growth = count / seeds.seeds
         wide = widened(interval, SeedSpread(seeds.variance / growth, seeds.df * growth, count))
-        if (student(wide.df, wide.confidence) + float(ndtri(POWER))) * wide.error <= distance:
+        if errors(now, wide.df, wide.confidence) * wide.error <= distance:
             return count
     return None
 

@@ -73,6 +73,6 @@ def _head(path: Path) -> str:
         if not path.is_file():
             return ""
         with path.open("rb") as file:
-            return file.readline(4096).decode("utf-8-sig", "replace")
+            return file.readline(4096).decode("utf-8", "replace").lstrip("\ufeff")
     except OSError:
         return ""

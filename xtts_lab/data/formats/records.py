@@ -12,6 +12,7 @@ from typing import Any
 
 from xtts_lab import registry
 from xtts_lab.errors import UsageError
+from xtts_lab.files import utf8
 
 MAX_BYTES = 1 << 30  # a manifest is read at once; a larger one is not one test set
 MAX_CELL = 131_072  # characters; csv's own limit, held for every format
@@ -127,7 +128,7 @@ def text_of(path: Path) -> str:
         name = str(path) if len(path.name) <= 255 else f"{path.name[:60]}..."
         raise UsageError(f"{name}: cannot be read ({error.strerror}); check the path") from error
     try:
-        text = data.decode("utf-8-sig")
+        text = utf8(data)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}: is not UTF-8 text; save the file as UTF-8") from error
@@ -140,5 +141,6 @@ def text_of(path: Path) -> str:
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines that are not blank with their numbers from 1; only LF and CR LF end one."""
     for number, line in enumerate(text_of(path).split("\n"), 1):
+        line = line.lstrip("\ufeff")  # of a file that was joined to another
         if line.strip():
             yield number, line.removesuffix("\r")

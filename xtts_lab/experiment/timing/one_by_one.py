@@ -40,7 +40,9 @@ class OneByOne:
         ticket, chunks = self._current
         try:
             chunk = next(chunks, None)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._current = None
             return [Delivery(ticket, self._nothing(), True, describe(error))]
         if chunk is None:

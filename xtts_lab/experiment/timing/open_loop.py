@@ -58,7 +58,9 @@ def serve(
             request, voice = requests[handed]
             try:
                 of_ticket[server.submit(request, voice)] = handed
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 served[handed].error = describe(error)
             handed += 1
         if server.idle:

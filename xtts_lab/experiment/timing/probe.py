@@ -9,7 +9,7 @@ from typing import Any
 
 from xtts_lab import config
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.construction import close, construct
+from xtts_lab.experiment.construction import blamed, close, construct
 from xtts_lab.experiment.stream import clock_of, time_trial, warm_up
 from xtts_lab.experiment.timing.load import loaded
 from xtts_lab.experiment.timing.one_by_one import server_of
@@ -72,7 +72,8 @@ def probe(
     try:
         if not isinstance(system, StreamingSystem) or not getattr(system, "streams", True):
             raise UsageError(f"{name}: cannot stream, so there is no first audio to time")
-        system.check()  # type: ignore[attr-defined]
+        with blamed(name):
+            system.check()  # type: ignore[attr-defined]
         _check_voice(name, system, asked.requests[0])
         found = Probed(name, bool(getattr(system, "weights_random", False)))
         warm_up(system, asked.requests, asked.warmups)
@@ -89,11 +90,18 @@ def probe(
 
 
 def _check_voice(name: str, system: StreamingSystem, request: Request) -> None:
-    """Refuse a voice that cannot be, which would fail every trial alike."""
+    """Refuse a voice that cannot be, which would fail every trial alike.
+
+    Whatever else a system raises is counted where it is timed.
+    """
     try:
         system.prepare(request.references)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return
 
 
 def _time(system: StreamingSystem, clock: Callable[[], float], asked: Asked, found: Probed) -> None:
@@ -102,7 +110,9 @@ def _time(system: StreamingSystem, clock: Callable[[], float], asked: Asked, fou
         try:
             offline = _offline(system, request)
             seen = time_trial(system, request, offline, clock, asked.silence_dbfs)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             found.failures.append(f"stream {number + 1}: {describe(error)}")
             continue
         trials.append(_evidence(request, stream=seen))
@@ -132,19 +142,23 @@ def _stages(
             stages["condition_ms"].append((clock() - start) * 1e3)
             for name, values in apart(request, voice).items() if apart else ():
                 stages[name] += values
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             found.failures.append(f"stages: {describe(error)}")
     found.stages = stages
 
 
 def _load(system: StreamingSystem, rate: float, asked: Asked, found: Probed) -> None:
     requests = list(_cycled(asked.requests, asked.load_trials))
-    voices = [system.prepare(request.references) for request in asked.requests]
-    pairs = list(zip(requests, _cycled(voices, len(requests)), strict=True))
     try:
+        voices = [system.prepare(request.references) for request in asked.requests]
+        pairs = list(zip(requests, _cycled(voices, len(requests)), strict=True))
         served = serve(server_of(system, asked.streams), pairs, arrivals_s(rate, len(pairs), 0))
         offline = [_offline(system, request) for request in asked.requests]
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         found.failures.append(f"load of {rate:g} a second: {describe(error)}")
         return
     trials = []

@@ -126,7 +126,7 @@ def _rows(path: Path, delimiter: str, needed: tuple[str, ...]) -> Iterator[dict[
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8").lstrip("\ufeff")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); is --layout right?") from None
     except UnicodeDecodeError:
