@@ -49,7 +49,7 @@ LIMITS = (
     Limit("differences of shares", "covered", 0.93),
     Limit("error rates", "covered", 0.92),
     Limit("one hostile arm", "covered or silent", 0.92),
-    Limit("one hostile arm", "false verdict", most=0.05),
+    Limit("one hostile arm", "false verdict", most=0.08),  # what 92 % of coverage leaves
     Limit("one arm fails", "false verdict", most=0.05),
 )
 

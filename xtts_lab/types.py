@@ -360,17 +360,13 @@ class Loaded:
     error: str | None = None
 
 
-ROLES = ("enrolment", "references", "impostors", "target")
-"""What an utterance's other clips are there for: see `Evidence`."""
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What a metric may know of a trial.
 
     `outputs` maps each entry of the metric's `needs` to an instrument's output: a plain name to
-    the output on the trial's audio, `name:role` (see ROLES) to the
-    list of outputs on that role's clips, empty where the utterance has none. `speakers` maps
+    the output on the trial's audio, `name:role` (roles: enrolment, references, impostors, target)
+    to the list of outputs on that role's clips, empty where the utterance has none. `speakers` maps
     each `name:impostors` to the speakers of its outputs, in the same order. `stream` is there for
     metrics that ask for `streaming`, where the trial was streamed, `loads`, one a rate, for those
     that ask for `loading`.

@@ -20,10 +20,12 @@ from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.metrics import metric_at
 from xtts_lab.runs.schema import SCHEMA_VERSION
 from xtts_lab.statistics.claim import Claim
-from xtts_lab.types import LANGUAGES, ROLES
+from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Document, Where, apply_overrides, read
 
 Spec = dict[str, Any]
+ROLES = ("enrolment", "references", "impostors", "target")
+"""Of the clips of an utterance that a metric may need: see `types.Evidence`."""
 
 
 class StatisticsSpec(pydantic.BaseModel):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from xtts_lab.report.numbers import count, listed
 from xtts_lab.report.tables import records
 from xtts_lab.runs.reading import Run
+from xtts_lab.statistics.effective import WITHIN_SHOWN, WITHIN_SPEAKER
 from xtts_lab.statistics.method_notes import POOLED_COVERAGE
 
 _OF_CONTENT = re.compile(
@@ -73,6 +74,7 @@ def few_events(run: Run) -> Iterator[str]:
     if any(unit == "ratio" for unit, _ in run.described.values()):
         yield (
             "Where few speakers show a fault or an error, the interval assumes that what happens "
-            "to one speaker correlates by 0.1. It cannot know of a fault that befalls a few "
-            "speakers altogether, if none of them is here."
+            f"to one speaker correlates by {WITHIN_SHOWN:g} (by {WITHIN_SPEAKER:g} where there is "
+            "none at all). It cannot know of a fault that befalls a few speakers altogether, if "
+            "none of them is here."
         )
