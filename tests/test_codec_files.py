@@ -20,6 +20,7 @@ CONFIGS = [
     GRID,
     DvaeConfig.grid((8, 5, 5, 5), width=8, layers=2, residual_blocks=1),
     DvaeConfig(codes=32, code_width=8, width=8, residual_blocks=1),
+    replace(GRID, blocks="convnext", inner=24, decoder_blocks=1, decoder_dilations=(2,)),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ DVAE_STAGE: dict[str, Any] = {
 CODEBOOK_STAGE = {**DVAE_STAGE, "levels": [], "codes": 48, "code_width": 4, "lr": 1e-3}
 CTC_STAGE: dict[str, Any] = {
     "name": "ctc", "corpora": ["tones"], "dvae": "dvae", "width": 48, "inner": 96, "layers": 2,
-    "kernel": 7, "seconds": 12.0, "validation_batches": 2, "lr": 5e-3,
+    "kernel": 7, "seconds": 12.0, "validation_batches": 2, "lr": 5e-3, "masks": 1,
+    "tempo": 0.1, "shift": 0.02, "drop": 0.02,
 }  # fmt: skip
 VOCODER_STAGE: dict[str, Any] = {
     "name": "codec_vocoder", "corpora": ["tones"], "dvae": "dvae",
@@ -91,6 +93,14 @@ def test_a_dvae_learns_and_says_what_its_codes_hold(out: Path) -> None:
     assert float(dvae.mel.mel_stats.min()) > 1.0  # of the corpus, in nats, and not ones
 
 
+def test_a_convnext_dvae_learns_as_well(out: Path) -> None:
+    sizes = {"blocks": "convnext", "inner": 48, "decoder_blocks": 2, "decoder_dilations": [1, 2]}
+    assert train(out, "convnext", {**DVAE_STAGE, **sizes}, 40) == 0
+    curve = losses(out / "convnext")
+    assert curve["mel"].iloc[-5:].mean() < 0.6 * curve["mel"].iloc[:5].mean()
+    assert load_dvae(out / "convnext" / DVAE).config.blocks == "convnext"
+
+
 def test_a_codebook_learns_too(out: Path) -> None:
     assert train(out, "codebook", CODEBOOK_STAGE, 60) == 0
     curve = losses(out / "codebook")
@@ -139,6 +149,15 @@ def test_a_vocoder_fits_the_checkpoint_of_its_dvae(out: Path) -> None:
     assert choice.part.settings["width"] == 24
     examples = sorted(path.name for path in (out / "vocoder" / "examples").iterdir())
     assert examples == ["0-made.wav", "0-natural.wav", "1-made.wav", "1-natural.wav"]
+
+
+def test_a_decoder_learns_on_with_its_vocoder_and_the_codes_stay(out: Path) -> None:
+    tuned = {**VOCODER_STAGE, "tune_decoder": True}
+    assert train(out, "tuned", tuned, 4) == 0
+    before, after = load_dvae(out / "dvae" / DVAE), load_codec(out / "tuned").dvae
+    encoders = before.encoder.state_dict(), after.encoder.state_dict()
+    assert all(torch.equal(tensor, encoders[1][name]) for name, tensor in encoders[0].items())
+    assert not torch.equal(before.decoder.output.weight, after.decoder.output.weight)
 
 
 def test_a_codec_copies_the_recordings_of_an_experiment(out: Path, tmp_path: Path) -> None:
@@ -326,6 +345,7 @@ MISTAKES = [
     (DVAE_STAGE, {"level": [5]}, "did you mean 'levels'"),
     (CTC_STAGE, {"dvae": "absent"}, "stage.dvae: neither a run in"),
     (CTC_STAGE, {"kernel": 4}, "must be odd"),
+    (VOCODER_STAGE, {"dvae": None, "tune_decoder": True}, "stage.tune_decoder: needs"),
     (VOCODER_STAGE, {"vocoder": {"name": "vocos"}}, "reads the GPT's states"),
     (VOCODER_STAGE, {"vocoder": {"name": "griffin_lim"}}, "has nothing to train"),
     (VOCODER_STAGE, {"vocoder": {"name": "mel_vocos", "widht": 3}}, "did you mean 'width'"),
@@ -370,7 +390,7 @@ def test_the_shipped_trainings_of_the_codec_can_be_read(size: str) -> None:
 
 
 def test_the_nano_sizes_fit_what_ships() -> None:
-    """At two bytes a number: 5 MB for the vocoder, 3.2 MB for the codec, 3.9 MB for the ruler."""
+    """At two bytes a number: 5 MB for the vocoder, 5.2 MB for the codec, 3.9 MB for the ruler."""
     from xtts_lab.checkpoint.codec import sizes
     from xtts_lab.model import build
     from xtts_lab.nn.ctc import CtcConfig, CtcRecogniser
@@ -381,14 +401,15 @@ def test_the_nano_sizes_fit_what_ships() -> None:
 
     stages = _nano_stages()
     codec = stages["dvae"]
+    names = {field.name for field in dataclasses.fields(DvaeConfig)}
+    sizes_of = {name: value for name, value in codec.items() if name in names}
     levels = tuple(codec["levels"])
-    dvae = Dvae(
-        DvaeConfig.grid(
-            levels, width=codec["width"], layers=1, residual_blocks=codec["residual_blocks"]
-        )
-    )
-    assert 1000 <= dvae.config.codes <= 4096
-    assert parameters(dvae) <= 1_600_000
+    plain = DvaeConfig.grid(levels, width=1, layers=1, residual_blocks=1)
+    tuples = {name: tuple(x) for name, x in sizes_of.items() if isinstance(x, list)}
+    dvae = Dvae(dataclasses.replace(plain, **{**sizes_of, **tuples}))
+    assert 1000 <= dvae.config.codes <= 2400
+    assert dvae.config.context_codes <= 31  # a stream waits for them
+    assert parameters(dvae) <= 2_600_000
     spec = dict(stages["vocoder"]["vocoder"])
     vocoder = build("vocoders", Part(spec.pop("name"), spec), sizes(dvae))
     assert parameters(vocoder) <= 2_500_000

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from xtts_lab.nn.fsq import Fsq
 
+ROUNDED = torch.tensor(1.0)
+
 GRIDS = [(3,), (2, 2), (4, 3), (5, 4, 2), (8, 5, 5, 5), (5, 5, 5, 4, 4)]
 grids = st.lists(st.integers(2, 9), min_size=1, max_size=4).map(tuple)
 
@@ -40,7 +42,7 @@ def test_every_code_comes_back_from_its_place(levels: tuple[int, ...]) -> None:
     codes = every_code(fsq)
     vectors = preimage(fsq, codes)
     assert torch.equal(fsq(vectors), codes)
-    torch.testing.assert_close(fsq.straight_through(vectors), fsq.vectors(codes), rtol=0, atol=1e-6)
+    torch.testing.assert_close(fsq.softly(vectors, ROUNDED), fsq.vectors(codes), rtol=0, atol=1e-6)
 
 
 @settings(max_examples=40)
@@ -73,7 +75,7 @@ def test_codes_and_entries_agree_wherever_vectors_lie(
     assert codes.shape == (2, 17)
     assert int(codes.min()) >= 0
     assert int(codes.max()) < fsq.codes
-    torch.testing.assert_close(fsq.straight_through(vectors), fsq.vectors(codes), rtol=0, atol=1e-6)
+    torch.testing.assert_close(fsq.softly(vectors, ROUNDED), fsq.vectors(codes), rtol=0, atol=1e-6)
     assert torch.equal(fsq(vectors[1:]), codes[1:])
 
 
@@ -81,10 +83,10 @@ def test_codes_and_entries_agree_wherever_vectors_lie(
 def test_the_gradient_is_that_of_the_bound(levels: tuple[int, ...]) -> None:
     fsq = Fsq(levels)
     vectors = torch.randn(1, len(levels), 50, dtype=torch.float32, requires_grad=True)
-    fsq.straight_through(vectors).sum().backward()
+    fsq.softly(vectors, ROUNDED).sum().backward()
     rounded = vectors.grad
     vectors.grad = None
-    fsq.dithered(vectors, 0.0).sum().backward()
+    fsq.softly(vectors, torch.tensor(0.0)).sum().backward()
     assert rounded is not None
     assert vectors.grad is not None
     torch.testing.assert_close(rounded, vectors.grad)
@@ -94,10 +96,10 @@ def test_the_gradient_is_that_of_the_bound(levels: tuple[int, ...]) -> None:
 def test_noise_is_as_wide_as_a_level() -> None:
     fsq = Fsq((5,))
     vectors = torch.zeros(1, 1, 4000)
-    spread = fsq.dithered(vectors, 1.0)
+    spread = fsq.softly(vectors, torch.tensor(0.999))
     assert float(spread.abs().max()) <= 0.25
     assert float(spread.std()) == pytest.approx(0.5 / math.sqrt(12), rel=0.05)
-    assert float(fsq.dithered(vectors, 0.0).abs().max()) == 0.0
+    assert float(fsq.softly(vectors, torch.tensor(0.0)).abs().max()) == 0.0
 
 
 @pytest.mark.parametrize("levels", [(), (1, 5), (5, 0)])

@@ -17,7 +17,7 @@ from xtts_lab.text.sounds import sounds
 from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.speech import draws
 from xtts_lab.training.speech.alphabet import Alphabet
-from xtts_lab.training.speech.bank import Bank, waveform
+from xtts_lab.training.speech.bank import LADDER, Bank, waveform
 from xtts_lab.training.speech.ears import Ears, MelStats, frame_mask
 from xtts_lab.training.stage import Shard
 
@@ -94,6 +94,15 @@ def test_processes_share_out_the_rows_of_one_batch(bank: Bank, processes: int) -
     shares = sum(float(part["share"]) for part in parts) / processes
     assert shares == pytest.approx(1.0)
     assert float(whole["share"]) == 1.0
+
+
+def test_batches_come_in_few_shapes(bank: Bank) -> None:
+    """Kernels are chosen, and graphs recorded, for each."""
+    batches = [bank.utterances(0, 0, index, 6.0) for index in range(30)]
+    shapes = {(batch["samples"].shape, batch["symbols"].shape) for batch in batches}
+    lengths = {batch["samples"].shape[1] for batch in batches}
+    assert len(shapes) <= 2 * len(lengths)
+    assert all(length % (bank.sample_rate * LADDER) == 0 for length in lengths)
 
 
 def test_a_batch_holds_what_the_corpus_holds(corpus: Corpus, bank: Bank) -> None:

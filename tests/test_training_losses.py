@@ -16,8 +16,9 @@ from xtts_lab.nn.dvae import Quantiser
 from xtts_lab.training.codec.codebook import CodebookAverages, usage
 from xtts_lab.training.discriminators import Discriminators
 from xtts_lab.training.losses.adversarial import discriminator_loss, feature_loss, generator_loss
-from xtts_lab.training.losses.ctc import ctc_loss
+from xtts_lab.training.losses.ctc import ctc_loss, recordable_ctc_loss
 from xtts_lab.training.losses.spectral import MultiScaleMel, masked_distance
+from xtts_lab.training.recogniser import distortion
 from xtts_lab.training.recogniser.edits import Rates, edits
 
 RATE = 24000
@@ -238,3 +239,40 @@ def test_the_first_batch_places_a_codebook() -> None:
     averages.update(quantiser, vectors, random)
     assert bool(averages.started)
     assert float((quantiser.codebook.mean() - 50).abs()) < 1.0
+
+
+@pytest.mark.parametrize("sharp", [0.1, 1.0, 8.0])
+def test_the_ctc_loss_that_can_be_recorded_is_the_library_s(sharp: float) -> None:
+    """Repeated symbols, rows of nothing, and of more symbols than steps."""
+    random = torch.Generator().manual_seed(0)
+    logits = sharp * torch.randn(6, 60, 12, generator=random)
+    targets = torch.randint(11, (6, 25), generator=random)
+    targets[1] = 4
+    steps, lengths = torch.tensor([60, 41, 60, 20, 9, 30]), torch.tensor([25, 11, 0, 19, 20, 1])
+    found = []
+    for loss in (ctc_loss, recordable_ctc_loss):
+        given = logits.clone().requires_grad_()
+        value = loss(given.log_softmax(-1), steps, targets, lengths)
+        value.backward()
+        found.append((value.detach(), given.grad))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_warped_mel_is_slower_or_faster_and_nothing_else() -> None:
+    ramp = torch.arange(40.0).expand(3, 8, 40).contiguous()
+    frames = torch.tensor([40, 30, 1])
+    same, still = distortion.warped(ramp, frames, 0.0, 0.0)
+    torch.testing.assert_close(same, ramp)
+    assert torch.equal(still, frames)
+    torch.manual_seed(0)
+    warped, longer = distortion.warped(ramp, frames, 0.25, 0.0)
+    assert warped.shape == (3, 8, 50)
+    speeds = warped[:, 0, 1]
+    assert float(speeds.min()) > 0.7
+    assert len({round(float(speed), 4) for speed in speeds}) == 3
+    for row in range(3):
+        last = float(warped[row, 0, int(longer[row]) - 1])
+        assert int(frames[row]) - 1 - float(speeds[row]) - 1e-3 <= last <= int(frames[row]) - 1
+    bands = torch.arange(8.0).view(1, 8, 1).expand(3, 8, 20).contiguous()
+    shifted, _ = distortion.warped(bands, torch.full((3,), 20), 0.0, 0.2)
+    assert 0.8 < float(shifted[0, 1, 0]) < 1.2

@@ -41,6 +41,8 @@ def published_names(config: DvaeConfig) -> dict[str, str]:
     """
     if config.levels:
         raise UsageError("dvae.pth: cannot hold finite scalar quantisation; export our own format")
+    if config.blocks != "residual" or config.decoder_apart != config.encoder_apart:
+        raise UsageError("dvae.pth: knows one kind and number of blocks; export our own format")
     names = {"quantiser.codebook": CODEBOOK}
     for ours, theirs in _modules(config).items():
         names |= {f"{ours}.{leaf}": f"{theirs}.{leaf}" for leaf in ("weight", "bias")}

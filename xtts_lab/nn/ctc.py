@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-EPSILON = 1e-6  # of the norms
+from xtts_lab.nn.convnext import EPSILON, ConvNextBlock
+
 BLANK = 0
 STRIDE = 2
 """Mel frames a step."""
@@ -41,23 +42,6 @@ class CtcConfig:
             raise ValueError(f"the kernel must be odd, not {self.kernel}")
 
 
-class CtcBlock(nn.Module):
-    """Mixing over time, then over channels, added to the input. [B, W, N] -> [B, W, N]."""
-
-    def __init__(self, config: CtcConfig) -> None:
-        super().__init__()
-        width, kernel = config.width, config.kernel
-        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
-        self.norm = nn.LayerNorm(width, EPSILON)
-        self.up = nn.Linear(width, config.inner)
-        self.down = nn.Linear(config.inner, width)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        mixed = self.norm(self.depthwise(x * mask).transpose(1, 2))
-        added: Tensor = x + self.down(functional.gelu(self.up(mixed))).transpose(1, 2)
-        return added
-
-
 class CtcRecogniser(nn.Module):
     """Log mel [B, M, F] with lengths [B] in frames and languages [B] -> log-probabilities.
 
@@ -65,12 +49,16 @@ class CtcRecogniser(nn.Module):
     off first: levels and the colour of a channel say nothing about the words.
     """
 
-    def __init__(self, config: CtcConfig) -> None:
+    def __init__(self, config: CtcConfig, drop: float = 0.0) -> None:
+        """`drop`: the share of what each block adds that training leaves out."""
         super().__init__()
         self.config = config
         self.input = nn.Conv1d(config.bands, config.width, 3, stride=STRIDE, padding=1)
         self.language = nn.Embedding(config.languages, config.width)
-        self.blocks = nn.ModuleList(CtcBlock(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(
+            ConvNextBlock(config.width, config.inner, config.kernel, drop=drop)
+            for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(config.width, EPSILON)
         self.head = nn.Linear(config.width, config.symbols + 1)
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xtts_lab.nn.convnext import EPSILON, ConvNextBlock
 from xtts_lab.nn.fsq import Fsq
 from xtts_lab.nn.mel import DVAE_MEL, ConditioningMel, MelConfig
 
@@ -33,6 +35,11 @@ class DvaeConfig:
     number; `grid` gives such a configuration. Such a DVAE also centres its mel (`centre`), which
     makes it easier to train. Without, all is as published. `dilations`, in turn, are how far apart
     the frames are that a residual block's convolutions look at: none, all 1, as published.
+
+    With `blocks` of `convnext` (`nn/convnext.py`, of `inner` width and `block_kernel`) the DVAE
+    has norms, and learns more in as many numbers. `decoder_blocks` (0: as many as the encoder) and
+    `decoder_dilations` (none: the encoder's) let the decoder, whose reach a stream waits for, have
+    another size than the encoder.
     """
 
     bands: int = 80
@@ -44,6 +51,11 @@ class DvaeConfig:
     kernel: int = 3
     levels: tuple[int, ...] = ()
     dilations: tuple[int, ...] = ()
+    blocks: Literal["residual", "convnext"] = "residual"
+    inner: int = 512
+    block_kernel: int = 7
+    decoder_blocks: int = 0
+    decoder_dilations: tuple[int, ...] = ()
 
     @classmethod
     def grid(
@@ -60,9 +72,15 @@ class DvaeConfig:
         )
 
     @property
-    def block_dilations(self) -> tuple[int, ...]:
-        """The dilation of each residual block, those of `dilations` in turn."""
+    def encoder_apart(self) -> tuple[int, ...]:
+        """The dilation of each of the encoder's blocks, those of `dilations` in turn."""
         return tuple(islice(cycle(self.dilations or (1,)), self.residual_blocks))
+
+    @property
+    def decoder_apart(self) -> tuple[int, ...]:
+        """The dilation of each of the decoder's blocks."""
+        count = self.decoder_blocks or self.residual_blocks
+        return tuple(islice(cycle(self.decoder_dilations or self.dilations or (1,)), count))
 
     @property
     def stride(self) -> int:
@@ -80,7 +98,9 @@ class DvaeConfig:
         reach = 0  # in frames of the stage at hand, from the last one to the first
         for _ in range(self.layers):
             reach = -(-(reach + self.kernel // 2) // 2)
-        return reach + ResidualBlock.REACH * sum(self.block_dilations)
+        convnext = self.blocks == "convnext"
+        per_dilation = self.block_kernel // 2 if convnext else ResidualBlock.REACH
+        return reach + per_dilation * sum(self.decoder_apart)
 
 
 class ResidualBlock(nn.Module):
@@ -104,6 +124,27 @@ class ResidualBlock(nn.Module):
         return added
 
 
+class _ChannelNorm(nn.LayerNorm):
+    """A norm over the channels of [B, C, F]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+def _blocks(config: DvaeConfig, apart: tuple[int, ...]) -> nn.ModuleList:
+    """Blocks of these dilations; a norm after those that have none on their stream."""
+    width = config.inner_width
+    if config.blocks == "residual":
+        return nn.ModuleList(ResidualBlock(width, dilation) for dilation in apart)
+    blocks: list[nn.Module] = [
+        ConvNextBlock(
+            width, config.inner, config.block_kernel, dilation=dilation, scale=1.0 / len(apart)
+        )
+        for dilation in apart
+    ]
+    return nn.ModuleList([*blocks, _ChannelNorm(width, EPSILON)])
+
+
 class DvaeEncoder(nn.Module):
     """Normalised log mel [B, M, F] -> one vector a code, before quantisation, [B, D, N]."""
 
@@ -116,16 +157,15 @@ class DvaeEncoder(nn.Module):
             nn.Conv1d(inputs, outputs, config.kernel, stride=2, padding=config.kernel // 2)
             for inputs, outputs in pairwise(widths)
         )
-        self.blocks = nn.ModuleList(
-            ResidualBlock(config.inner_width, apart) for apart in config.block_dilations
-        )
+        self.blocks = _blocks(config, config.encoder_apart)
+        self.rectified = config.blocks == "residual"  # ConvNeXt's stream is not
         self.output = nn.Conv1d(config.inner_width, config.code_width, 1)
         self.register_buffer("centre", _centre(config))
 
     def forward(self, mel: Tensor) -> Tensor:
         x = mel if self.centre is None else mel - self.centre
         for downsample in self.downsample:
-            x = functional.relu(downsample(x))
+            x = functional.relu(downsample(x)) if self.rectified else downsample(x)
         for block in self.blocks:
             x = block(x)
         vectors: Tensor = self.output(x)
@@ -146,9 +186,7 @@ class DvaeDecoder(nn.Module):
         super().__init__()
         widths = [config.inner_width, *(config.width << i for i in reversed(range(config.layers)))]
         self.input = nn.Conv1d(config.code_width, config.inner_width, 1)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(config.inner_width, apart) for apart in config.block_dilations
-        )
+        self.blocks = _blocks(config, config.decoder_apart)
         self.upsample = nn.ModuleList(
             nn.Conv1d(inputs, outputs, config.kernel, padding=config.kernel // 2)
             for inputs, outputs in pairwise(widths)
@@ -212,8 +250,13 @@ class Dvae(nn.Module):
         super().__init__()
         if config.kernel % 2 == 0 or config.layers < 1 or config.residual_blocks < 1:
             raise ValueError("a DVAE has an odd kernel, and at least one layer and residual block")
-        if min(config.dilations, default=1) < 1:
-            raise ValueError(f"a DVAE's dilations are 1 or more, not {config.dilations}")
+        apart = (*config.dilations, *config.decoder_dilations)
+        if min(apart, default=1) < 1:
+            raise ValueError(f"a DVAE's dilations are 1 or more, not {apart}")
+        if config.block_kernel % 2 == 0 or config.decoder_blocks < 0 or config.inner < 1:
+            raise ValueError(
+                "a DVAE's block_kernel is odd, its decoder_blocks 0 or more, its inner 1 or more"
+            )
         if config.bands != mel.bands:
             raise ValueError(f"a DVAE over {config.bands} bands cannot hear {mel.bands}")
         self.config = config

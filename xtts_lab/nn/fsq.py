@@ -66,21 +66,17 @@ class Fsq(nn.Module):
         half = self._column(self.grid // 2)
         return (digits - half).float() / half.float()
 
-    def straight_through(self, vectors: Tensor) -> Tensor:
-        """Vectors [B, D, N] -> entries [B, D, N], in float32, whose gradient skips the rounding."""
-        bounded = self._bounded(vectors)
-        rounded = bounded + (bounded.round() - bounded).detach()
-        return rounded / self._column(self.grid // 2)
+    def softly(self, vectors: Tensor, dither: Tensor) -> Tensor:
+        """Vectors [B, D, N] -> entries before quantisation is learned: [B, D, N], float32.
 
-    def dithered(self, vectors: Tensor, amount: float) -> Tensor:
-        """What `straight_through` gives, with noise in place of the rounding: [B, D, N], float32.
-
-        `amount` 1 is noise as wide as a level, 0 none. For training before quantisation: what is
-        learned with such noise uses the whole grid, so that little is lost when the rounding comes.
+        Noise in place of the rounding, as wide as the share `dither` (a scalar tensor) of a level;
+        from 1 on, the rounding itself, which the gradient skips. What is learned with such noise
+        uses the whole grid, so that little is lost when the rounding comes.
         """
         bounded = self._bounded(vectors)
-        noise = torch.rand_like(bounded) - 0.5
-        return (bounded + amount * noise) / self._column(self.grid // 2)
+        noise = dither * (torch.rand_like(bounded) - 0.5)
+        added = torch.where(dither < 1.0, noise, (bounded.round() - bounded).detach())
+        return (bounded + added) / self._column(self.grid // 2)
 
     def _bounded(self, vectors: Tensor) -> Tensor:
         """Squash each dimension to the span of its levels, the paper's `bound`."""

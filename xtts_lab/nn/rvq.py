@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xtts_lab.nn.convnext import EPSILON
 from xtts_lab.nn.dvae import Quantiser
 from xtts_lab.nn.mel import MelConfig, PowerMel
-from xtts_lab.nn.vocos import EPSILON, ConvNextBlock, VocosConfig, VocosGenerator
+from xtts_lab.nn.vocos import VocosConfig, VocosGenerator
 
 MEL_HOP = 320
 """The most samples between two mel frames: 13 ms at 24 kHz."""
@@ -216,10 +217,10 @@ class RvqEncoder(nn.Module):
         width, before = config.width, config.encoder_layers // 2
         self.input = nn.Conv1d(config.bands, width, config.kernel, padding=config.kernel // 2)
         self.input_norm = nn.LayerNorm(width, EPSILON)
-        self.fine = nn.ModuleList(ConvNextBlock(sizes) for _ in range(before))
+        self.fine = nn.ModuleList(sizes.block() for _ in range(before))
         self.stride = nn.Conv1d(width, width, config.stride, stride=config.stride)
         after = config.encoder_layers - before
-        self.coarse = nn.ModuleList(ConvNextBlock(sizes) for _ in range(after))
+        self.coarse = nn.ModuleList(sizes.block() for _ in range(after))
         self.norm = nn.LayerNorm(width, EPSILON)
         self.output = nn.Linear(width, config.vector)
 

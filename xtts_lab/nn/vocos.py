@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xtts_lab.nn.convnext import EPSILON, ConvNextBlock
+
 MAX_MAGNITUDE = 1e2
-EPSILON = 1e-6  # of the norms
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class VocosConfig:
                 "and n_fft at least twice hop_length"
             )
 
+    def block(self) -> ConvNextBlock:
+        """Return a new block of these sizes."""
+        return ConvNextBlock(self.width, self.inner, self.kernel, scale=1.0 / self.layers)
+
     @property
     def trim(self) -> int:
         """Samples that "same" padding cuts off at either end of the overlapped frames."""
@@ -57,28 +62,6 @@ class VocosConfig:
         """How many frames on either side an output sample can depend on."""
         convolutions = (self.layers + 1) * (self.kernel // 2)
         return convolutions + -(-self.trim // self.hop_length)
-
-
-class ConvNextBlock(nn.Module):
-    """Mixing over time, then over channels, added to the input (Liu et al. 2022, arXiv 2201.03545).
-
-    [B, W, F] -> [B, W, F]. `scale` is the layer scale: one factor a channel, small at first.
-    """
-
-    def __init__(self, config: VocosConfig) -> None:
-        super().__init__()
-        width, kernel = config.width, config.kernel
-        self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
-        self.norm = nn.LayerNorm(width, EPSILON)
-        self.up = nn.Linear(width, config.inner)
-        self.down = nn.Linear(config.inner, width)
-        self.scale = nn.Parameter(torch.full((width,), 1.0 / config.layers))
-
-    def forward(self, x: Tensor) -> Tensor:
-        mixed = self.norm(self.depthwise(x).transpose(1, 2))
-        branch = self.scale * self.down(functional.gelu(self.up(mixed)))
-        added: Tensor = x + branch.transpose(1, 2)
-        return added
 
 
 class SameIstft(nn.Module):
@@ -128,7 +111,7 @@ class VocosGenerator(nn.Module):
         self.input = nn.Conv1d(config.input_width, width, kernel, padding=kernel // 2)
         self.speaker = nn.Conv1d(config.embedding, width, 1) if config.embedding else None
         self.input_norm = nn.LayerNorm(width, EPSILON)
-        self.blocks = nn.ModuleList(ConvNextBlock(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(config.block() for _ in range(config.layers))
         self.norm = nn.LayerNorm(width, EPSILON)
         self.head = nn.Linear(width, config.n_fft + 2)
         self.istft = SameIstft(config.n_fft, config.hop_length, config.trim)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,12 +45,11 @@ class DvaeStage:
 
     `levels`: those of finite scalar quantisation; without any, a codebook of `codes` entries of
     `code_width`, moved by running means of `decay`, with entries restarted below `dead` uses.
-    `width`, `layers`, `residual_blocks`, `kernel`, `dilations`: see `DvaeConfig`; a code is
-    2^layers mel frames. `seconds` of padded audio a batch; `autoencoder_steps` before quantising;
-    `ctc` weighs the loss of phonemes on the codes (0: none), `commitment` that of a codebook,
-    `quiet` the mel where hardly anything is heard (see `masked_distance`), `listen` what a
-    recogniser hears otherwise than in natural speech: `listener`, a run of the stage `ctc`, or
-    `world_ctc`, the shipped one; none by default.
+    `width` to `decoder_dilations`: see `DvaeConfig`; a code is 2^layers mel frames. `seconds` of
+    padded audio a batch; `autoencoder_steps` before quantising; `ctc` weighs the loss of phonemes
+    on the codes (0: none), `commitment` that of a codebook, `quiet` the mel where hardly anything
+    is heard (see `masked_distance`), `listen` what a recogniser hears otherwise than in natural
+    speech: `listener`, a run of the stage `ctc`, or `world_ctc`, the shipped one; none by default.
     """
 
     def __init__(
@@ -66,6 +66,11 @@ class DvaeStage:
         residual_blocks: int = 3,
         kernel: int = 3,
         dilations: tuple[int, ...] = (),
+        blocks: Literal["residual", "convnext"] = "residual",
+        inner: int = 512,
+        block_kernel: int = 7,
+        decoder_blocks: int = 0,
+        decoder_dilations: tuple[int, ...] = (),
         seconds: float = 320.0,
         autoencoder_steps: int = 1000,
         ctc: float = 0.3,
@@ -85,22 +90,18 @@ class DvaeStage:
         self.banks: dict[Split, Bank] = {s: Bank(opened, s, self.alphabet) for s in STREAMS}
         config = DvaeConfig(
             codes=math.prod(levels) if levels else codes,
-            code_width=len(levels) if levels else code_width,
-            width=width,
-            layers=layers,
-            residual_blocks=residual_blocks,
-            kernel=kernel,
-            levels=levels,
-            dilations=dilations,
-        )
+            code_width=len(levels) if levels else code_width, levels=levels,
+            width=width, layers=layers, residual_blocks=residual_blocks, kernel=kernel,
+            dilations=dilations, blocks=blocks, inner=inner, block_kernel=block_kernel,
+            decoder_blocks=decoder_blocks, decoder_dilations=decoder_dilations,
+        )  # fmt: skip
         self._context, self._seconds, self._lr = context, seconds, lr
         self._autoencoder_steps, self._ctc, self._commitment = autoencoder_steps, ctc, commitment
         self._weight_decay, self._validation_batches = weight_decay, validation_batches
         self.ears = Ears(self.banks["train"].sample_rate)
         self.dvae = _built(config)
         begin(self.dvae, self.banks["train"], self.ears)
-        languages = self.alphabet.languages
-        sounds = len(self.alphabet.symbols)
+        languages, sounds = self.alphabet.languages, len(self.alphabet.symbols)
         self.head = PhonemeHead(config.code_width, ctc_width, sounds, len(languages))
         self.modules = nn.ModuleDict({"dvae": self.dvae})
         if ctc > 0:
@@ -126,22 +127,43 @@ class DvaeStage:
         }
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
+        """Speech, and `dither`: how wide the noise is instead of rounding; from 1 on none."""
         seed, stream = self._context.seed, STREAMS[split]
-        return self.banks[split].utterances(seed, stream, index, self._seconds, shard)
+        made = self.banks[split].utterances(seed, stream, index, self._seconds, shard)
+        dither = index / self._autoencoder_steps if self._autoencoder_steps else 1.0
+        return {**made, "dither": torch.tensor(dither)}
+
+    def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The loss, and what the log shows of it, with finite scalar quantisation."""
+        if not isinstance(self.dvae.quantiser, Fsq):
+            raise UsageError("training.graphs: a codebook's steps cannot be recorded; use levels")
+        mel, frames = self._hear(batch)
+        vectors = self.dvae.encoder(mel)
+        quantised = self.dvae.quantiser.softly(vectors, batch["dither"])
+        losses, total = self._losses(quantised, mel, frames, batch)
+        total = total + RANGE_WEIGHT * beyond_range(vectors)
+        return total * batch["share"], {name: loss.detach() for name, loss in losses.items()}
+
+    @property
+    def repeated(self) -> list[nn.Module]:
+        """Blocks that are worth compiling each for itself."""
+        return [*self.dvae.encoder.blocks, *self.dvae.decoder.blocks]
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor]:
+        if self.averages is None:
+            loss, losses = self.objective(batch)
+            update("dvae", loss)
+            return losses
         mel, frames = self._hear(batch)
-        continuous = step < self._autoencoder_steps
         vectors = self.dvae.encoder(mel)
-        quantised = self._continuous(vectors, step) if continuous else self._quantised(vectors)
+        continuous = step < self._autoencoder_steps
+        quantised = vectors if continuous else self._nearest(vectors)
         losses, total = self._losses(quantised, mel, frames, batch)
-        if not self.averages:
-            total = total + RANGE_WEIGHT * beyond_range(vectors)
-        if self.averages is not None and not continuous:
+        if not continuous:
             losses["commitment"] = functional.mse_loss(vectors.float(), quantised.detach().float())
             total = total + self._commitment * losses["commitment"]
         update("dvae", total * batch["share"])
-        if self.averages is not None and not continuous:
+        if not continuous:
             self._move_codebook(self.averages, vectors, frames)
         return losses
 
@@ -188,20 +210,11 @@ class DvaeStage:
         stride = self.dvae.config.stride
         return (frames + stride - 1) // stride
 
-    def _continuous(self, vectors: Tensor, step: int) -> Tensor:
-        """Before quantisation: with FSQ, under noise that grows to the width of a level."""
-        quantiser = self.dvae.quantiser
-        if isinstance(quantiser, Fsq):
-            return quantiser.dithered(vectors, step / self._autoencoder_steps)
-        return vectors
-
-    def _quantised(self, vectors: Tensor) -> Tensor:
-        quantiser = self.dvae.quantiser
-        if isinstance(quantiser, Fsq):
-            return quantiser.straight_through(vectors)
+    def _nearest(self, vectors: Tensor) -> Tensor:
+        """The nearest entries of a codebook, with the gradient of what was rounded."""
         if self.averages is None or not bool(self.averages.started):
             return vectors
-        nearest = quantiser.vectors(self._codes(vectors))
+        nearest = self.dvae.quantiser.vectors(self._codes(vectors))
         return vectors + (nearest - vectors).detach()
 
     @torch.no_grad()

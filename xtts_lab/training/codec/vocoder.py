@@ -50,8 +50,9 @@ class CodecVocoderStage:
     discriminators it begins with, instead of chance. `rows` crops of `crop` samples a batch. Until
     `mel_only_steps` the mel distance alone counts; then `mel`, `adversarial` and `feature` weigh
     the three losses of the generator. The discriminators have `channels`, and with `periods` they
-    also fold the waveform. `listen` weighs what the recogniser `listener` hears otherwise (see the
-    stage `dvae`); none by default.
+    also fold the waveform. With `tune_decoder` the DVAE's decoder learns on beside the vocoder that
+    reads its mel, and is exported with it; codes stay what they are. `listen` weighs what the
+    recogniser `listener` hears otherwise (see the stage `dvae`); none by default.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class CodecVocoderStage:
         feature: float = 2.0,
         channels: int = 32,
         periods: tuple[int, ...] = (),
+        tune_decoder: bool = False,
         listener: str | None = None,
         listen: float = 2.0,
         lr: float = 5e-4,
@@ -100,6 +102,9 @@ class CodecVocoderStage:
         self.modules = nn.ModuleDict(
             {"vocoder": self.vocoder, "discriminators": self.game.discriminators}
         )
+        self._tunes = tune_decoder
+        if tune_decoder:
+            self.modules["decoder"] = _tunable(self.dvae, self.vocoder, self.part.name)
 
     @staticmethod
     def complete(settings: dict[str, Any], where: Where) -> dict[str, Any]:
@@ -108,7 +113,8 @@ class CodecVocoderStage:
         return {**settings, "vocoder": vocoder}
 
     def optimisers(self) -> Mapping[str, OptimiserGroup]:
-        return sides(self.vocoder, self.game, *self._rates)
+        learn = [self.vocoder, self.modules["decoder"]] if self._tunes else [self.vocoder]
+        return sides(nn.ModuleList(learn), self.game, *self._rates)
 
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
         seed, stream = self._context.seed, STREAMS[split]
@@ -139,11 +145,13 @@ class CodecVocoderStage:
         Without a DVAE, the discriminators are beside it, for the run that begins from them. And
         some natural and copied speech, to listen to.
         """
-        if self._dvae_file:
-            files.copy(self._dvae_file, folder / codec.DVAE)
-        else:
+        if self._dvae_file is None:
             self.game.save(folder / DISCRIMINATORS)
-        beside = sha256(self._dvae_file) if self._dvae_file else None
+        elif self._tunes and self.dvae is not None:
+            codec.save_dvae(folder / codec.DVAE, self.dvae)
+        else:
+            files.copy(self._dvae_file, folder / codec.DVAE)
+        beside = sha256(folder / codec.DVAE) if self._dvae_file else None
         files.write_with(
             folder / codec.VOCODER,
             lambda partial: save_module(partial, "vocoders", self.part, self.vocoder, beside),
@@ -179,9 +187,10 @@ class CodecVocoderStage:
         for module in (self.ears, self.dvae, self.natural):
             if module is not None:
                 module.to(samples.device)
-        with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
-            inputs = self._inputs(self.ears(samples))
-            wanted = self.natural(samples)
+        with torch.autocast(samples.device.type, enabled=False):
+            with torch.no_grad():
+                mel, wanted = self.ears(samples), self.natural(samples)
+            inputs = self._inputs(mel)
         made: Tensor = self.vocoder(inputs, samples.new_zeros(samples.shape[0], 1))
         return made, wanted
 
@@ -189,8 +198,18 @@ class CodecVocoderStage:
         """What the vocoder reads of a natural-log mel [B, M, F]."""
         if self.dvae is None:
             return mel
-        codes = self.dvae.encode(mel / self.dvae.mel.mel_stats.unsqueeze(-1))
+        with torch.no_grad():
+            codes = self.dvae.encode(mel / self.dvae.mel.mel_stats.unsqueeze(-1))
         return codes if self.vocoder.reads == "codes" else self.dvae.log_mel(codes)
+
+
+def _tunable(dvae: Dvae | None, vocoder: Vocoder, name: str) -> nn.Module:
+    """The decoder of a DVAE whose mel a vocoder reads, ready to be trained."""
+    if dvae is None or vocoder.reads != "mel":
+        raise UsageError(
+            f"stage.tune_decoder: needs a stage.dvae and a vocoder that reads its mel, not '{name}'"
+        )
+    return dvae.decoder.requires_grad_(True)
 
 
 def _sizes(dvae: Dvae | None) -> ModelSizes:

@@ -6,12 +6,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from xtts_lab.checkpoint import codec, native
 from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.model import ModelConfig, XttsModel, part
+from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.codes import VOCABULARY
@@ -52,7 +54,7 @@ def export_run(
     model = XttsModel(whole)
     model.gpt.load_state_dict(gpt.state_dict())
     model.conditioner.load_state_dict(conditioner.state_dict())
-    model.dvae = sources.dvae
+    model.dvae = _dvae(vocoder, sources)
     model.speaker_encoder = speaker_encoder
     if module is not None:
         model.vocoder.load_state_dict(module.state_dict())
@@ -64,6 +66,18 @@ def export_run(
     for path in sorted(fresh.iterdir()):
         path.replace(folder / path.name)
     fresh.rmdir()
+
+
+def _dvae(vocoder: Path | None, sources: Sources) -> Dvae:
+    """The DVAE beside the vocoder, whose decoder may have been tuned, where its codes are ours."""
+    if vocoder is None or not (vocoder / codec.DVAE).is_file():
+        return sources.dvae
+    beside, own = codec.load_dvae(vocoder / codec.DVAE), sources.dvae
+    if beside.config != own.config:
+        return own
+    ours, theirs = own.encoder.state_dict(), beside.encoder.state_dict()
+    same = all(torch.equal(tensor.cpu(), theirs[name]) for name, tensor in ours.items())
+    return beside if same else own
 
 
 def _languages(sources: Sources) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ class CtcStage:
     """Train a recogniser on `corpora`; `coded` of the rows pass through the DVAE of the run `dvae`.
 
     `begin`: a run of this stage whose weights it begins with. Sizes as in `CtcConfig`; `seconds` of
-    padded audio a batch. Its floor is taken on at most `floor_utterances` of the corpora's test
+    padded audio a batch. Against learning by heart: `masks` stretches of bands and of time are
+    hidden, `tempo` and `shift` warp a row (see `distortion.warped`), and `drop` is left out of what
+    each block adds. Its floor is taken on at most `floor_utterances` of the corpora's test
     splits a language.
     """
 
@@ -58,6 +60,10 @@ class CtcStage:
         layers: int = CtcConfig.layers,
         kernel: int = CtcConfig.kernel,
         seconds: float = 320.0,
+        masks: int = 2,
+        tempo: float = 0.0,
+        shift: float = 0.0,
+        drop: float = 0.0,
         lr: float = 2e-3,
         weight_decay: float = 0.01,
         validation_batches: int = 4,
@@ -81,11 +87,12 @@ class CtcStage:
             )
         except ValueError as error:
             raise UsageError(f"stage: {error}") from error
-        self.recogniser = CtcRecogniser(self.config)
+        self.recogniser = CtcRecogniser(self.config, drop)
         if begin is not None:
             self._begin(context.path(begin, "stage.begin") / WEIGHTS)
         self.modules = nn.ModuleDict({"recogniser": self.recogniser})
         self._context, self._seconds, self._coded = context, seconds, coded
+        self._masks, self._tempo, self._shift = masks, tempo, shift
         self._lr, self._weight_decay = lr, weight_decay
         self._validation_batches, self._floor_utterances = validation_batches, floor_utterances
 
@@ -111,14 +118,28 @@ class CtcStage:
         seed, stream = self._context.seed, STREAMS[split]
         return self.banks[split].utterances(seed, stream, index, self._seconds, shard)
 
-    def step(self, batch: Batch, _step: int, update: Update) -> Mapping[str, Tensor]:
+    def objective(self, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The loss, and what the log shows of it; of the batch's tensors alone."""
         mel = self._hear(batch)
         if self.dvae is not None:
             through = torch.rand(mel.shape[0], 1, 1, device=mel.device) < self._coded
             mel = torch.where(through, self._through_codes(self.dvae, mel), mel)
-        loss = self._loss(distortion.masked(distortion.noisy(mel)), batch)
-        update("recogniser", loss * batch["share"])
-        return {"ctc": loss}
+        frames = self.ears.frames(batch["lengths"])
+        if self._tempo > 0 or self._shift > 0:
+            mel, frames = distortion.warped(mel, frames, self._tempo, self._shift)
+        mel = distortion.masked(distortion.noisy(mel), self._masks)
+        loss = self._loss(mel, frames, batch)
+        return loss * batch["share"], {"ctc": loss.detach()}
+
+    @property
+    def repeated(self) -> list[nn.Module]:
+        """Blocks that are worth compiling each for itself."""
+        return list(self.recogniser.blocks)
+
+    def step(self, batch: Batch, _step: int, update: Update) -> Mapping[str, Tensor]:
+        loss, shown = self.objective(batch)
+        update("recogniser", loss)
+        return shown
 
     def validate(self) -> Mapping[str, float]:
         """The loss and the error rate on natural speech, and the rate on coded speech."""
@@ -126,7 +147,8 @@ class CtcStage:
         for index in range(self._validation_batches):
             batch = self._on_device(self.batch("validation", index, Shard()))
             mel = self._hear(batch)
-            loss += float(self._loss(mel, batch)) / self._validation_batches
+            frames = self.ears.frames(batch["lengths"])
+            loss += float(self._loss(mel, frames, batch)) / self._validation_batches
             self._count(natural, mel, batch)
             if self.dvae is not None:
                 self._count(coded, self._through_codes(self.dvae, mel), batch)
@@ -172,17 +194,16 @@ class CtcStage:
             codes = dvae.encode(mel / dvae.mel.mel_stats.unsqueeze(-1))
             return dvae.log_mel(codes)[..., : mel.shape[-1]]
 
-    def _told(self, mel: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        frames = self.ears.frames(batch["lengths"])
+    def _told(self, mel: Tensor, frames: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         told: Tensor = self.recogniser(mel, frames, batch["languages"])
         return told, self.recogniser.steps(frames)
 
-    def _loss(self, mel: Tensor, batch: Batch) -> Tensor:
-        told, steps = self._told(mel, batch)
+    def _loss(self, mel: Tensor, frames: Tensor, batch: Batch) -> Tensor:
+        told, steps = self._told(mel, frames, batch)
         return ctc_loss(told, steps, batch["symbols"], batch["symbol_lengths"])
 
     def _count(self, rates: Rates, mel: Tensor, batch: Batch) -> None:
-        told, steps = self._told(mel, batch)
+        told, steps = self._told(mel, self.ears.frames(batch["lengths"]), batch)
         lengths, languages = batch["symbol_lengths"].tolist(), batch["languages"].tolist()
         rows = zip(
             told.cpu(), steps.tolist(), batch["symbols"].tolist(), lengths, languages, strict=True

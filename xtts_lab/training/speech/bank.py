@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WHOLE = Shard()
+LADDER = 0.5
+"""Seconds between the lengths that rows of `Bank.utterances` are padded to."""
+SYMBOLS = 64
+"""Between the counts of symbols that such rows are padded to where they are spoken afresh."""
 
 
 def waveform(batch: Batch) -> Tensor:
@@ -87,19 +91,46 @@ class Bank:
     def utterances(
         self, seed: int, stream: int, index: int, seconds: float, shard: Shard = WHOLE
     ) -> Batch:
-        """Whole utterances of like length, `seconds` of padded audio in all (see `whole`)."""
+        """Whole utterances of like length, `seconds` of padded audio in all (see `whole`).
+
+        In few shapes, for graphs are recorded for each: T in steps of `LADDER`, and as many rows
+        and symbols as T says.
+        """
         random = draws.generator(seed, stream, index)
         if (world := self._speaking(random)) is not None:
-            return _fresh_utterances(world, (seed, stream, index), seconds, shard)
+            step = round(LADDER * self.sample_rate)
+            return _fresh_utterances(world, (seed, stream, index), seconds, shard, (step, SYMBOLS))
         budget = int(seconds * self.sample_rate)
-        chosen = draws.like_lengths(self.order, self.lengths, budget, shard.count, random)
-        return self.whole(chosen, shard)
+        chosen = draws.like_lengths(self.order, self._rungs, budget, shard.count, random)
+        rung = int(self._rungs[chosen].max())
+        return self.whole(chosen, shard, (rung, self._most_symbols[rung]))
 
-    def whole(self, items: NDArray[np.int64], shard: Shard = WHOLE) -> Batch:
+    @cached_property
+    def _rungs(self) -> NDArray[np.int64]:
+        """Each utterance's length, in samples, as `utterances` pads it."""
+        step = round(LADDER * self.sample_rate)
+        return -(-self.lengths // step) * step
+
+    @cached_property
+    def _most_symbols(self) -> dict[int, int]:
+        """The most symbols of an utterance that is no longer than a rung of the ladder."""
+        counts = np.array([len(item.symbols) for item in self._items])
+        found = {}
+        for rung in np.unique(self._rungs).tolist():
+            found[rung] = max(1, int(counts[self._rungs <= rung].max()))
+        return found
+
+    def whole(
+        self,
+        items: NDArray[np.int64],
+        shard: Shard = WHOLE,
+        least: tuple[int, int] = (1, 1),
+    ) -> Batch:
         """These utterances (see `rows.together`); `share`: of the rows, times processes."""
         mine = [self._items[item] for item in items[shard.index :: shard.count]]
         share = len(mine) * shard.count / len(items)
-        return together([Spoken(one.read(), one.symbols, one.language) for one in mine], share)
+        rows = [Spoken(one.read(), one.symbols, one.language) for one in mine]
+        return together(rows, share, least)
 
     def crops(
         self, seed: int, stream: int, index: int, count: int, size: int, shard: Shard = WHOLE
@@ -130,11 +161,18 @@ class Bank:
 
 
 def _fresh_utterances(
-    world: FreshWorld, at: tuple[int, int, int], seconds: float, shard: Shard
+    world: FreshWorld,
+    at: tuple[int, int, int],
+    seconds: float,
+    shard: Shard,
+    steps: tuple[int, int],
 ) -> Batch:
     count = max(world.rows(seconds), shard.count)
-    mine = range(shard.index, count, shard.count)
-    return together([world.draw(at, row) for row in mine], len(mine) * shard.count / count)
+    mine = [world.draw(at, row) for row in range(shard.index, count, shard.count)]
+    samples = max(len(one.samples) for one in mine)
+    symbols = max(len(one.symbols) for one in mine)
+    least = -(-samples // steps[0]) * steps[0], -(-symbols // steps[1]) * steps[1]
+    return together(mine, len(mine) * shard.count / count, least)
 
 
 def _fresh_crops(

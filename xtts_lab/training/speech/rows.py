@@ -22,14 +22,16 @@ class Spoken:
     language: int
 
 
-def together(rows: Sequence[Spoken], share: float) -> Batch:
+def together(rows: Sequence[Spoken], share: float, least: tuple[int, int] = (1, 1)) -> Batch:
     """Return utterances as a batch: `samples` int16 [B, T], zero beyond `lengths` [B]; `symbols`
     [B, L] of which `symbol_lengths` [B] count; `languages` [B]; and `share`.
+
+    T and L are those of the longest rows, or `least`.
     """
-    width = max(1, *(len(row.symbols) for row in rows))
+    width = max(least[1], *(len(row.symbols) for row in rows))
     lengths = [len(row.samples) for row in rows]
     return {
-        "samples": padded([row.samples for row in rows], max(lengths)),
+        "samples": padded([row.samples for row in rows], max(least[0], *lengths)),
         "lengths": torch.tensor(lengths),
         "symbols": torch.tensor([row.symbols + (0,) * (width - len(row.symbols)) for row in rows]),
         "symbol_lengths": torch.tensor([len(row.symbols) for row in rows]),
