@@ -145,7 +145,7 @@ class CodecVocoderStage:
         Without a DVAE, the discriminators are beside it, for the run that begins from them. And
         some natural and copied speech, to listen to.
         """
-        if self._dvae_file is None:
+        if not self._dvae_file:
             self.game.save(folder / DISCRIMINATORS)
         elif self._tunes and self.dvae is not None:
             codec.save_dvae(folder / codec.DVAE, self.dvae)
