@@ -11,9 +11,12 @@ import torch
 import yaml
 
 from tests import tone_corpus
+from tests.test_codec_training import CTC_STAGE, DVAE_STAGE, _built
 from tests.test_gpt_training import CONDITIONERS, DVAE, LOOP, built, stage_of
 from xtts_lab.cli import run_app
+from xtts_lab.errors import UsageError
 from xtts_lab.training import prefetch
+from xtts_lab.training.codec.dvae import DvaeStage
 from xtts_lab.training.prefetch import Workers, batches
 from xtts_lab.training.stage import Shard
 
@@ -75,3 +78,29 @@ def test_on_a_gpu_the_curve_is_the_plain_one(out: Path, conditioner: str, way: s
     """Batches whose condition is dropped and others, of several shapes; 12 steps of each."""
     plain, other = (curve(out, conditioner, kind, "cuda:0", 12) for kind in ("plain", way))
     pd.testing.assert_frame_equal(plain, other, rtol=5e-3)
+
+
+CODEC: dict[str, dict[str, Any]] = {
+    "dvae": {**DVAE_STAGE, "autoencoder_steps": 5},
+    "convnext": {**DVAE_STAGE, "blocks": "convnext", "inner": 48, "autoencoder_steps": 5},
+    "ctc": CTC_STAGE,
+}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("case", CODEC)
+def test_the_codec_s_stages_are_recorded_as_they_are(out: Path, case: str) -> None:
+    """Past the change from noise to rounding, with a CTC loss that is another while recorded."""
+    curves = []
+    for way in ("plain", "recorded"):
+        loop = {**WAYS[way], "precision": "fp32"}
+        assert train(out, f"{case}-{way}", CODEC[case], 12, "cuda:0", **loop) == 0
+        curves.append(pd.read_csv(out / f"{case}-{way}" / "losses.csv").drop(columns="minutes"))
+    pd.testing.assert_frame_equal(*curves, rtol=1e-2)
+
+
+def test_a_codebook_cannot_be_recorded(out: Path) -> None:
+    stage = _built("dvae", {**DVAE_STAGE, "levels": []}, out)
+    assert isinstance(stage, DvaeStage)
+    with pytest.raises(UsageError, match=r"training\.graphs: .* use levels"):
+        stage.objective(stage.batch("train", 0, Shard()))

@@ -255,7 +255,7 @@ def test_the_ctc_loss_that_can_be_recorded_is_the_library_s(sharp: float) -> Non
         value = loss(given.log_softmax(-1), steps, targets, lengths)
         value.backward()
         found.append((value.detach(), given.grad))
-    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_warped_mel_is_slower_or_faster_and_nothing_else() -> None:

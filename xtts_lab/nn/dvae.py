@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.nn.convnext import EPSILON, ConvNextBlock
+from xtts_lab.nn.convnext import ConvNextBlock
 from xtts_lab.nn.fsq import Fsq
 from xtts_lab.nn.mel import DVAE_MEL, ConditioningMel, MelConfig
 
@@ -124,25 +124,15 @@ class ResidualBlock(nn.Module):
         return added
 
 
-class _ChannelNorm(nn.LayerNorm):
-    """A norm over the channels of [B, C, F]."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
-
-
 def _blocks(config: DvaeConfig, apart: tuple[int, ...]) -> nn.ModuleList:
-    """Blocks of these dilations; a norm after those that have none on their stream."""
-    width = config.inner_width
+    """Blocks of these dilations. No norm on the stream itself: levels are part of a mel."""
+    width, scale = config.inner_width, 1.0 / len(apart)
     if config.blocks == "residual":
         return nn.ModuleList(ResidualBlock(width, dilation) for dilation in apart)
-    blocks: list[nn.Module] = [
-        ConvNextBlock(
-            width, config.inner, config.block_kernel, dilation=dilation, scale=1.0 / len(apart)
-        )
+    return nn.ModuleList(
+        ConvNextBlock(width, config.inner, config.block_kernel, dilation=dilation, scale=scale)
         for dilation in apart
-    ]
-    return nn.ModuleList([*blocks, _ChannelNorm(width, EPSILON)])
+    )
 
 
 class DvaeEncoder(nn.Module):

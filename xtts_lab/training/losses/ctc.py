@@ -42,7 +42,8 @@ def recordable_ctc_loss(
 ) -> Tensor:
     """The same in operations that a CUDA graph can record: PyTorch's own waits for the lengths."""
     given = log_probabilities.float(), steps, targets + 1, lengths
-    rows: Tensor = _RowLosses.apply(*given)  # type: ignore[no-untyped-call]
+    with torch.autocast(log_probabilities.device.type, enabled=False):
+        rows: Tensor = _RowLosses.apply(*given)  # type: ignore[no-untyped-call]
     return (rows / lengths.clamp(min=1)).mean()
 
 
