@@ -330,7 +330,7 @@ def test_the_rows_of_all_processes_give_the_gradient_of_one(out: Path, processes
 
     def gradient(shard: Shard) -> torch.Tensor:
         stage.modules.zero_grad()
-        stage.step(stage.batch("train", 4, shard), 100, lambda _name, loss: loss.backward())
+        stage.step(stage.batch("train", 40, shard), 40, lambda _name, loss: loss.backward())
         grads = [p.grad for p in stage.modules.parameters() if p.grad is not None]
         return torch.cat([grad.flatten() for grad in grads])
 
