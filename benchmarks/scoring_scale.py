@@ -72,7 +72,7 @@ def measure(count: int, uses: tuple[MetricUse, ...]) -> tuple[float, float, int]
     needs = [Need(t.key, t.id, "resemblyzer", "audio", 0, clip, t.key) for t in trials]
     plan = cast("Plan", SimpleNamespace(trials=trials, metrics=uses))
     start = time.perf_counter()
-    rows = score(plan, needs, cast("Journal", Records(made)), cast("Journal", Records(heard)))
+    rows = list(score(plan, needs, cast("Journal", Records(made)), cast("Journal", Records(heard))))
     scored = time.perf_counter()
     summarise(
         pd.DataFrame(rows).astype({"value": "float64"}), _table(trials), metric_info(uses),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,19 @@ def test_a_cut_at_any_byte_loses_only_the_torn_record(
     with Journal(path) as journal:
         assert journal.get("new") == {"id": "new"}
         assert [i for i in range(20) if journal.get(str(i))] == list(range(kept))
+
+
+def test_records_lie_on_the_disk_and_not_in_memory(tmp_path: Path) -> None:
+    text = "x" * 20_000
+    tracemalloc.start()
+    try:
+        for _ in range(2):  # written, and read again
+            with Journal(tmp_path / "log") as journal:
+                for i in range(200):
+                    if journal.get(str(i)) is None:
+                        journal.append({"id": str(i), "text": text + str(i)})
+                assert journal.get("150")["text"] == text + "150"
+                held = tracemalloc.get_traced_memory()[0]
+                assert held < 500_000  # of 4 MB
+    finally:
+        tracemalloc.stop()

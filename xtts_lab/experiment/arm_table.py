@@ -45,7 +45,7 @@ def _rows(plan: Plan, own: Sequence[Trial], trials: Journal) -> Iterator[dict[st
     for part, known in facts.parts.items():
         row = {**shared, "part": part, **_described(part, known)}
         if part == "conditioner":
-            row |= _measured([trials.get(trial.id) or {} for trial in own])
+            row |= _measured(own, trials)
         yield row
 
 
@@ -61,11 +61,11 @@ def _described(part: str, known: Mapping[str, Json]) -> dict[str, Any]:
     }
 
 
-def _measured(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _measured(own: Sequence[Trial], trials: Journal) -> dict[str, float]:
     """Return the means over trials of what trials say; a quantity that none says is left out."""
     found: dict[str, float] = {}
     for name in ("prefix_length", "reference_s"):
-        said = [columns_of(record)[name] for record in records]
+        said = (columns_of(trials.get(trial.id) or {})[name] for trial in own)
         values = [value for value in said if value is not None]
         if values:
             found[name] = round(sum(values) / len(values), 3)

@@ -34,7 +34,7 @@ from xtts_lab.yaml_file import Where
 MAX_TRIALS = 5_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there are as many as memory holds
 class Trial:
     """One arm, one utterance, one repeat: one audio file, `audio` below the run folder."""
 

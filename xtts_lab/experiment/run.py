@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
 from xtts_lab.experiment.plan import Plan
-from xtts_lab.experiment.score import score
+from xtts_lab.experiment.score import METRIC_ERROR, Row, score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
 from xtts_lab.experiment.timing.load import load_trials
@@ -108,6 +108,14 @@ def _is_there(plan: Plan, folder: RunFolder) -> bool:
     return False
 
 
+def _noting_errors(rows: Iterable[Row], broken: list[Row]) -> Iterator[Row]:
+    """Yield rows; those of which the metric itself failed are kept in `broken` as well."""
+    for row in rows:
+        if METRIC_ERROR in row:
+            broken.append(row)
+        yield row
+
+
 def _write_tables(
     plan: Plan,
     folder: RunFolder,
@@ -117,8 +125,9 @@ def _write_tables(
     timed: Timed,
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
+    broken: list[Row] = []
     rows = score(plan, needs, trials, evidence, timed.streams, timed.loads)
-    scores = tables.frame(rows, schema.SCORES)
+    scores = tables.frame(_noting_errors(rows, broken), schema.SCORES)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))
     tables.write_parquet(folder.path / "evidence.parquet", tables.evidence_frame(needs, evidence))
@@ -130,7 +139,7 @@ def _write_tables(
     if any(use.metric.loading for use in plan.metrics):
         tables.write_parquet(folder.path / schema.LOAD.file, tables.load_frame(plan, timed.loads))
     found = conclusions(Asked.of(plan), scores, trial_rows)
-    failures = tables.failures_frame(plan, needs, trials, evidence, timed, rows, found.failed)
+    failures = tables.failures_frame(plan, needs, trials, evidence, timed, broken, found.failed)
     tables.write_csv(folder.path / "failures.csv", failures)
     tables.write_csv(folder.path / "summary.csv", found.summary)
     tables.write_csv(folder.path / "comparisons.csv", found.comparisons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,8 @@ def score(
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]] | None = None,
     loads: Mapping[str, Sequence[Loaded]] | None = None,
-) -> list[Row]:
-    """Return one row per unit (trial, or group of repeats) and metric id, in plan order.
+) -> Iterator[Row]:
+    """Yield one row per unit (trial, or group of repeats) and metric id, in plan order.
 
     A metric that does not apply to a unit has no row; one whose evidence failed has a row without
     a value, and the error in `detail`. Where the metric itself failed, that is under `METRIC_ERROR`
@@ -42,25 +42,32 @@ def score(
     gather = _Gatherer(by_trial, trials, evidence, streams or {}, loads or {})
     groups = list(_groups(plan, trials))
     deterministic = _deterministic_arms(groups, trials)
-    asked: list[tuple[MetricUse, list[Trial]]] = []
+    comparing = [use for use in plan.metrics if use.metric.compares_texts]
+    beside = _compared(_asked(groups, comparing, deterministic), gather)
+    for use, unit in _asked(groups, plan.metrics, deterministic):
+        try:
+            yield from _score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
+        except MetricError as error:
+            for row in _without(use, unit, str(error)):
+                yield {**row, METRIC_ERROR: str(error)}
+
+
+def _asked(
+    groups: Sequence[list[Trial]], uses: Sequence[MetricUse], deterministic: Collection[str]
+) -> Iterator[tuple[MetricUse, list[Trial]]]:
+    """Yield the units that metrics are asked for, in plan order; nothing is kept of them."""
     for group in groups:
-        for use in plan.metrics:
+        for use in uses:
             if group[0].arm.id in deterministic and use.metric.skips_deterministic:
                 continue
             units = [group] if use.metric.level == "repeats" else [[trial] for trial in group]
-            asked += [(use, unit) for unit in units if use.applies(unit[0].item.utterance)]
-    beside = _compared(asked, gather)
-    rows: list[Row] = []
-    for use, unit in asked:
-        try:
-            rows += _score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
-        except MetricError as error:
-            rows += [{**row, METRIC_ERROR: str(error)} for row in _without(use, unit, str(error))]
-    return rows
+            for unit in units:
+                if use.applies(unit[0].item.utterance):
+                    yield use, unit
 
 
 def _compared(
-    asked: Sequence[tuple[MetricUse, list[Trial]]], gather: _Gatherer
+    asked: Iterable[tuple[MetricUse, list[Trial]]], gather: _Gatherer
 ) -> dict[tuple[str, str], Mapping[str, float] | MetricError]:
     """Return what compares units with all else that the same voice says: by metric, first trial.
 
@@ -68,8 +75,7 @@ def _compared(
     """
     voices: dict[tuple[str, Voice], list[tuple[MetricUse, list[Trial]]]] = {}
     for use, unit in asked:
-        if use.metric.compares_texts:
-            voices.setdefault((use.prefix, _voice(unit)), []).append((use, unit))
+        voices.setdefault((use.prefix, _voice(unit)), []).append((use, unit))
     found: dict[tuple[str, str], Mapping[str, float] | MetricError] = {}
     for (prefix, _), entries in voices.items():
         use = entries[0][0]
@@ -139,7 +145,7 @@ def _sound(use: MetricUse, unit: Sequence[Trial], gather: _Gatherer) -> list[Evi
 
 
 class _Gatherer:
-    """Evidence of trials for metrics, each gathered once."""
+    """Evidence of trials for metrics; none of it is kept, for there may be a million."""
 
     def __init__(
         self,
@@ -151,22 +157,18 @@ class _Gatherer:
     ) -> None:
         self._needs, self._trials, self._evidence = needs, trials, evidence
         self._streams, self._loads = streams, loads
-        self._known: dict[tuple[int, str], tuple[Evidence, str | None]] = {}
 
     def __call__(self, use: MetricUse, trial: Trial) -> tuple[Evidence, str | None]:
-        key = (id(use), trial.id)
-        if key not in self._known:
-            needs = self._needs.get(trial.id, ())
-            found, error = _evidence(use, trial, needs, self._trials, self._evidence)
-            streamed = self._streams.get(trial.id) if use.metric.streaming else None
-            if streamed is not None and streamed["error"] is None:
-                found = replace(found, stream=streamed_of(streamed))
-            elif streamed is not None:
-                error = error or streamed["error"]
-            if use.metric.loading:
-                found = replace(found, loads=tuple(self._loads.get(trial.id, ())))
-            self._known[key] = found, error
-        return self._known[key]
+        needs = self._needs.get(trial.id, ())
+        found, error = _evidence(use, trial, needs, self._trials, self._evidence)
+        streamed = self._streams.get(trial.id) if use.metric.streaming else None
+        if streamed is not None and streamed["error"] is None:
+            found = replace(found, stream=streamed_of(streamed))
+        elif streamed is not None:
+            error = error or streamed["error"]
+        if use.metric.loading:
+            found = replace(found, loads=tuple(self._loads.get(trial.id, ())))
+        return found, error
 
 
 def _evidence(

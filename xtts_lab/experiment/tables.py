@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,25 @@ from xtts_lab.types import Loaded
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
 
-def frame(rows: Sequence[Mapping[str, Any]], table: Table) -> pd.DataFrame:
+_BLOCK = 20_000
+"""Rows that are Python objects at a time; what is made of them is a tenth as large."""
+
+
+def frame(rows: Iterable[Mapping[str, Any]], table: Table) -> pd.DataFrame:
     """Return rows as a frame with exactly the columns and types of a table."""
-    data = pd.DataFrame(list(rows), columns=list(table.columns))
-    return data.astype(dict(table.columns))
+    rest = iter(rows)
+    blocks = []
+    while block := list(itertools.islice(rest, _BLOCK)):
+        data = pd.DataFrame(block, columns=list(table.columns))
+        blocks.append(data.astype(dict(table.columns)))
+    if not blocks:
+        return pd.DataFrame([], columns=list(table.columns)).astype(dict(table.columns))
+    return blocks[0] if len(blocks) == 1 else pd.concat(blocks, ignore_index=True)
 
 
 def trials_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     """Return one row per planned trial, in plan order."""
-    rows = [_trial_row(t, plan.facts[t.arm.id], trials.get(t.id) or {}) for t in plan.trials]
+    rows = (_trial_row(t, plan.facts[t.arm.id], trials.get(t.id) or {}) for t in plan.trials)
     return frame(rows, schema.TRIALS)
 
 
@@ -75,9 +86,9 @@ def _trial_row(trial: Trial, facts: ArmFacts, record: Mapping[str, Any]) -> dict
 
 def timings_frame(plan: Plan, trials: Journal) -> pd.DataFrame:
     """Return the timings of this run; empty cells where audio came from the cache."""
-    rows = [
+    rows = (
         {"trial_id": t.id, **((trials.get(t.id) or {}).get("timings") or {})} for t in plan.trials
-    ]
+    )
     return frame(rows, schema.TIMINGS)
 
 
@@ -103,7 +114,10 @@ def load_frame(plan: Plan, loads: Mapping[str, Sequence[Loaded]]) -> pd.DataFram
 
 def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
     """Return every output once per trial (its own audio), and once per clip in other roles."""
-    rows: list[dict[str, Any]] = []
+    return frame(_evidence_rows(needs, evidence), schema.EVIDENCE)
+
+
+def _evidence_rows(needs: Sequence[Need], evidence: Journal) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
     for need in needs:
         own = need.role == "audio"
@@ -112,19 +126,16 @@ def evidence_frame(needs: Sequence[Need], evidence: Journal) -> pd.DataFrame:
         seen.add(need.key)
         record = evidence.get(need.key) or {}
         output = record.get("output")
-        rows.append(
-            {
-                "key": need.key,
-                "instrument": need.instrument,
-                "role": "audio" if own else "clip",
-                "trial_id": need.trial_id if own else None,
-                "clip": need.clip.path.name,
-                "audio_sha256": need.sha256,
-                "output": None if output is None else json.dumps(output, ensure_ascii=False),
-                "error": record.get("error"),
-            }
-        )
-    return frame(rows, schema.EVIDENCE)
+        yield {
+            "key": need.key,
+            "instrument": need.instrument,
+            "role": "audio" if own else "clip",
+            "trial_id": need.trial_id if own else None,
+            "clip": need.clip.path.name,
+            "audio_sha256": need.sha256,
+            "output": None if output is None else json.dumps(output, ensure_ascii=False),
+            "error": record.get("error"),
+        }
 
 
 def failures_frame(
@@ -133,12 +144,13 @@ def failures_frame(
     trials: Journal,
     evidence: Journal,
     timed: Timed,
-    scores: Sequence[Mapping[str, Any]] = (),
+    scores: Iterable[Mapping[str, Any]] = (),
     unpooled: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return everything that failed, in plan order: no trial and no clip is dropped silently.
 
-    `unpooled`: metric ids that have scores and no figures, and why.
+    `scores`: at least the rows with a `METRIC_ERROR`. `unpooled`: metric ids that have scores and
+    no figures, and why.
     """
     failed = [*_failed_trials(plan, trials), *_failed_needs(plan, needs, evidence)]
     for trial in plan.trials:
@@ -154,13 +166,13 @@ def failures_frame(
     return frame(failed, schema.FAILURES)
 
 
-def _failed_scores(plan: Plan, scores: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _failed_scores(plan: Plan, scores: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield where a metric itself failed: once a unit, whatever the number of its quantities."""
     failed: dict[str, dict[str, None]] = {}
     for row in scores:
         if METRIC_ERROR in row:
             failed.setdefault(row["trial_id"], {})[row[METRIC_ERROR]] = None
-    for trial in plan.trials:
+    for trial in plan.trials if failed else ():
         yield from (_failure(trial, "score", error) for error in failed.get(trial.id, ()))
 
 

@@ -13,7 +13,7 @@ from xtts_lab.report.content import Content, gather
 from xtts_lab.report.formats import latex, markdown
 from xtts_lab.report.formats.look import DARK, LIGHT
 from xtts_lab.report.formats.plot import key_svg
-from xtts_lab.report.sections.players import items
+from xtts_lab.report.sections.players import items, left_out
 from xtts_lab.runs.comparability import without_mixed
 from xtts_lab.runs.reading import Run, read_run
 
@@ -34,7 +34,13 @@ def render_html(run: Run, content: Content) -> str:
     """Return the page; everything that comes from the run is escaped by Jinja."""
     embedded, linked = items(run)
     page = templates().get_template("report.html")
-    shown = page.render(c=content, embedded=embedded, linked=linked, open_figures=OPEN_FIGURES)
+    shown = page.render(
+        c=content,
+        embedded=embedded,
+        linked=linked,
+        left_out=left_out(run.trials),
+        open_figures=OPEN_FIGURES,
+    )
     return shown.rstrip() + "\n"
 
 

@@ -2,36 +2,61 @@
 
 One sealed JSON line per record (see `records`). A line is written whole or, if the process dies in
 it, torn. A line that is not what was written is left out at the next opening, and its work is done
-again; the records behind it stand.
+again; the records behind it stand. Of each record only its place is kept in memory: a log of a
+million trials is as long as it likes, on the disk.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from xtts_lab import files
-from xtts_lab.records import seal, unseal
+from xtts_lab.records import DIGEST, seal, unseal
+
+_LENGTH_BITS = 32
+"""A place is an offset and, in its lowest bits, a length: one integer."""
 
 
 class Journal:
     """Records by their `id`; a later record replaces an earlier one of the same id."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._records: dict[str, dict[str, Any]] = {}
-        lines = _lines(path)
-        sound = []
-        for line in lines or []:
-            record = unseal(line) if line.endswith(b"\n") else None
-            if record is not None and isinstance(record.get("id"), str):
-                self._records[record["id"]] = record
-                sound.append(line)
-        if sound != lines:
-            files.write_bytes(path, b"".join(sound))
-        self._file = path.open("ab")
+        self._places: dict[str, int] = {}
+        self._last: tuple[str, dict[str, Any]] | None = None
+        if not self._index(path):
+            files.write_with(path, lambda partial: self._rewrite(path, partial))
+        self._file = path.open("a+b")
+        self._end = self._file.seek(0, os.SEEK_END)
+
+    def _index(self, path: Path) -> bool:
+        """Note where sound lines will stand; return whether there are no others."""
+        sound, end = True, 0
+        try:
+            if path.is_symlink():
+                return False
+            with path.open("rb") as file:
+                for line in file:
+                    record = _record_of(line)
+                    if record is None:
+                        sound = False
+                        continue
+                    self._places[record["id"]] = (end << _LENGTH_BITS) | len(line)
+                    end += len(line)
+        except OSError:
+            self._places.clear()
+            return False
+        return sound
+
+    def _rewrite(self, path: Path, partial: Path) -> None:
+        if not self._places:  # nothing that could be read
+            return
+        with path.open("rb") as old, partial.open("wb") as new:
+            new.writelines(line for line in old if _record_of(line) is not None)
 
     def __enter__(self) -> Journal:
         return self
@@ -45,26 +70,33 @@ class Journal:
         self._file.close()
 
     def get(self, record_id: str) -> dict[str, Any] | None:
-        """Return the newest record of an id."""
-        return self._records.get(record_id)
+        """Return the newest record of an id, not to be changed."""
+        if self._last is not None and self._last[0] == record_id:
+            return self._last[1]
+        place = self._places.get(record_id)
+        if place is None:
+            return None
+        length = place & ((1 << _LENGTH_BITS) - 1)
+        line = os.pread(self._file.fileno(), length, place >> _LENGTH_BITS)
+        record: dict[str, Any] = json.loads(line)  # it was sound, and this process holds the lock
+        record.pop(DIGEST, None)
+        self._last = record_id, record
+        return record
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a record, which must have an `id`; it outlives the process from here on.
 
         Raises `ValueError` for what is not JSON, of which nothing is written.
         """
-        line = seal(record) + "\n"
-        self._file.write(line.encode())
+        line = (seal(record) + "\n").encode()
+        self._file.write(line)
         self._file.flush()
-        self._records[record["id"]] = record
+        self._places[record["id"]] = (self._end << _LENGTH_BITS) | len(line)
+        self._end += len(line)
+        self._last = None
 
 
-def _lines(path: Path) -> list[bytes] | None:
-    """Return the lines of a log; None where there is no file of ours that can be read."""
-    if path.is_symlink():
-        return None
-    try:
-        with path.open("rb") as file:
-            return list(file)
-    except OSError:
-        return None
+def _record_of(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line; None for one that was not written so."""
+    record = unseal(line) if line.endswith(b"\n") else None
+    return record if record is not None and isinstance(record.get("id"), str) else None

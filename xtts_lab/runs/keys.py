@@ -25,8 +25,11 @@ SCORING_VERSION = 2
 
 def digest(content: Any) -> str:
     """Return 32 hex digits that depend on JSON-like content, not on the order of its keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_json(content).encode()).hexdigest()[:32]
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def trial_seed(seed: int, utterance_id: str, repeat: int) -> int:
@@ -147,7 +150,7 @@ class ItemContent:
         return digest(asdict(self))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialContent:
     """A planned trial: its place in the tables, the key of its audio, what is said."""
 
@@ -183,13 +186,22 @@ class WorkContent:
 
 def work_key(content: WorkContent) -> str:
     """Return the digest of a run: equal for equal results, whatever the order of utterances."""
-    return digest(
-        [
-            SCORING_VERSION,
-            dict(content.experiment),
-            [[arm, part.key, dict(said)] for arm, (part, said) in content.arms.items()],
-            {name: part.key for name, part in content.instruments.items()},
-            [asdict(metric) for metric in content.metrics],
-            sorted([trial.id, trial.key, trial.item.key] for trial in content.trials),
-        ]
-    )
+    told = [
+        SCORING_VERSION,
+        dict(content.experiment),
+        [[arm, part.key, dict(said)] for arm, (part, said) in content.arms.items()],
+        {name: part.key for name, part in content.instruments.items()},
+        [asdict(metric) for metric in content.metrics],
+    ]
+    # The digest of this list with that of all trials behind it, of which there may be a million:
+    # as `digest` would take it, without its text in one piece.
+    hashed = hashlib.sha256(f"{_json(told)[:-1]},[".encode())
+    for i, trial in enumerate(sorted(content.trials, key=_trial_order)):
+        text = _json([trial.id, trial.key, trial.item.key])
+        hashed.update(f"{',' if i else ''}{text}".encode())
+    hashed.update(b"]]")
+    return hashed.hexdigest()[:32]
+
+
+def _trial_order(trial: TrialContent) -> tuple[str, str, str]:
+    return trial.id, trial.key, trial.item.key

@@ -8,11 +8,13 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
+
+import pandas as pd
 
 from xtts_lab.languages import language_name
 from xtts_lab.report.numbers import figure
@@ -21,6 +23,8 @@ from xtts_lab.runs.reading import Run
 Row: TypeAlias = dict[Any, Any]
 
 MOST_PLAYERS = 60
+MOST_LINKED = 2_000
+"""Trials that a page lists: it is read by people, and must open."""
 # MP3 and not Ogg: libsndfile numbers Ogg streams at random, so that equal audio would give unequal
 # reports; and every browser plays MP3. FLAC serves sample rates that MP3 lacks.
 _POOLED = re.compile(r"\.(micro|macro|p\d+)$")
@@ -66,21 +70,53 @@ def items(run: Run) -> tuple[list[Item], list[Item]]:
 
     Utterances are taken in turn from every language, with all arms side by side (the first
     repeat), until another would take more than `MOST_PLAYERS` players; both lists follow the plan.
+    Of many trials at most `MOST_LINKED` are there (see `sampled`).
     """
     groups: dict[str, list[Row]] = {}
-    for row in run.trials.to_dict("records"):
+    trials = sampled(run.trials)
+    for row in trials.to_dict("records"):
         groups.setdefault(str(row["utterance_id"]), []).append(row)
     chosen = _chosen(groups)
-    evidence = _Evidence(_heard(run), _scores(run))
+    shown_ids = set(trials["trial_id"]) if len(trials) < len(run.trials) else None
+    evidence = _Evidence(_heard(run, shown_ids), _scores(run, shown_ids))
     embedded, linked = [], []
     for key, rows in groups.items():
         shown = _first_repeat(rows)[: chosen.get(key, 0)]
-        rest = [row for row in rows if row not in shown]
+        there = {row["trial_id"] for row in shown}
+        rest = [row for row in rows if row["trial_id"] not in there]
         if shown:
             embedded.append(_item(run, shown, evidence, embed=True))
         if rest:
             linked.append(_item(run, rest, evidence, embed=False))
     return embedded, linked
+
+
+def sampled(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials that a page lists: all, or the first repeats of all utterances.
+
+    Where those are too many as well, of utterances spread evenly over the plan, with all arms.
+    """
+    if len(trials) <= MOST_LINKED:
+        return trials
+    there = trials["repeat"].value_counts().sort_index().cumsum()
+    enough = there[there <= MOST_LINKED]
+    if len(enough):
+        return trials[trials["repeat"] <= enough.index[-1]]
+    first = trials[trials["repeat"] == there.index[0]]
+    place = first["utterance_id"].drop_duplicates()
+    step = -(-len(first) // MOST_LINKED)
+    return first[first["utterance_id"].isin(place.iloc[::step])].iloc[:MOST_LINKED]
+
+
+def left_out(trials: pd.DataFrame) -> str:
+    """Say that a page lists a part of the trials; empty where it lists all."""
+    shown = len(sampled(trials))
+    if shown == len(trials):
+        return ""
+    return (
+        f"Of {len(trials):,} trials {shown:,} are listed here, the first repeats of utterances "
+        "from all over the plan; trials.parquet names the audio of all."
+    )
 
 
 def _first_repeat(rows: list[Row]) -> list[Row]:
@@ -146,9 +182,10 @@ def _data_uri(path: Path) -> str:
     return f"data:{mime};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _heard(run: Run) -> dict[str, str]:
+def _heard(run: Run, wanted: Collection[str] | None) -> dict[str, str]:
     """Return what a recogniser heard, trial by trial: the first output that has a text."""
     own = run.evidence[(run.evidence["role"] == "audio") & run.evidence["output"].notna()]
+    own = own if wanted is None else own[own["trial_id"].isin(wanted)]
     texts: dict[str, str] = {}
     for trial, output in zip(own["trial_id"], own["output"], strict=True):
         content = json.loads(str(output))
@@ -157,10 +194,10 @@ def _heard(run: Run) -> dict[str, str]:
     return texts
 
 
-def _scores(run: Run) -> dict[str, list[tuple[str, str]]]:
+def _scores(run: Run, wanted: Collection[str] | None) -> dict[str, list[tuple[str, str]]]:
     """Return figures trial by trial; means, rates and percentiles of one trial are one figure."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for trial, metric, value in _score_rows(run):
+    for trial, metric, value in _score_rows(run, wanted):
         name = _POOLED.sub("", metric)
         unit = run.described.get(metric, ("", ""))[0]
         line = (name, figure(value, unit))
@@ -169,8 +206,9 @@ def _scores(run: Run) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _score_rows(run: Run) -> Iterator[tuple[str, str, float]]:
+def _score_rows(run: Run, wanted: Collection[str] | None) -> Iterator[tuple[str, str, float]]:
     known = run.scores[run.scores["value"].notna()]
+    known = known if wanted is None else known[known["trial_id"].isin(wanted)]
     order = {metric: i for i, metric in enumerate(run.metrics)}
     ranked = known.assign(_rank=known["metric"].map(order)).sort_values("_rank", kind="stable")
     for trial, metric, value in zip(
