@@ -101,11 +101,13 @@ def sampled(trials: pd.DataFrame) -> pd.DataFrame:
     there = trials["repeat"].value_counts().sort_index().cumsum()
     enough = there[there <= MOST_LINKED]
     if len(enough):
-        return trials[trials["repeat"] <= enough.index[-1]]
-    first = trials[trials["repeat"] == there.index[0]]
+        own: pd.DataFrame = trials[trials["repeat"] <= enough.index[-1]]
+        return own
+    first: pd.DataFrame = trials[trials["repeat"] == there.index[0]]
     place = first["utterance_id"].drop_duplicates()
     step = -(-len(first) // MOST_LINKED)
-    return first[first["utterance_id"].isin(place.iloc[::step])].iloc[:MOST_LINKED]
+    spread: pd.DataFrame = first[first["utterance_id"].isin(place.iloc[::step])]
+    return spread.iloc[:MOST_LINKED]
 
 
 def left_out(trials: pd.DataFrame) -> str:
