@@ -97,8 +97,12 @@ def run_and_kill(
 ) -> str:
     process = start(arguments, cache)
     killed = 0
-    if way in ("at random", *ONE_DIES):
+    if way == "at random":
         time.sleep(delay_s)
+    while way in ONE_DIES and process.poll() is None and not victims(way, process.pid):
+        time.sleep(0.02)
+    if way in ONE_DIES:  # soon, as workers are there for part of the run only
+        time.sleep(0.1 * delay_s)
     while way != "at random" and process.poll() is None:
         workers = victims(way, process.pid) if way in ONE_DIES else []
         if workers:
