@@ -108,8 +108,8 @@ def planned(world: World, draws: Draws) -> Iterator[Mapping[str, bool]]:
         values = world.values(2, rng)
         values[1] += margin
         (first,) = _judged(frames, values, [_claim(margin)], i)
-        if first["verdict"] != "undecided" or "observed" in first["reason"]:
-            continue  # needs that are for another distance than the margin
+        if first["verdict"] != "undecided" or not first["reason"].endswith("across the margin"):
+            continue  # needs for another distance than the margin, or none
         asked = int(first["need_speakers"]), int(first["need_sentences"])
         larger = replace(world, speakers=asked[0], sentences=asked[1])
         values = larger.values(2, rng)
