@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xtts_lab.cli import DONE
 from xtts_lab.errors import UsageError
+from xtts_lab.languages import language_name
 from xtts_lab.report.formats import sheet
 from xtts_lab.report.sections import comparison
 from xtts_lab.runs import against_published
@@ -75,7 +76,8 @@ def _of_published(run: Path, name: str, arms: Sequence[str]) -> sheet.Sheet:
         if metric.others:
             scale, end = (100, " %") if metric.percent else (1, "")
             said = ", ".join(f"{k} {v * scale:g}{end}" for k, v in metric.others.items())
-            notes.append(f"Other systems as published, {metric.label} in English: {said}.")
+            where = language_name(metric.others_in)
+            notes.append(f"Other systems as published, {metric.label} in {where}: {said}.")
     return comparison.of_published(
         work.title,
         work.source,

@@ -13,6 +13,7 @@ from xtts_lab import registry
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arms import LANGUAGES as KEY
 from xtts_lab.experiment.arms import Arm
+from xtts_lab.statistics.rules import ENOUGH_SPEAKERS
 from xtts_lab.types import LANGUAGES
 from xtts_lab.yaml_file import Where
 
@@ -63,6 +64,19 @@ def sitting_out(arms: Sequence[Arm], items: Sequence[Item]) -> Iterator[str]:
         left = [code for code in present if not arm.asked_for(code)]
         if left:
             yield f"{arm.system}: not asked for {', '.join(left)}"
+
+
+def few_speakers(items: Sequence[Item]) -> Iterator[str]:
+    """Yield a warning for a test set of so few speakers that no verdict can be had of it."""
+    heard: dict[str, set[str]] = {}
+    for item in items:
+        heard.setdefault(item.utterance.language, set()).add(item.utterance.speaker)
+    most = max(map(len, heard.values()), default=0)
+    if most < ENOUGH_SPEAKERS:
+        yield (
+            f"{most} speaker{'' if most == 1 else 's'} a language: nothing can be concluded about "
+            f"other speakers, which takes {ENOUGH_SPEAKERS}"
+        )
 
 
 def languages_of(items: Sequence[Item]) -> list[str]:

@@ -17,7 +17,13 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.arm_facts import ArmFacts
 from xtts_lab.experiment.arms import Arm
-from xtts_lab.experiment.asked import check_asked, languages_of, share, sitting_out
+from xtts_lab.experiment.asked import (
+    check_asked,
+    few_speakers,
+    languages_of,
+    share,
+    sitting_out,
+)
 from xtts_lab.experiment.claims import check_claims
 from xtts_lab.experiment.construction import close
 from xtts_lab.experiment.contents import FileHashes, audio_content, work_content
@@ -152,6 +158,8 @@ def _items(
         close(speakers)
     check_asked(experiment.arms, items, where)
     notes = [f"pairing {pairing}: {MEANING[pairing]}", *sitting_out(experiment.arms, items)]
+    if pairing == "own":  # a test set has the speakers that it has
+        notes += few_speakers(items)
     for what, source in (("texts", texts), ("speakers", speakers)):
         if source.unread:
             notes.append(f"{what}: columns left unread: {', '.join(source.unread)}")

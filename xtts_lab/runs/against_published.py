@@ -99,10 +99,11 @@ def _protocol(run: Run, arm: str, protocol: Mapping[str, Any]) -> Iterator[str]:
     elif spec.get("checkpoint") != protocol["checkpoint"]:
         yield f"{spec.get('checkpoint')} instead of {protocol['checkpoint']}"
     sentences = trials.groupby("language")["text"].nunique()
-    if (sentences != protocol["sentences"]).any():
-        yield f"{_range(sentences, 'sentence')} a language instead of {protocol['sentences']}"
+    wanted = protocol["sentences"]
+    if wanted is not None and (sentences != wanted).any():
+        yield f"{_range(sentences, 'sentence')} a language instead of {wanted}"
     speakers = pd.Series([trials["speaker"].nunique()])
-    if (speakers != protocol["speakers"]).any():
+    if protocol["speakers"] is not None and (speakers != protocol["speakers"]).any():
         yield f"{_range(speakers, 'speaker')} instead of {protocol['speakers']}"
     languages = {str(v) for v in trials["reference_language"].fillna("none")}
     if languages != {protocol["reference_language"]}:

@@ -13,8 +13,9 @@ from xtts_lab.data.formats.rows import Row, checked
 from xtts_lab.errors import UsageError
 
 Format: TypeAlias = Literal[
-    "auto", "csv", "csv-semicolon", "csv-bar", "tsv", "jsonl", "meta-lst", "ljspeech", "coqui", "hf"
-]
+    "auto", "csv", "csv-semicolon", "csv-bar", "tsv", "jsonl", "meta-lst", "ljspeech", "coqui",
+    "hf", "librispeech-pc", "minimax", "cv3-eval",
+]  # fmt: skip
 
 _READERS = {
     **dict.fromkeys(("csv", "csv-semicolon", "csv-bar", "tsv"), "csv_file"),
@@ -23,6 +24,9 @@ _READERS = {
     "ljspeech": "ljspeech",
     "coqui": "coqui",
     "hf": "hugging_face",
+    "librispeech-pc": "librispeech_pc",
+    "minimax": "minimax",
+    "cv3-eval": "cv3_eval",
 }
 
 _SUFFIXES = {

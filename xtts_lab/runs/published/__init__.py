@@ -19,7 +19,7 @@ class PublishedMetric:
 
     `ids`: ids under which a run has the same quantity; others of the `family` and `quantity` are
     of other judges. `decimals`: as printed, of a rate in percent. `judge`: what the publication
-    measured with.
+    measured with. `others`: other systems, in the language `others_in`.
     """
 
     key: str
@@ -34,6 +34,7 @@ class PublishedMetric:
     figures: Mapping[str, float]
     mean: float
     others: Mapping[str, float]
+    others_in: str
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,5 @@ def _metric(data: Mapping[str, Any], key: str, column: int, spec: Any) -> Publis
         figures=of(data["figures"]),
         mean=of({"mean": data["mean"]})["mean"],
         others=of(data["others"]),
+        others_in=data.get("others_in", "en"),
     )
