@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 
 from xtts_lab.cache import cache_dir
 from xtts_lab.data.sentences import Sentence, builtin, prompts
@@ -74,10 +75,11 @@ class WorldTexts:
     def sentences(self) -> tuple[Sentence, ...]:
         """Return the sentences with their clips, recorded where the cache lacks them."""
         made: list[Sentence] = []
+        turns = count()
         for place, language in enumerate(self._languages):
             following = self._languages[(place + 1) % len(self._languages)]
             for text in self._texts(language):
-                speaker = len(made) % self._speakers
+                speaker = next(turns) % self._speakers
                 made.append(self._item(text, speaker, language))
                 if self._cross_lingual:
                     again = self._item(text, speaker, following)
