@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from tests.test_report import METRICS, make_run
 from tests.test_report_sections import SWEPT, make_rich_run
-from xtts_lab import analysis
+from xtts_lab import analysis, audio
 from xtts_lab import tracking as sinks
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
 from xtts_lab.runs.reading import read_run
+from xtts_lab.types import Audio
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +168,14 @@ def test_mlflow_reads_what_was_written(folder: Path, tmp_path: Path) -> None:
         expected = summary.loc[(run.info.run_name, "cer.micro", "all"), "mean"]
         assert run.data.metrics["cer.micro/all"] == pytest.approx(expected)
         assert (tmp_path / "artifacts" / run.info.run_id / "artifacts" / "summary.csv").is_file()
+
+
+def test_speech_and_files_are_heard_in_a_notebook(tmp_path: Path) -> None:
+    tone = Audio(0.1 * torch.sin(torch.arange(2400) / 20), 24_000)
+    audio.save(tmp_path / "tone.wav", tone)
+    for sound in (tone, tmp_path / "tone.wav", str(tmp_path / "tone.wav")):
+        shown = analysis.listen(sound)._repr_html_()
+        assert shown.startswith("<audio controls")
+        assert "data:audio/mpeg;base64," in shown
+    with pytest.raises(UsageError, match=r"nothing\.wav: cannot be read as audio"):
+        analysis.listen(tmp_path / "nothing.wav")

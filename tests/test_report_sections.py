@@ -371,10 +371,23 @@ def test_markdown_and_page_show_the_same_sections(folder: Path) -> None:
         "Latency",
         "Chunks",
         "Trials",
+        "Check it",
         "Methods",
     ):
         assert f"\n## {heading}\n" in text
     assert text.index("**holds**") < text.index("## Results")
+
+
+def test_what_a_figure_was_made_of_is_linked_and_there(folder: Path) -> None:
+    """A reader who doubts: the page, its section, the file."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert '<a href="#check">' in page
+    section = page.partition('id="check"')[2].partition("</section>")[0]
+    linked = re.findall(r'<a href="([^"]+)">', section)
+    assert {"trials.parquet", "scores.parquet", "experiment.yaml", "claims.csv"} <= set(linked)
+    assert all((folder / name).exists() for name in linked)
+    assert "xtts-lab run RUN/experiment.yaml" in section
+    assert ("audio/" in linked) == (folder / "audio").is_dir()
 
 
 TABULAR = re.compile(r"\\begin\{tabular\}\{([lr]+)\}\n(.*?)\n\\end\{tabular\}", re.DOTALL)

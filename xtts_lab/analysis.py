@@ -4,6 +4,7 @@
     run = analysis.load_run("runs/conditioners")
     run.scores.groupby(["arm", "metric"])["value"].describe()
     analysis.plot_languages(run, "cer.micro")
+    analysis.listen(model.synthesise("Good morning.", language="en", voice=voice))
 
 Plots need matplotlib (`make install EXTRAS=...,notebooks`), and return the axes they drew on.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,13 @@ from xtts_lab.registry import unknown
 from xtts_lab.report.formats.look import INK, LIGHT, LINE, SOFT
 from xtts_lab.report.formats.shapes import BINS
 from xtts_lab.report.numbers import unit_of
+from xtts_lab.report.sections.players import data_uri
 from xtts_lab.runs.reading import Run, read_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from xtts_lab.types import Audio
 
 _MARKERS = ("o", "s", "^", "D")
 
@@ -96,6 +100,29 @@ def load_run(path: str | Path) -> RunData:
 def _tidy(run: Run) -> pd.DataFrame:
     beside = ["trial_id", "condition", "utterance_id", "text", "speaker", "repeat", "seed"]
     return run.scores.merge(run.located[beside], on="trial_id", how="left", validate="m:1")
+
+
+@dataclass(frozen=True)
+class Player:
+    """An audio player, which a notebook shows in its place."""
+
+    source: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return f'<audio controls preload="none" src="{self.source}"></audio>'
+
+
+def listen(sound: Audio | str | Path) -> Player:
+    """Return a player of speech or of an audio file, compressed; `UsageError` for what is none."""
+    if not isinstance(sound, (str, Path)):
+        return Player(data_uri(sound.samples.numpy(), sound.sample_rate))
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(str(sound), dtype="float32")
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{sound}: cannot be read as audio ({error})") from error
+    return Player(data_uri(samples, rate))
 
 
 def plot_languages(run: RunData, metric: str, ax: Axes | None = None) -> Axes:

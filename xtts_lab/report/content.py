@@ -9,6 +9,7 @@ from xtts_lab.report.numbers import MOST_NAMED, count, listed, named
 from xtts_lab.report.sections.ablation import matrices
 from xtts_lab.report.sections.answer import Finding, digest, findings
 from xtts_lab.report.sections.caveats import caveats
+from xtts_lab.report.sections.checking import Check, check
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
 from xtts_lab.report.sections.families import family_tables
@@ -46,6 +47,7 @@ class Content:
     timeline: Figure | None
     counts: Table
     failures: Table | None
+    check: Check
     methods: Methods
     environment: Table
     experiment: str
@@ -75,6 +77,7 @@ def gather(run: Run) -> Content:
         timeline=timeline(run),
         counts=counts(run),
         failures=tables.failures(run),
+        check=check(run),
         methods=methods(run),
         environment=tables.environment(run),
         experiment=run.experiment_text,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from xtts_lab.report.content import Content
+from xtts_lab.report.sections.checking import Check
 from xtts_lab.report.sections.figures import Figure
 from xtts_lab.report.sections.methods import Methods
 from xtts_lab.report.tables import Cell, Table
@@ -68,6 +69,7 @@ def _lines(content: Content) -> Iterator[str]:
     yield from _section("Trials", content.counts)
     if content.failures is not None:
         yield from _section("Failures", content.failures)
+    yield from _check(content.check)
     yield from _methods(content.methods)
     yield from _section("Environment", content.environment)
     fence = "`" * (1 + max((len(r) for r in re.findall(r"`+", content.experiment)), default=2))
@@ -109,6 +111,14 @@ def _figures(title: str, figures: Sequence[Figure]) -> Iterator[str]:
         if figure.remark:
             yield from (escape(figure.remark), "")
         yield from table_lines(figure.table)
+
+
+def _check(check: Check) -> Iterator[str]:
+    yield from ("", "## Check it", "", "Beside this page; RUN is its folder.", "")
+    if check.audio:
+        yield "- [`audio/`](audio/) every trial's audio, as the judges heard it"
+    yield from (f"- [`{name}`]({name}) {what}" for name, what in check.files)
+    yield from (f"- `{command}` {what}" for command, what in check.commands)
 
 
 def _methods(methods: Methods) -> Iterator[str]:

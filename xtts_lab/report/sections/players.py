@@ -178,9 +178,16 @@ def _data_uri(path: Path) -> str:
         samples, rate = soundfile.read(os.fsencode(path), dtype="float32")
     except (OSError, RuntimeError):
         return ""
-    kind, mime = ("MP3", "audio/mpeg") if rate in _MP3_RATES else ("FLAC", "audio/flac")
+    return data_uri(samples, rate)
+
+
+def data_uri(samples: Any, sample_rate: int) -> str:
+    """Samples [T], or [T, channels], -> a data URI of compressed audio that browsers play."""
+    import soundfile
+
+    kind, mime = ("MP3", "audio/mpeg") if sample_rate in _MP3_RATES else ("FLAC", "audio/flac")
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format=kind)
+    soundfile.write(buffer, samples, sample_rate, format=kind)
     return f"data:{mime};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
