@@ -179,6 +179,7 @@ class Batches:
         shape = (len(rows), width)
         tokens, at = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         text_targets, audio_targets = np.full(shape, NONE), np.full(shape, NONE)
+        counted = np.arange(width)
         for place, (row, stop) in enumerate(zip(rows, texts, strict=True)):
             start, end = stop + 1, stop + 2 + len(row.audio)
             tokens[place, :end] = config.text_tokens
@@ -187,10 +188,10 @@ class Batches:
             )
             tokens[place, start] += config.start_audio
             tokens[place, start + 1 : end] += row.given
-            said, heard = row.prompt
-            at[place, :start] = places(start, said, config.text_positions)
-            at[place, start:end] = places(end - start, heard, config.audio_positions)
-            at[place, start:end] += config.text_positions
+            at[place, :start] = counted[:start]
+            at[place, start:end] = config.text_positions + counted[: end - start]
+            if any(row.prompt):
+                self._set_apart(at[place], row.prompt, start, end)
             text_targets[place, :stop] = tokens[place, 1:start]
             told = np.append(row.audio, config.stop_audio)
             audio_targets[place, start:end] = np.where(row.counted, told, NONE)
@@ -199,6 +200,12 @@ class Batches:
             "text_targets": text_targets, "audio_targets": audio_targets,
         }  # fmt: skip
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _set_apart(self, at: Ints, prompt: tuple[int, int], start: int, end: int) -> None:
+        """Write the places of a row whose prompt of so many tokens and codes has its own."""
+        config, (said, heard) = self.config, prompt
+        at[:start] = places(start, said, config.text_positions)
+        at[start:end] = places(end - start, heard, config.audio_positions) + config.text_positions
 
     def _condition(
         self,
@@ -219,8 +226,13 @@ class Batches:
             return {"codes": torch.from_numpy(np.stack([one[:least] for one in drawn]))}
         rate = self.utterances.all[0].corpus.sample_rate
         size = int(seconds * rate)
-        clips = [prompts.audio(p, size) if isinstance(p, list) else p for p in heard]
-        return {"samples": torch.from_numpy(np.stack(clips))}
+        clips = np.zeros((rows, size), dtype=np.int16)
+        for clip, one in zip(clips, heard, strict=True):
+            if isinstance(one, list):
+                prompts.fill(clip, one)
+            else:
+                clip[:] = one
+        return {"samples": torch.from_numpy(clips)}
 
 
 def _whole(count: int, unit: int) -> int:

@@ -42,17 +42,15 @@ def reference(
     return pieces
 
 
-def audio(pieces: list[Piece], size: int) -> NDArray[np.int16]:
-    """Return the pieces' samples, int16 [size]; what rounding lacks is silence."""
-    made = np.zeros(size, dtype=np.int16)
+def fill(clip: NDArray[np.int16], pieces: list[Piece]) -> None:
+    """Write the pieces' samples into int16 [T]; what rounding lacks is left as it is."""
     start = 0
     for piece in pieces:
         number = piece.utterance.number
         assert number is not None, "references are drawn from what can be heard"
-        samples = piece.utterance.corpus.samples(number)[: size - start]
-        made[start : start + len(samples)] = samples
+        samples = piece.utterance.corpus.samples(number)[: len(clip) - start]
+        clip[start : start + len(samples)] = samples
         start += len(samples)
-    return made
 
 
 def codes(pieces: list[Piece], most: int) -> Ints:
