@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.level_models import RVQ, model_of, prompt_of
 from xtts_lab.cli import run_app
 
 GUIDE = Path(__file__).parents[1] / "CONTRIBUTING.md"
@@ -38,6 +39,7 @@ def _install(folder: Path) -> None:
     (info / "entry_points.txt").write_text(
         "[xtts_lab.metrics]\nlong-pause = plugin_metric:LongPause\n"
         "[xtts_lab.conditioners]\nmean-mel = plugin_conditioner:MeanMel\n"
+        "[xtts_lab.decoders]\nheld = plugin_decoder:HeldDecoder\n"
         "[xtts_lab.vocoders]\nnoise = plugin_vocoder:NoiseVocoder\n"
         "[xtts_lab.systems]\nhum = plugin_system:Hum\n"
         "[xtts_lab.instruments]\nloudness = plugin_instrument:Loudness\n"
@@ -71,7 +73,8 @@ def test_the_map_leads_to_files_that_exist() -> None:
 
 
 def test_snippets_are_short() -> None:
-    assert set(_snippets()) == {"conditioner", "vocoder", "metric", "system", "instrument"}
+    kinds = {"conditioner", "decoder", "vocoder", "metric", "system", "instrument"}
+    assert set(_snippets()) == kinds
     assert all(code.count("\n") < 30 for code in _snippets().values())
 
 
@@ -123,6 +126,21 @@ def test_parts_of_a_plugin_are_listed_and_swapped_in(
         "xtts[conditioner.name=perceiver,vocoder.name=hifigan]",
         "xtts[conditioner.name=perceiver,vocoder.name=noise]",
     ]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_decoder_of_a_plugin_decodes(capfd: pytest.CaptureFixture[str]) -> None:
+    from xtts_lab.inference.decoding import decode
+    from xtts_lab.model import build, part
+
+    assert run_app(["list", "decoders"]) == 0
+    assert "held: The first level from the GPT" in capfd.readouterr().out
+    model = model_of("single")
+    model.decoder = build("decoders", part("decoders", "held", code=3), model.config.sizes)
+    made = decode(model, [prompt_of(1)])[0].levels
+    assert made is not None
+    assert len(made) == RVQ.levels
+    assert set(made[1:].flatten().tolist()) == {3}
 
 
 @pytest.mark.usefixtures("plugin")

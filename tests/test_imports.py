@@ -30,7 +30,7 @@ BASE = {
 }
 SOUND = {"audio", "torchaudio_cpu"}
 BLOCKS = {"espeak", "kokoro", "text", "nn"}
-PARTS = {"conditioners", "vocoders"}
+PARTS = {"conditioners", "decoders", "vocoders"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

@@ -25,14 +25,14 @@ def section(title: str) -> str:
 def test_every_name_on_the_bench_is_registered() -> None:
     rows = [line for line in section("What is on the bench").splitlines() if line.startswith("| ")]
     named = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)} - EXTRAS
-    parts = {"conditioners", "vocoders"}
+    parts = {"conditioners", "decoders", "vocoders"}
     known = {
         name for kind in registry.kinds() if kind not in parts for name in registry.BUILTIN[kind]
     }
     assert named == known
 
 
-@pytest.mark.parametrize("kind", ["conditioner", "vocoder"])
+@pytest.mark.parametrize("kind", ["conditioner", "decoder", "vocoder"])
 def test_every_part_is_described(kind: str) -> None:
     table = section("Swap a part").partition(f"| {kind} |")[2].partition("\n\n")[0]
     named = re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)

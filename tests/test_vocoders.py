@@ -74,7 +74,9 @@ def embedding(seed: int = 3) -> torch.Tensor:
 
 
 def test_every_registered_vocoder_is_here() -> None:
-    assert {case.partition(",")[0] for case in ALL} == set(registry.targets("vocoders"))
+    assert {case.partition(",")[0] for case in ALL} == set(registry.targets("vocoders")) - {
+        "codec"  # see `tests/test_decoders.py`: it takes another model
+    }
     streaming = {case for case in ALL if model_with(case).vocoder.streams}
     assert streaming == set(STREAMING)
 

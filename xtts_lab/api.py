@@ -23,7 +23,7 @@ from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.attention import Attention, attention
-from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.generate import Prompt, lasting
 from xtts_lab.inference.limits import checked_seed, piece_seed
 from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
@@ -104,6 +104,7 @@ class XTTS:
         device: str = "auto",
         coqui_compat: bool = False,
         conditioner: Mapping[str, Any] | None = None,
+        decoder: Mapping[str, Any] | None = None,
         vocoder: Mapping[str, Any] | None = None,
         engine: str = "auto",
         dtype: str = "float32",
@@ -112,16 +113,16 @@ class XTTS:
     ) -> XTTS:
         """Load a folder, a fine-tune, `owner/name[@commit]` on the hub, or a built-in name.
 
-        `conditioner` and `vocoder` replace the checkpoint's own: `{"name": "tortoise", "weights":
-        "tortoise.safetensors"}`; without weights of its own a part is random, and what is said
-        means nothing. Raises `UsageError`, in one line, for what is absent or does not fit; nothing
-        in a checkpoint is ever executed.
+        `conditioner`, `decoder` and `vocoder` replace the checkpoint's own: `{"name": "tortoise",
+        "weights": "tortoise.safetensors"}`; without weights of its own a part is random, and what
+        is said means nothing. Raises `UsageError`, in one line, for what is absent or does not fit;
+        nothing in a checkpoint is ever executed.
         """
-        folder = builtin_folder(str(source)) or locate(source)
-        checkpoint = load(folder)
+        checkpoint = load(builtin_folder(str(source)) or locate(source))
         own = checkpoint.model.config
         choices = (
             choose("conditioners", conditioner, own.conditioner, _ARGUMENTS / "conditioner"),
+            choose("decoders", decoder, own.decoder, _ARGUMENTS / "decoder"),
             choose("vocoders", vocoder, own.vocoder, _ARGUMENTS / "vocoder"),
         )
         swap(checkpoint.model, choices)
@@ -197,15 +198,19 @@ class XTTS:
         speed: float = 1.0,
         sampling: SamplingOptions | None = None,
         max_codes: int | None = None,
+        duration_s: float | None = None,
     ) -> Audio:
         """Say a text of any length; long texts are split at sentences and clauses.
 
+        `duration_s` is heeded by decoders that would else predict it (`masked` without the GPT).
         Warns of letters and symbols that nothing reads (`tokenizer.unspoken`); `UsageError` where
         nothing else is left.
         """
         chosen = self._voice(voice)
         prompts, unspoken = self._prompts(text, language, chosen, seed, sampling, max_codes)
         _warn_of(unspoken)
+        if duration_s is not None:
+            prompts = lasting(prompts, duration_s * self.model.config.sizes.codes_per_s)
         with self._speaks, products(self.tf32):
             spoken = [self.speech.speak([p], [chosen.embedding], speed)[0] for p in prompts]
         return Audio(torch.cat([part.samples for part in spoken]), self.sample_rate)
@@ -239,11 +244,10 @@ class XTTS:
             spoken = iter(self.speech.speak(flat, embeddings))
         groups = [[next(spoken) for _ in prompts] for prompts, _ in texts]
         total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None
+        rows = zip(groups, texts, heard, strict=True)
         return [
             self._joined(group, Timings(condition_ms, total_ms=total_ms), prompts[0], voice, left)
-            for group, (prompts, left), (voice, condition_ms) in zip(
-                groups, texts, heard, strict=True
-            )
+            for group, (prompts, left), (voice, condition_ms) in rows
         ]
 
     def stream(
@@ -290,9 +294,8 @@ class XTTS:
         whole utterance.
         """
         drawn, schedule = sampling or self.sampling, schedule_of(self.model, chunk_codes)
-        server = stream_server(
-            self.model, streams, schedule, drawn, fast=self.speech.name == "fast"
-        )
+        fast = self.speech.name == "fast"
+        server = stream_server(self.model, streams, schedule, drawn, fast=fast)
 
         def prompts(request: Request, voice: Voice) -> list[Prompt]:
             said = request.text, request.language, voice, request.seed
@@ -378,9 +381,8 @@ class XTTS:
         voice: Voice,
         unspoken: str,
     ) -> Synthesis:
-        stop: Literal["end", "limit"] = "end"
-        if any(part.stop == "limit" for part in parts):
-            stop = "limit"
+        limited = any(part.stop == "limit" for part in parts)
+        stop: Literal["end", "limit"] = "limit" if limited else "end"
         samples: Tensor = torch.cat([part.samples for part in parts])
         codes = torch.cat([part.codes for part in parts])
         details: dict[str, Json] = {
@@ -388,10 +390,8 @@ class XTTS:
             "reference_s": None if voice.reference_s is None else round(voice.reference_s, 6),
             "tight_steps": sum(part.tight_steps for part in parts),
         }
-        if unspoken:
-            details["unspoken"] = unspoken
-        if voice.left_out:
-            details["references_left_out"] = "; ".join(voice.left_out)
+        told = {"unspoken": unspoken, "references_left_out": "; ".join(voice.left_out)}
+        details |= {name: value for name, value in told.items() if value}
         return Synthesis(Audio(samples, self.sample_rate), stop, timings, codes, details)
 
 

@@ -27,7 +27,16 @@ Spec = dict[str, Any]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What the names of experiments and training runs are: those of folders."""
 SIZED = frozenset(
-    {"systems", "conditioners", "vocoders", "metrics", "instruments", "texts", "speakers"}
+    {
+        "systems",
+        "conditioners",
+        "decoders",
+        "vocoders",
+        "metrics",
+        "instruments",
+        "texts",
+        "speakers",
+    }
 )
 """Kinds whose settings are bounded by `sizes`; training may take as many steps as it likes."""
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and halves of surrogate pairs
@@ -115,7 +124,7 @@ def _validate(kind: str, name: str, spec: Mapping[str, Any], where: Where) -> py
         return validate(schema(target), arguments, where)
     _refuse_sizes(first_too_long(arguments), where)  # before anything walks through them
     validated = validate(schema(target), arguments, where)
-    least = 1 if kind in ("conditioners", "vocoders") else -MOST
+    least = 1 if kind in ("conditioners", "decoders", "vocoders") else -MOST
     _refuse_sizes(first_beyond(arguments, least), where)
     return validated
 

@@ -1,8 +1,8 @@
-"""The network: conditioner, GPT, vocoder, speaker encoder, and a DVAE. Composition only.
+"""The network: conditioner, GPT, decoder, vocoder, speaker encoder, a codec. Composition only.
 
 The configuration holds every size and every default in one place; a published checkpoint's
 `config.json` fills it (`checkpoint.config_json`), and nothing else in the package repeats a number.
-Conditioner and vocoder are registered parts, named with their settings.
+Conditioner, decoder and vocoder are registered parts, named with their settings.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from torch import nn
 
 from xtts_lab import config as configuration
 from xtts_lab.conditioners.base import Conditioner
+from xtts_lab.decoders.base import Decoder
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
 from xtts_lab.nn.gpt import Gpt, GptConfig
 from xtts_lab.nn.mel import DVAE_MEL
+from xtts_lab.nn.rvq import RvqCodec, RvqConfig
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
 from xtts_lab.types import LANGUAGES, Json, ModelSizes, Part
 from xtts_lab.vocoders.base import Vocoder
 from xtts_lab.yaml_file import Document, Where
 
-Kind = Literal["conditioners", "vocoders"]
+Kind = Literal["conditioners", "decoders", "vocoders"]
 
 
 def part(kind: Kind, name: str, **settings: Json) -> Part:
@@ -93,14 +95,17 @@ class ModelConfig:
     """Sizes and defaults of an XTTS; those here are XTTS-v2's.
 
     `dvae` is None where the checkpoint brings none: its codes cannot be made, nor be decoded
-    without the GPT's states. `speaker_encoder` is None where nothing of the model reads speaker
-    vectors; voices then have an empty one.
+    without the GPT's states. With a residual `codec` the codes are its first level's, and what else
+    it has is the decoder's to make. `speaker_encoder` is None where nothing of the model reads
+    speaker vectors; voices then have an empty one.
     """
 
     gpt: GptConfig = field(default_factory=GptConfig)
     conditioner: Part = field(default_factory=partial(part, "conditioners", "perceiver"))
     vocoder: Part = field(default_factory=partial(part, "vocoders", "hifigan"))
+    decoder: Part = field(default_factory=partial(part, "decoders", "single"))
     dvae: DvaeConfig | None = None
+    codec: RvqConfig | None = None
     speaker_encoder: SpeakerEncoderConfig | None = field(default_factory=SpeakerEncoderConfig)
     text: TextDefaults = field(default_factory=TextDefaults)
     cloning: CloningDefaults = field(default_factory=CloningDefaults)
@@ -132,17 +137,21 @@ class ModelConfig:
 
     @property
     def sizes(self) -> ModelSizes:
-        """What conditioner and vocoder are built around."""
+        """What conditioner, decoder and vocoder are built around."""
         dvae = self.dvae or DvaeConfig()
         codes = self.gpt.audio_tokens - 2  # start and stop
         embedding = 0 if self.speaker_encoder is None else self.speaker_encoder.embedding
         stride = dvae.stride * DVAE_MEL.hop_length
+        if self.codec is not None:
+            stride = self.codec.code_hop * DVAE_MEL.sample_rate // self.codec.sample_rate
         return ModelSizes(
             width=self.gpt.width,
             codes=codes,
             embedding=embedding,
             bands=dvae.bands,
             code_stride=stride,
+            levels=1 if self.codec is None else self.codec.levels,
+            text_tokens=self.gpt.text_tokens,
         )
 
 
@@ -150,19 +159,28 @@ class XttsModel(nn.Module):
     """The parts by name. There is no `forward`: training, cloning and speaking use the parts."""
 
     conditioner: Conditioner
+    decoder: Decoder
     vocoder: Vocoder
     speaker_encoder: SpeakerEncoder | None
     dvae: Dvae | None
+    codec: RvqCodec | None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.conditioner = build("conditioners", config.conditioner, config.sizes)
         self.gpt = Gpt(config.gpt)
+        self.decoder = build("decoders", config.decoder, config.sizes)
         self.vocoder = build("vocoders", config.vocoder, config.sizes)
         encoder = config.speaker_encoder
         self.speaker_encoder = None if encoder is None else SpeakerEncoder(encoder)
         self.dvae = None if config.dvae is None else Dvae(config.dvae)
+        self.codec = None if config.codec is None else RvqCodec(config.codec)
+
+    @property
+    def coder(self) -> Dvae | RvqCodec | None:
+        """What makes codes of audio, those of the first level."""
+        return self.codec or self.dvae
 
     @property
     def device(self) -> torch.device:

@@ -1,8 +1,9 @@
 """Names for everything that an experiment can swap, resolved lazily.
 
 A built-in is one line here (`name: "module:Class"`); a third-party package adds its own through
-the entry-point groups `xtts_lab.systems`, `.conditioners`, `.vocoders`, `.metrics`, `.instruments`,
-`.stages` (of training), `.texts` and `.speakers`. Nothing is imported before it is asked for.
+the entry-point groups `xtts_lab.systems`, `.conditioners`, `.decoders`, `.vocoders`, `.metrics`,
+`.instruments`, `.stages` (of training), `.texts` and `.speakers`. Nothing is imported before it is
+asked for.
 """
 
 from __future__ import annotations
@@ -44,7 +45,14 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "tortoise": "xtts_lab.conditioners.tortoise:TortoiseConditioner",
         "valle": "xtts_lab.conditioners.valle:ValleConditioner",
     },
+    "decoders": {
+        "ar_nar": "xtts_lab.decoders.ar_nar:ArNarDecoder",
+        "delay": "xtts_lab.decoders.delay:DelayDecoder",
+        "masked": "xtts_lab.decoders.masked:MaskedDecoder",
+        "single": "xtts_lab.decoders.single:SingleDecoder",
+    },
     "vocoders": {
+        "codec": "xtts_lab.vocoders.codec:CodecVocoder",
         "diffusion": "xtts_lab.vocoders.diffusion:DiffusionVocoder",
         "griffin_lim": "xtts_lab.vocoders.griffin_lim:GriffinLimVocoder",
         "hifigan": "xtts_lab.vocoders.hifigan:HifiganVocoder",
@@ -88,6 +96,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
     "stages": {
         "codec_vocoder": "xtts_lab.training.codec.vocoder:CodecVocoderStage",
         "ctc": "xtts_lab.training.recogniser.stage:CtcStage",
+        "decoder": "xtts_lab.training.decoders.stage:DecoderStage",
         "diffusion": "xtts_lab.training.codec.diffusion:DiffusionStage",
         "dvae": "xtts_lab.training.codec.dvae:DvaeStage",
         "finetune": "xtts_lab.training.gpt.finetune:FinetuneStage",

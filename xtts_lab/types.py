@@ -124,7 +124,8 @@ class Voice:
 class ModelSizes:
     """What the model around a conditioner or a vocoder decides.
 
-    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors (0
+    `width` D of the GPT's states, `codes` in its codebook, `levels` of such codes (1 but for a
+    residual codec), `text_tokens` in its vocabulary, `embedding` E of speaker vectors (0
     where the model has no speaker encoder), `bands` of the DVAE's mel, `code_stride`, the samples
     of a code at 22 050 Hz.
     """
@@ -134,6 +135,8 @@ class ModelSizes:
     embedding: int
     bands: int
     code_stride: int = 1024
+    levels: int = 1
+    text_tokens: int = 0
 
     @property
     def codes_per_s(self) -> float:
@@ -142,7 +145,7 @@ class ModelSizes:
 
 @dataclass(frozen=True)
 class Part:
-    """A registered conditioner or vocoder by name, with all its settings, JSON-like."""
+    """A registered conditioner, decoder or vocoder by name, with all its settings, JSON-like."""
 
     name: str
     settings: Mapping[str, Json] = field(default_factory=dict)

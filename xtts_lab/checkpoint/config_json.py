@@ -144,8 +144,8 @@ def to_published(config: ModelConfig) -> dict[str, Any]:
     """
     if config.text != TextDefaults():
         raise UsageError("the published format knows no text front end but its own; use ours")
-    known = (*CONDITIONERS.values(), "hifigan")
-    for chosen in (config.conditioner, config.vocoder):
+    known = (*CONDITIONERS.values(), "single", "hifigan")
+    for chosen in (config.conditioner, config.decoder, config.vocoder):
         if chosen.name not in known:
             raise UsageError(f"the published format knows no '{chosen.name}'; use our own")
     gpt, vocoder = config.gpt, config.vocoder.settings
@@ -254,10 +254,14 @@ def _with_vocabulary(gpt: GptConfig, vocabulary: Mapping[str, int]) -> GptConfig
     )
 
 
+_KINDS: Mapping[str, Kind] = {"vocoder": "vocoders", "decoder": "decoders"}
+
+
 def _part(value: object, place: Where) -> Part:
     if not (isinstance(value, Mapping) and set(value) == {"name", "settings"}):
         raise UsageError(f"{place}: must hold name and settings")
-    kind: Kind = "vocoders" if str(place).endswith("vocoder") else "conditioners"
+    slot = str(place).rpartition(".")[2]
+    kind: Kind = _KINDS.get(slot, "conditioners")
     settings = value["settings"]
     if not (isinstance(value["name"], str) and isinstance(settings, Mapping)):
         raise UsageError(f"{place}: name must be text, settings an object")

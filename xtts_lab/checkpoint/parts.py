@@ -1,4 +1,4 @@
-"""A conditioner or vocoder in place of a checkpoint's own, with weights of its own or none.
+"""A conditioner, decoder or vocoder in a checkpoint's place, with weights of its own or none.
 
 A part's weights are a safetensors file with our names, whose header says which part it is and which
 GPT (or DVAE) it was trained beside, by the SHA-256 of that file: a part that was not trained
@@ -30,7 +30,11 @@ from xtts_lab.types import Json, ModelSizes, Part
 from xtts_lab.yaml_file import Where
 
 FORMAT = "xtts_lab.part"
-SINGULAR: Mapping[Kind, str] = {"conditioners": "conditioner", "vocoders": "vocoder"}
+SINGULAR: Mapping[Kind, str] = {
+    "conditioners": "conditioner",
+    "decoders": "decoder",
+    "vocoders": "vocoder",
+}
 Spec = dict[str, Any]
 IMPOSSIBLE = (ValueError, RuntimeError, ZeroDivisionError, AssertionError, IndexError)
 """What modules raise that cannot be built, or whose pieces do not fit each other."""
@@ -103,7 +107,8 @@ def untrained(choice: Choice, found: Description) -> str | None:
     name = f"{SINGULAR[choice.kind]} {choice.part.name}"
     module = part_skeleton(choice, found.config)
     reads_mel = choice.kind == "vocoders" and getattr(module, "reads", "states") != "states"
-    if reads_mel and not any(True for _ in module.parameters()):
+    fixed = reads_mel or choice.kind == "decoders"
+    if fixed and not any(True for _ in module.parameters()):
         return None  # nothing to train
     if choice.weights is None:
         return f"{name}: its weights are random or another's"
@@ -135,10 +140,8 @@ def swap(model: XttsModel, choices: tuple[Choice, ...]) -> XttsModel:
 def swapped(config: ModelConfig, choices: tuple[Choice, ...]) -> ModelConfig:
     """Return the configuration of a model with the chosen parts."""
     for choice in choices:
-        if choice.kind == "conditioners":
-            config = replace(config, conditioner=choice.part)
-        else:
-            config = replace(config, vocoder=choice.part)
+        changed: dict[str, Any] = {SINGULAR[choice.kind]: choice.part}
+        config = replace(config, **changed)
     return config
 
 

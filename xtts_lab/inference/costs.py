@@ -48,8 +48,8 @@ def conditioner_cost(model: XttsModel, default_chunk_s: float) -> ConditionerCos
     for seconds in chunks:
         inputs = _inputs(model, seconds)
         with _counting(model) as count:
-            if intake.reads == "codes" and model.dvae is not None:
-                inputs = model.dvae(inputs)
+            if intake.reads == "codes" and model.coder is not None:
+                inputs = model.coder(inputs)
             prefix = conditioner(inputs)
         flops += count()
         last = prefix.shape[1]
@@ -85,6 +85,8 @@ def vocoder_cost(model: XttsModel) -> tuple[int, int]:
             inputs = torch.zeros(1, codes, dtype=torch.long, device="meta")
         if vocoder.reads == "mel" and model.dvae is not None:
             inputs = model.dvae.decode(inputs)
+        if vocoder.reads == "levels" and model.codec is not None:
+            inputs = model.codec.decode(inputs.unsqueeze(1)).unsqueeze(1)
         vocoder(inputs, embedding)
     seconds = codes / config.sizes.codes_per_s
     return _parameters(vocoder), round(count() / seconds)

@@ -53,6 +53,8 @@ def try_vocoder(skeleton: Vocoder, dvae: DvaeConfig | None, sizes: ModelSizes) -
     inputs: Tensor = torch.zeros(1, CODES, dtype=torch.long)
     if skeleton.reads == "states":
         inputs = torch.zeros(1, CODES, sizes.width)
+    if skeleton.reads == "levels":
+        inputs = torch.zeros(1, 1, CODES)
     if skeleton.reads == "mel" and dvae is not None:
         inputs = _dvae(dvae).decode(inputs)
     _zeroed(skeleton)(inputs, torch.zeros(1, sizes.embedding))

@@ -42,6 +42,7 @@ class Prompt:
 
     The first `prompted` tokens of `text` are what those codes say: `unconditioned` leaves them out.
     `anew`: positions begin anew after prompted text and codes, which have the tables' last.
+    `frames`: how many codes it is to take, for decoders that must know; None: theirs to say.
     """
 
     prefix: Tensor
@@ -52,9 +53,12 @@ class Prompt:
     codes: Tensor | None = None
     prompted: int = 0
     anew: bool = False
+    frames: int | None = None
 
     def __post_init__(self) -> None:
         checked_seed(self.seed)
+        if self.frames is not None:
+            check_count("frames", self.frames)
         if self.max_codes is not None:
             check_count("max_codes", self.max_codes)
 
@@ -75,19 +79,30 @@ class Prompt:
         )
 
 
+def lasting(prompts: Sequence[Prompt], frames: float) -> list[Prompt]:
+    """The pieces of a text with so many codes in all, shared out by how much each says."""
+    shares = [prompt.text.shape[0] - prompt.prompted for prompt in prompts]
+    return [
+        replace(prompt, frames=max(1, round(frames * share / sum(shares))))
+        for prompt, share in zip(prompts, shares, strict=True)
+    ]
+
+
 @dataclass(frozen=True, eq=False)
 class Generation:
     """`codes` int64 [n] without the stop token; `states` [n or n + 1, D].
 
     Where the model stopped by itself, the last state is the one that predicted the stop token: the
     reference speaks it too. `tight_steps` counts the steps whose margin was under 1e-4: where it
-    is 0, the codes are the same at any batch size (in fp32).
+    is 0, the codes are the same at any batch size (in fp32). `levels` int64 [L, n]: those of a
+    residual codec, `codes` being the first.
     """
 
     codes: Tensor
     states: Tensor
     stop: Literal["end", "limit"]
     tight_steps: int = 0
+    levels: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +170,9 @@ def check_finite(margins: Tensor) -> None:
         raise UsageError(NOT_FINITE)
 
 
-def limit_of(gpt: Gpt, prompt: Prompt) -> int:
-    """How many codes a prompt may get."""
-    ceiling = gpt.config.max_codes - prompt.continued
+def limit_of(gpt: Gpt, prompt: Prompt, behind: int = 0) -> int:
+    """How many codes a prompt may get, where so many positions `behind` them are needed, too."""
+    ceiling = gpt.config.max_codes - prompt.continued - behind
     return ceiling if prompt.max_codes is None else min(prompt.max_codes, ceiling)
 
 

@@ -32,6 +32,8 @@ def reduce(model: XttsModel, dtype: torch.dtype) -> None:
     voice. float16 keeps more of a waveform than bfloat16, and a HiFi-GAN's values are small.
     """
     model.gpt.to(dtype)
+    if model.decoder.depth > 1:  # its tables and heads are the GPT's, in fact
+        model.decoder.to(dtype)
     if dtype != torch.float32 and model.device.type == "cpu":
         for parameter in model.gpt.parameters():  # column by column they are 40 times slower
             parameter.data = parameter.data.contiguous()

@@ -11,19 +11,21 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.decoding import check_decoder_streams, decode
+from xtts_lab.inference.delayed import frame_steps
 from xtts_lab.inference.generate import (
     NOT_FINITE,
     Generation,
     Prompt,
     Step,
     check_finite,
-    generate,
     steps,
 )
 from xtts_lab.inference.limits import check_count, check_speed
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.model import XttsModel
 from xtts_lab.nn.dvae import Dvae
+from xtts_lab.nn.rvq import RvqCodec
 from xtts_lab.vocoders import stages
 from xtts_lab.vocoders.stages import LinearResize, Local, Stage
 from xtts_lab.vocoders.streaming import VocoderStream
@@ -48,7 +50,7 @@ def speak(
 ) -> list[Spoken]:
     """Speak a batch: one speaker vector [E] a prompt. Rows do not depend on each other."""
     check_pace(model, speed)  # before the work, not after it
-    generations = generate(model.gpt, prompts)
+    generations = decode(model, prompts)
     rows = zip(generations, embeddings, prompts, strict=True)
     return [
         Spoken(
@@ -78,12 +80,15 @@ def vocode(
     chain = before_vocoder(model, speed, coqui_compat)
     if model.vocoder.reads == "codes":
         inputs = generation.codes.unsqueeze(0)
+    elif model.vocoder.reads == "levels":
+        codes = generation.codes.unsqueeze(0) if generation.levels is None else generation.levels
+        inputs = stages.whole(chain, codes.unsqueeze(0))
     elif model.vocoder.reads == "mel":
         inputs = stages.whole(chain, generation.codes.view(1, 1, -1))
     else:
         states = generation.states.to(model.vocoder_dtype).unsqueeze(0).transpose(1, 2)
         inputs = stages.whole(chain, states).transpose(1, 2)
-    if generation.states.shape[0] == 0 or inputs.numel() == 0:
+    if inputs.numel() == 0 or (generation.levels is None and generation.states.shape[0] == 0):
         return torch.zeros(0)
     waveform: Tensor = model.vocoder(inputs, vector, seed)
     return _finite(waveform[0].float().cpu())
@@ -110,15 +115,25 @@ def stream(
     vocoder = VocoderStream((*before, *model.vocoder.stages(vector)))
     waiting: list[Tensor] = []
     asked = next(sizes)
-    for step in steps(model.gpt, [prompt]):
-        check_finite(step.margins)
-        waiting += _heard(model, step)
+    for heard in _arriving(model, prompt):
+        waiting += heard
         if len(waiting) >= asked:
             yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
             waiting, asked = [], next(sizes)
     if waiting:
         yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
     yield from _nonempty(vocoder.finish())
+
+
+def _arriving(model: XttsModel, prompt: Prompt) -> Iterator[list[Tensor]]:
+    """What the vocoder reads, step by step, as soon as it is final."""
+    if model.decoder.depth > 1:
+        for made in frame_steps(model.gpt, model.decoder, [prompt]):
+            yield [made.codes[0]] if bool(made.ready[0]) else []
+        return
+    for step in steps(model.gpt, [prompt]):
+        check_finite(step.margins)
+        yield _heard(model, step)
 
 
 def schedule_of(model: XttsModel, chunk_codes: int | Schedule) -> Schedule:
@@ -131,7 +146,8 @@ def schedule_of(model: XttsModel, chunk_codes: int | Schedule) -> Schedule:
 
 
 def check_streams(model: XttsModel) -> None:
-    """Raise `UsageError` for a vocoder that needs the whole utterance."""
+    """Raise `UsageError` for a decoder or vocoder that needs the whole utterance."""
+    check_decoder_streams(model)
     if not model.vocoder.streams:
         name = model.config.vocoder.name
         raise UsageError(f"the vocoder '{name}' cannot stream; synthesise instead")
@@ -140,13 +156,13 @@ def check_streams(model: XttsModel) -> None:
 def check_pace(model: XttsModel, speed: float) -> None:
     """Raise `UsageError` for a speed that cannot be, or that the vocoder cannot have."""
     check_speed(speed)
-    if speed != 1.0 and model.vocoder.reads == "codes":
+    if speed != 1.0 and model.vocoder.reads in ("codes", "levels"):
         name = model.config.vocoder.name
         raise UsageError(f"speed: the vocoder '{name}' reads codes, which have no other speed")
 
 
 def before_vocoder(model: XttsModel, speed: float, coqui_compat: bool = False) -> tuple[Stage, ...]:
-    """From codes [1, 1, n] or states [1, D, n] to what the vocoder reads, [1, C, W].
+    """From codes [1, l, n] or states [1, D, n] to what the vocoder reads, [1, C, W].
 
     `speed` over 1 shortens the speech by shrinking states or mel along time, as the reference does
     with its states. Where that leaves their number as it is, the reference does nothing, which is
@@ -157,6 +173,9 @@ def before_vocoder(model: XttsModel, speed: float, coqui_compat: bool = False) -
     if model.vocoder.reads == "mel":
         dvae = _dvae(model)
         made.append(Local(partial(_log_mel, dvae), dvae.config.stride, dvae.config.context_codes))
+    if model.vocoder.reads == "levels":
+        codec = _codec(model)
+        made.append(Local(partial(_sound, codec), codec.code_hop, codec.context_codes))
     if speed != 1.0:
         made.append(LinearResize(1.0 / speed, keeps_equal=coqui_compat))
     return tuple(made)
@@ -165,6 +184,18 @@ def before_vocoder(model: XttsModel, speed: float, coqui_compat: bool = False) -
 def _log_mel(dvae: Dvae, codes: Tensor) -> Tensor:
     """Codes [B, 1, W] -> log mel [B, M, W * stride], its scale restored."""
     return dvae.log_mel(codes[:, 0])
+
+
+def _sound(codec: RvqCodec, codes: Tensor) -> Tensor:
+    """Codes [B, l, W] -> samples [B, 1, W * code_hop]."""
+    return codec.decode(codes.clamp(max=codec.config.codes - 1)).unsqueeze(1)
+
+
+def _codec(model: XttsModel) -> RvqCodec:
+    if model.codec is None:
+        name = model.config.vocoder.name
+        raise UsageError(f"the vocoder '{name}' needs a residual codec; the checkpoint has none")
+    return model.codec
 
 
 def _dvae(model: XttsModel) -> Dvae:

@@ -72,6 +72,8 @@ def speech_of(
         raise UsageError(f"engine: '{engine}' is none of {', '.join(ENGINES)}")
     if engine == "plain":
         return PlainSpeech(model, "asked for")
+    if model.config.decoder.name != "single" or model.codec is not None:
+        return PlainSpeech(model, f"decoder {model.config.decoder.name} on a residual codec")
     if engine == "auto":
         if model.device.type != "cuda":
             return PlainSpeech(model, f"device {model.device.type}")

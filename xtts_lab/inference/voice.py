@@ -23,6 +23,7 @@ from xtts_lab.inference.hearing import ClonedVoice, Mean, hear, source_of, too_s
 from xtts_lab.inference.transcripts import first_part
 from xtts_lab.model import CloningDefaults, XttsModel
 from xtts_lab.nn.dvae import Dvae
+from xtts_lab.nn.rvq import RvqCodec
 from xtts_lab.types import Reference, Voice
 
 
@@ -145,28 +146,28 @@ def _of_joined(
 ) -> tuple[Tensor, float]:
     """The prefix of references one after the other, up to the maximum; with its seconds."""
     intake = model.conditioner.intake
-    dvae = _dvae(model) if intake.reads == "codes" else None
-    rate = intake.sample_rate if dvae is None else dvae.sample_rate
+    coder = _coder(model) if intake.reads == "codes" else None
+    rate = intake.sample_rate if coder is None else coder.sample_rate
     joined = _joined(references, rate, settings, intake.max_s)
-    whole = math.isinf(chunk_s) or dvae is not None
+    whole = math.isinf(chunk_s) or coder is not None
     chunks = [joined] if whole else torch.split(joined, int(chunk_s * rate))
     used = [chunk for chunk in chunks if chunk.shape[0] >= settings.min_chunk_s * rate]
     if not used:
         raise unusable([f"{path.name}: {too_short(settings.min_chunk_s)}" for path in references])
     parts = [chunk.to(model.device, model.dtype).unsqueeze(0) for chunk in used]
-    if dvae is not None:
-        parts = [dvae(part) for part in parts]
+    if coder is not None:
+        parts = [coder(part) for part in parts]
     seconds = sum(chunk.shape[0] for chunk in used) / rate
     return torch.cat([_condition(model, part) for part in parts]), seconds
 
 
-def _dvae(model: XttsModel) -> Dvae:
-    if model.dvae is None:
+def _coder(model: XttsModel) -> Dvae | RvqCodec:
+    if model.coder is None:
         raise UsageError(
             f"the conditioner '{model.config.conditioner.name}' needs the checkpoint's DVAE "
             "(dvae.pth)"
         )
-    return model.dvae
+    return model.coder
 
 
 def _joined(

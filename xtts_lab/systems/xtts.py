@@ -37,9 +37,10 @@ WINDOW = 512
 class XttsSystem(BaseSystem):
     """Our XTTS with a checkpoint: a folder, a hub id with its commit, or a built-in name.
 
-    `conditioner` and `vocoder` (`name`, its settings, `weights`) replace the checkpoint's own, and
-    `sampling` (temperature, top_k, top_p, repetition_penalty) its way to draw codes; what is left
-    out is the checkpoint's, and stands in the resolved experiment. A part that was not trained
+    `conditioner`, `decoder` and `vocoder` (`name`, its settings, `weights`) replace the
+    checkpoint's own, and `sampling` (temperature, top_k, top_p, repetition_penalty) its way to draw
+    codes; what is left out is the checkpoint's, and stands in the resolved experiment. A part that
+    was not trained
     together with the GPT marks the arm `untrained`. `max_codes` caps an utterance (one code
     of XTTS-v2: 46 ms). `voice` names a studio voice of the checkpoint to speak with instead of
     cloning the references. `coqui_compat` restores the reference implementation's text front end,
@@ -51,7 +52,9 @@ class XttsSystem(BaseSystem):
     is the codes a streamed chunk waits for: `20`, or `6:2:40` (first, growth, most).
     """
 
-    free_settings = frozenset({"checkpoint", "conditioner.weights", "vocoder.weights"})
+    free_settings = frozenset(
+        {"checkpoint", "conditioner.weights", "decoder.weights", "vocoder.weights"}
+    )
     batch_settings = frozenset({"batch_size", "memory_gb"})
 
     def __init__(
@@ -60,6 +63,7 @@ class XttsSystem(BaseSystem):
         checkpoint: str,
         device: str = "auto",
         conditioner: dict[str, Any] | None = None,
+        decoder: dict[str, Any] | None = None,
         vocoder: dict[str, Any] | None = None,
         sampling: dict[str, Any] | None = None,
         max_codes: int | None = None,
@@ -80,7 +84,8 @@ class XttsSystem(BaseSystem):
             raise UsageError(f"max_codes: must be at least 1, not {max_codes}")
         if memory_gb is not None and not 0.0 < memory_gb < 1e6:
             raise UsageError(f"memory_gb: must be over 0, not {memory_gb}")
-        written = {"conditioner": conditioner, "vocoder": vocoder, "sampling": sampling}
+        parts = {"conditioner": conditioner, "decoder": decoder, "vocoder": vocoder}
+        written = {**parts, "sampling": sampling}
         self._parts = XttsParts.resolve(checkpoint, written, Where(Document("xtts")))
         self.languages = self._parts.source.languages
         if voice is not None and not self._parts.conditioner.own:
@@ -114,7 +119,7 @@ class XttsSystem(BaseSystem):
 
     @property
     def streams(self) -> bool:
-        """Whether the vocoder can speak while codes are still to come."""
+        """Whether decoder and vocoder can speak while codes are still to come."""
         return self._parts.streams
 
     @property
@@ -248,6 +253,7 @@ class XttsSystem(BaseSystem):
                     device=self._device,
                     coqui_compat=self._compat,
                     conditioner=self._parts.conditioner.spec,
+                    decoder=self._parts.decoder.spec,
                     vocoder=self._parts.vocoder.spec,
                     **self._speed,
                 )

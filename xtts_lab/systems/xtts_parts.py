@@ -15,6 +15,7 @@ from xtts_lab.checkpoint.dvae import read_dvae
 from xtts_lab.checkpoint.inspecting import Description, check_weights_text, inspect
 from xtts_lab.checkpoint.parts import (
     IMPOSSIBLE,
+    SINGULAR,
     Choice,
     check_weights,
     choose,
@@ -39,18 +40,20 @@ class XttsParts:
 
     source: Description
     conditioner: Choice
+    decoder: Choice
     vocoder: Choice
     sampling: SamplingDefaults
 
     @classmethod
     def resolve(cls, checkpoint: str, written: Mapping[str, Any], where: Where) -> XttsParts:
-        """Resolve `conditioner`, `vocoder` and `sampling` as written; `UsageError` for mistakes."""
+        """Resolve what is written of the parts and `sampling`; `UsageError` for mistakes."""
         source = inspect(checkpoint)
         check_weights_text(source)
         own = source.config
         found = cls(
             source,
             choose("conditioners", written["conditioner"], own.conditioner, where / "conditioner"),
+            choose("decoders", written["decoder"], own.decoder, where / "decoder"),
             choose("vocoders", written["vocoder"], own.vocoder, where / "vocoder"),
             _sampling(own.sampling, written["sampling"], where / "sampling"),
         )
@@ -60,13 +63,21 @@ class XttsParts:
     def _check(self, where: Where) -> None:
         needs = {"conditioner": self._hears.intake.reads, "vocoder": self._sounds.reads}
         for slot, reads in needs.items():
-            if reads in ("codes", "mel") and not self.source.has_dvae:
+            if reads == "levels" and self.source.config.codec is None:
+                raise UsageError(
+                    f"{where / slot}: '{self.vocoder.part.name}' needs a residual codec"
+                )
+            has_codes = self.source.has_dvae or self.source.config.codec is not None
+            if (reads == "mel" and not self.source.has_dvae) or (
+                reads == "codes" and not has_codes
+            ):
                 raise UsageError(
                     f"{where / slot}: '{getattr(self, slot).part.name}' needs a DVAE, and the "
                     "checkpoint has none; put dvae.pth and mel_stats.pth into its folder"
                 )
         try:
             check_weights(self.conditioner, self._hears)
+            check_weights(self.decoder, self._decodes)
             check_weights(self.vocoder, self._sounds)
         except UsageError as error:
             raise UsageError(f"{where}: {error}") from error
@@ -76,6 +87,7 @@ class XttsParts:
         """The choices as a resolved experiment shows them."""
         return {
             "conditioner": self.conditioner.spec,
+            "decoder": self.decoder.spec,
             "vocoder": self.vocoder.spec,
             "sampling": asdict(self.sampling),
         }
@@ -89,6 +101,19 @@ class XttsParts:
         return part_skeleton(self.conditioner, self.source.config)
 
     @cached_property
+    def _decodes(self) -> Any:
+        return part_skeleton(self.decoder, self.source.config)
+
+    @property
+    def _made_of(self) -> tuple[tuple[Choice, Any], ...]:
+        """The chosen parts, each beside its module without weights."""
+        return (
+            (self.conditioner, self._hears),
+            (self.decoder, self._decodes),
+            (self.vocoder, self._sounds),
+        )
+
+    @cached_property
     def _sounds(self) -> Any:
         return part_skeleton(self.vocoder, self.source.config)
 
@@ -99,8 +124,8 @@ class XttsParts:
 
     @property
     def streams(self) -> bool:
-        """Whether the vocoder streams."""
-        return bool(self._sounds.streams)
+        """Whether decoder and vocoder stream."""
+        return bool(self._sounds.streams and self._decodes.streams)
 
     @property
     def needs_text(self) -> bool:
@@ -112,21 +137,23 @@ class XttsParts:
         """Whether weights are random: the checkpoint's, or those of a part that has none."""
         return self.source.random or any(
             not choice.own and choice.weights is None and any(True for _ in module.parameters())
-            for choice, module in ((self.conditioner, self._hears), (self.vocoder, self._sounds))
+            for choice, module in self._made_of
         )
 
     @cached_property
     def untrained(self) -> tuple[str, ...]:
         """Why parts were not trained together with what is beside them."""
-        reasons = [untrained(choice, self.source) for choice in (self.conditioner, self.vocoder)]
+        reasons = [untrained(choice, self.source) for choice, _ in self._made_of]
         return tuple(reason for reason in reasons if reason is not None)
 
     def hashes(self) -> dict[str, Json]:
         """The SHA-256 of every file that determines speech."""
         found: dict[str, Json] = {**self.source.hashes()}
-        if self._hears.intake.reads == "codes" or self._sounds.reads != "states":
+        reads_codes = self._hears.intake.reads == "codes" or self._sounds.reads != "states"
+        if reads_codes and self.source.config.codec is None:
             found |= self.source.dvae_hashes()
-        for slot, choice in (("conditioner", self.conditioner), ("vocoder", self.vocoder)):
+        for choice, _ in self._made_of:
+            slot = SINGULAR[choice.kind]
             found |= {f"{slot}_{key}": value for key, value in choice.identity.items()}
         return found
 
@@ -168,6 +195,11 @@ class XttsParts:
         codes = gpt_cost(self._config.gpt)
         return {
             "conditioner": {"name": self.conditioner.part.name, **asdict(heard)},
+            "decoder": {
+                "name": self.decoder.part.name,
+                "parameters": sum(p.numel() for p in self._decodes.parameters()),
+                "streams": bool(self._decodes.streams),
+            },
             "gpt": {"name": "gpt", "parameters": codes[0], "flops": codes[1]},
             "vocoder": {
                 "name": self.vocoder.part.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xtts_lab.inference.decoding import check_decoder_serves
 from xtts_lab.inference.limits import check_count
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.serving.rows import PlainRows, Rows
@@ -27,6 +28,7 @@ def stream_server(
     `UsageError` for a vocoder that cannot stream.
     """
     check_count("streams", streams)
+    check_decoder_serves(model)
     vocoder = StreamVocoder(model)
     if not fast or sampling.coqui_compat or sampling.guidance != 1.0:
         return StreamServer(PlainRows(model.gpt, streams), vocoder, schedule)

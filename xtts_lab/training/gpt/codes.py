@@ -1,8 +1,8 @@
 """A corpus in codes: made once (`tokenise.py`), held in memory by every training.
 
-A folder with `codes-P.npy` (uint16, all items one after the other) and `items-P.parquet` (the
-corpus's place in the list, start and count of the codes, and `TOLD` of the corpus's item) for each
-part P, `vocab.json`, and `dvae.safetensors`.
+A folder with `codes-P.npy` (uint16, all items one after the other; of a residual codec [n, L]),
+`items-P.parquet` (the corpus's place in the list, start and count of the codes, and `TOLD` of the
+corpus's item) for each part P, `vocab.json`, and `dvae.safetensors` or `rvq.safetensors`.
 """
 
 from __future__ import annotations

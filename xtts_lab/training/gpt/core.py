@@ -21,7 +21,7 @@ from xtts_lab.nn.resample import Resampler
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.batches import NONE, Batches, Recipe
 from xtts_lab.training.gpt.data import Utterances
-from xtts_lab.training.gpt.sources import Sources
+from xtts_lab.training.gpt.sources import Tokenised
 from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
 
 TEXT_WEIGHT = 0.01
@@ -47,7 +47,7 @@ class GptTraining:
         config: ModelConfig,
         gpt: Gpt,
         conditioner: Conditioner,
-        sources: Sources,
+        sources: Tokenised,
         recipe: Recipe,
         pace: Pace,
         speaker_encoder: SpeakerEncoder | None = None,

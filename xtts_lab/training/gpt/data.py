@@ -17,9 +17,10 @@ from xtts_lab.training.stage import Split
 
 @dataclass(frozen=True)
 class Utterance:
-    """Where an utterance is: item `number` of a corpus; its tokens and codes.
+    """Where an utterance is: item `number` of a corpus; its tokens and codes [n].
 
-    None where the corpus has no audio of it (here): it can be said, and not be heard.
+    Of a residual codec also the codes of all `levels` [n, L]. `number` is None where the corpus has
+    no audio of it (here): it can be said, and not be heard.
     """
 
     corpus: Corpus
@@ -28,6 +29,7 @@ class Utterance:
     speaker: int
     tokens: NDArray[np.int64]
     codes: NDArray[np.int64]
+    levels: NDArray[np.int64] | None = None
 
     @property
     def length(self) -> int:
@@ -87,6 +89,7 @@ def _utterances(
         columns = ("id", "text", "phonemes", "language", "speaker", "samples", "start", "count")
         rows = zip(*(table[name].tolist() for name in columns), strict=True)
         for name, text, ipa, language, speaker, samples, start, count in rows:
+            own = codes.of(start, count).astype(np.int64)
             made.append(
                 Utterance(
                     corpus,
@@ -94,7 +97,8 @@ def _utterances(
                     samples,
                     speakers.setdefault((place, speaker), len(speakers)),
                     np.array(spelling.spell(text, ipa, language)),
-                    codes.of(start, count).astype(np.int64),
+                    own if own.ndim == 1 else own[:, 0],
+                    None if own.ndim == 1 else own,
                 )
             )
     return made

@@ -17,7 +17,7 @@ from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.gpt import Gpt
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.codes import VOCABULARY
-from xtts_lab.training.gpt.sources import Sources
+from xtts_lab.training.gpt.sources import Sources, Tokenised
 from xtts_lab.types import Part
 
 CHUNK_S = 6.0
@@ -49,7 +49,7 @@ def export_run(
         vocoder=chosen,
         cloning=replace(config.cloning, chunk_s=CHUNK_S),
         sampling=replace(config.sampling, repetition_penalty=PENALTY),
-        languages=_languages(sources),
+        languages=languages_of(sources),
     )
     model = XttsModel(whole)
     model.gpt.load_state_dict(gpt.state_dict())
@@ -80,13 +80,13 @@ def _dvae(vocoder: Path | None, sources: Sources) -> Dvae:
     return beside if same else own
 
 
-def _languages(sources: Sources) -> tuple[str, ...]:
+def languages_of(sources: Tokenised) -> tuple[str, ...]:
     """What the training splits speak."""
     tables = [corpus.split("train") for corpus in sources.corpora]
     return tuple(sorted({str(name) for table in tables for name in table["language"].unique()}))
 
 
-def note_of(sources: Sources) -> str:
+def note_of(sources: Tokenised) -> str:
     """A line for the model card on what the model was trained on."""
     tables = [(corpus, corpus.split("train")) for corpus in sources.corpora]
     hours = sum(float(table["samples"].sum()) / c.sample_rate / 3600 for c, table in tables)

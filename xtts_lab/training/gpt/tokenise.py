@@ -1,4 +1,4 @@
-"""The task `tokenise`: what a corpus sounds like in the DVAE's codes, and its vocabulary.
+"""The task `tokenise`: what a corpus sounds like in a codec's codes, and its vocabulary.
 
 Each utterance is tokenised alone, as cloning tokenises a prompt: company would change the codes at
 its end. Several processes share the work (`parts`), each writing files of its own.
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 
+from xtts_lab import files
 from xtts_lab.checkpoint import codec
 from xtts_lab.checkpoint.inspecting import inspect
 from xtts_lab.checkpoint.loading import dvae_of
+from xtts_lab.checkpoint.rvq import RVQ, load_rvq
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae
 from xtts_lab.nn.resample import Resampler
@@ -26,8 +29,18 @@ from xtts_lab.training.gpt.vocabulary import phoneme_vocabulary, write_vocabular
 from xtts_lab.training.stage import Context
 
 
+@dataclass(frozen=True)
+class _Coder:
+    """A codec of either kind: `encode` makes codes [n], or [n, L], of samples [1, T]."""
+
+    sample_rate: int
+    count: int
+    encode: Callable[[torch.Tensor], torch.Tensor]
+
+
 class TokeniseTask:
-    """Turn all items of `corpora` into codes of a DVAE's run `dvae`, or of a `checkpoint`'s DVAE.
+    """Turn all items of `corpora` into codes of a DVAE's run `dvae`, or of a `checkpoint`'s DVAE,
+    or into those of all levels of a residual codec's run `rvq`.
 
     With a checkpoint, to be fine-tuned, its vocabulary is the codes'.
     `part` of `parts` (from 0): several runs with one `into` share the work; `into` is the folder
@@ -42,6 +55,7 @@ class TokeniseTask:
         corpora: tuple[str, ...],
         dvae: str | None = None,
         checkpoint: str | None = None,
+        rvq: str | None = None,
         part: int = 0,
         parts: int = 1,
         into: str | None = None,
@@ -50,10 +64,12 @@ class TokeniseTask:
             raise UsageError(f"part: {part} of {parts} parts there is none; count from 0")
         self._folder = context.folder if into is None else context.out / into
         self._corpora = [Corpus.open(context.path(name, "corpora")) for name in corpora]
-        if (dvae is None) == (checkpoint is None):
+        if [dvae, checkpoint, rvq].count(None) != 2:
             raise UsageError(
-                "dvae: name a DVAE's run, or a checkpoint whose DVAE it is; one of them"
+                "dvae: name a DVAE's run, a checkpoint whose DVAE it is, or (rvq) a residual "
+                "codec's run; one of them"
             )
+        self._rvq = None if rvq is None else context.path(rvq, "rvq") / RVQ
         self._run = None if dvae is None else context.path(dvae, "dvae") / codec.DVAE
         self._checkpoint = None if checkpoint is None else inspect(checkpoint)
         self._part, self._parts = part, parts
@@ -62,26 +78,40 @@ class TokeniseTask:
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._part == 0:
             self._write_vocabulary()
-            codec.save_dvae(self._folder / codec.DVAE, self._dvae())
+            self._save_codec()
         if has_part(self._folder, self._part, self._parts):
             return {}
-        dvae = self._dvae().to(device)
+        coder = self._coder(device)
         rows, made, start = [], [], 0
         for place, corpus in enumerate(self._corpora):
-            resample = Resampler(corpus.sample_rate, dvae.sample_rate).to(device)
+            resample = Resampler(corpus.sample_rate, coder.sample_rate).to(device)
             names = [str(name) for name in corpus.items["id"]]
             for number in (n for n, name in enumerate(names) if self._is_mine(name)):
                 samples = torch.from_numpy(corpus.samples(number).astype(np.float32))
                 with torch.inference_mode():
-                    codes = dvae(resample(samples.to(device) / 32768.0).unsqueeze(0))[0]
+                    codes = coder.encode(resample(samples.to(device) / 32768.0).unsqueeze(0))
                 made.append(codes.to(torch.int32))
                 rows.append((place, start, len(codes), *corpus.items.loc[number, list(TOLD)]))
                 start += len(codes)
         values = torch.cat(made).cpu().numpy().astype(np.uint16)
         items = pd.DataFrame(rows, columns=["corpus", "start", "count", *TOLD])
         write_part(self._folder, self._part, self._parts, items, values)
-        used = len(np.unique(values)) / dvae.config.codes
+        levels = values.reshape(len(values), -1).T
+        used = min(len(np.unique(level)) for level in levels) / coder.count
         return {"items": float(len(items)), "codes": float(len(values)), "usage": used}
+
+    def _coder(self, device: str) -> _Coder:
+        if self._rvq is None:
+            dvae = self._dvae().to(device)
+            return _Coder(dvae.sample_rate, dvae.config.codes, lambda heard: dvae(heard)[0])
+        rvq = load_rvq(self._rvq).to(device)
+        return _Coder(rvq.sample_rate, rvq.config.codes, lambda heard: rvq.encode(heard)[0].T)
+
+    def _save_codec(self) -> None:
+        if self._rvq is None:
+            codec.save_dvae(self._folder / codec.DVAE, self._dvae())
+        else:
+            files.copy(self._rvq, self._folder / RVQ)
 
     def _is_mine(self, name: str) -> bool:
         # By name: more of the corpus may be rendered by the time that another part looks at it.

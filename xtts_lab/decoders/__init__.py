@@ -1,0 +1,1 @@
+"""Decoders: from text and prefix to what the vocoder reads."""

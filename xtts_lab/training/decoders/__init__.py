@@ -1,0 +1,1 @@
+"""Training of decoders on codes of several levels."""
