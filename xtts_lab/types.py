@@ -124,10 +124,9 @@ class Voice:
 class ModelSizes:
     """What the model around a conditioner or a vocoder decides.
 
-    `width` D of the GPT's states, `codes` in its codebook, `levels` of such codes (1 but for a
-    residual codec), `text_tokens` in its vocabulary, `embedding` E of speaker vectors (0
-    where the model has no speaker encoder), `bands` of the DVAE's mel, `code_stride`, the samples
-    of a code at 22 050 Hz.
+    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors (0: no
+    speaker encoder), `bands` of the DVAE's mel, `code_stride`, the samples of a code at 22 050 Hz,
+    `levels` of a residual codec's codes, `text_tokens` in the vocabulary.
     """
 
     width: int

@@ -53,7 +53,7 @@ class XttsParts:
         found = cls(
             source,
             choose("conditioners", written["conditioner"], own.conditioner, where / "conditioner"),
-            choose("decoders", written["decoder"], own.decoder, where / "decoder"),
+            choose("decoders", written.get("decoder"), own.decoder, where / "decoder"),
             choose("vocoders", written["vocoder"], own.vocoder, where / "vocoder"),
             _sampling(own.sampling, written["sampling"], where / "sampling"),
         )

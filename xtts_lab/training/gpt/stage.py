@@ -107,6 +107,7 @@ class GptStage(GptTraining):
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that `XTTS.from_pretrained` opens."""
+        assert isinstance(self._sources, Sources)
         export_run(
             folder, self.config, self.gpt, self.conditioner, self._sources, self._vocoder,
             self.speaker_encoder,
