@@ -22,7 +22,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.sampling import draw as draw_codes
 from xtts_lab.model import ModelConfig, build, part
 from xtts_lab.nn.attention import KVCache
-from xtts_lab.nn.frame_net import Frames, FrameNet
+from xtts_lab.nn.frame_net import FrameNet, Frames
 from xtts_lab.nn.gpt import Gpt, GptConfig
 from xtts_lab.nn.masking import MASKED, draw, least_certain, still_masked
 from xtts_lab.nn.rvq import RvqCodec, RvqConfig
@@ -162,7 +162,9 @@ class Bench:
         gpt, decoder, vocoder, codec = _built(config, self.device, dtype)
         rate = config.sizes.codes_per_s
         self.frames = max(round(seconds * rate), 2)
-        prompt = torch.randn(1, PREFIX + text + 3, arm.width, generator=SEEDS).to(self.device, dtype)
+        prompt = torch.randn(1, PREFIX + text + 3, arm.width, generator=SEEDS).to(
+            self.device, dtype
+        )
         self.stages = _stages(vocoder, codec, config)
         vocoder_rate = vocoder.sample_rate if codec is None else codec.sample_rate
         self.steps = self.passes = None
@@ -287,9 +289,7 @@ def crossings(points: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     for one, two in combinations(by_arm, 2):
         common = sorted(set(by_arm[one]) & set(by_arm[two]))
         gaps = [by_arm[one][s] - by_arm[two][s] for s in common]
-        for (a, b), (x, y) in zip(
-            zip(common, common[1:], strict=False), zip(gaps, gaps[1:], strict=False), strict=True
-        ):
+        for (a, x), (b, y) in pairwise(zip(common, gaps, strict=True)):
             if x * y < 0:
                 found.append({"arms": [one, two], "seconds": round(a + (b - a) * x / (x - y), 2)})
     return found

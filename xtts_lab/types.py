@@ -122,11 +122,10 @@ class Voice:
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """What the model around a conditioner or a vocoder decides.
+    """What the model around a part decides.
 
-    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors (0: no
-    speaker encoder), `bands` of the DVAE's mel, `code_stride`, the samples of a code at 22 050 Hz,
-    `levels` of a residual codec's codes, `text_tokens` in the vocabulary.
+    `width` D of the GPT's states, `codes` in its codebook, `embedding` E of speaker vectors (or 0),
+    `bands` of the DVAE's mel, `code_stride`, samples of a code at 22 050 Hz, `levels` of codes.
     """
 
     width: int
@@ -144,7 +143,7 @@ class ModelSizes:
 
 @dataclass(frozen=True)
 class Part:
-    """A registered conditioner, decoder or vocoder by name, with all its settings, JSON-like."""
+    """A registered part by name, with all its settings, JSON-like."""
 
     name: str
     settings: Mapping[str, Json] = field(default_factory=dict)
