@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ CONVNEXT = DvaeConfig(
     codes=12, code_width=2, levels=(4, 3), width=8, layers=1, residual_blocks=2, blocks="convnext",
     inner=12, block_kernel=5, dilations=(1, 4), decoder_blocks=3, decoder_dilations=(1, 1, 2),
 )  # fmt: skip
+NORMED = replace(CONVNEXT, blocks="normed")
 
 
 def made(config: DvaeConfig = TINY, seed: int = 0) -> Dvae:
@@ -110,7 +112,7 @@ def test_a_row_does_not_depend_on_its_batch(tmp_path: Path) -> None:
         torch.testing.assert_close(dvae.decode(alone)[0], mels[row], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [*SHAPES, DILATED, CONVNEXT])
+@pytest.mark.parametrize("config", [*SHAPES, DILATED, CONVNEXT, NORMED])
 @pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 60), (7, 9), (23, 40), (59, 60)])
 def test_a_window_equals_the_whole(config: DvaeConfig, start: int, stop: int) -> None:
     dvae = made(config).double()
@@ -119,7 +121,7 @@ def test_a_window_equals_the_whole(config: DvaeConfig, start: int, stop: int) ->
     torch.testing.assert_close(dvae.decode_window(codes, start, stop), whole, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("config", [*SHAPES, DILATED, CONVNEXT])
+@pytest.mark.parametrize("config", [*SHAPES, DILATED, CONVNEXT, NORMED])
 def test_the_context_covers_the_receptive_field(config: DvaeConfig) -> None:
     """Frames of a code do not change with codes farther away than the context; nearer ones do."""
     dvae = made(config).double()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.nn.convnext import ConvNextBlock
+from xtts_lab.nn.convnext import EPSILON, ConvNextBlock
 from xtts_lab.nn.fsq import Fsq
 from xtts_lab.nn.mel import DVAE_MEL, ConditioningMel, MelConfig
 
@@ -36,10 +36,10 @@ class DvaeConfig:
     makes it easier to train. Without, all is as published. `dilations`, in turn, are how far apart
     the frames are that a residual block's convolutions look at: none, all 1, as published.
 
-    With `blocks` of `convnext` (`nn/convnext.py`, of `inner` width and `block_kernel`) the DVAE
-    has norms, and learns more in as many numbers. `decoder_blocks` (0: as many as the encoder) and
-    `decoder_dilations` (none: the encoder's) let the decoder, whose reach a stream waits for, have
-    another size than the encoder.
+    `blocks` of `normed` are the published ones behind norms; those of `convnext` are smaller
+    (`nn/convnext.py`, of `inner` width and `block_kernel`). `decoder_blocks` (0: as many as the
+    encoder) and `decoder_dilations` (none: the encoder's) let the decoder, whose reach a stream
+    waits for, have another size than the encoder.
     """
 
     bands: int = 80
@@ -51,7 +51,7 @@ class DvaeConfig:
     kernel: int = 3
     levels: tuple[int, ...] = ()
     dilations: tuple[int, ...] = ()
-    blocks: Literal["residual", "convnext"] = "residual"
+    blocks: Literal["residual", "normed", "convnext"] = "residual"
     inner: int = 512
     block_kernel: int = 7
     decoder_blocks: int = 0
@@ -124,11 +124,27 @@ class ResidualBlock(nn.Module):
         return added
 
 
+class NormedBlock(ResidualBlock):
+    """The same behind a norm over the channels, with GELUs: what goes in has one scale, and no unit
+    is dead."""
+
+    def __init__(self, channels: int, dilation: int = 1) -> None:
+        super().__init__(channels, dilation)
+        self.norm = nn.LayerNorm(channels, EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        inner = functional.gelu(self.second(functional.gelu(self.first(inner))))
+        added: Tensor = x + self.out(inner)
+        return added
+
+
 def _blocks(config: DvaeConfig, apart: tuple[int, ...]) -> nn.ModuleList:
     """Blocks of these dilations. No norm on the stream itself: levels are part of a mel."""
     width, scale = config.inner_width, 1.0 / len(apart)
-    if config.blocks == "residual":
-        return nn.ModuleList(ResidualBlock(width, dilation) for dilation in apart)
+    if config.blocks != "convnext":
+        kind = NormedBlock if config.blocks == "normed" else ResidualBlock
+        return nn.ModuleList(kind(width, dilation) for dilation in apart)
     return nn.ModuleList(
         ConvNextBlock(width, config.inner, config.block_kernel, dilation=dilation, scale=scale)
         for dilation in apart
@@ -148,7 +164,7 @@ class DvaeEncoder(nn.Module):
             for inputs, outputs in pairwise(widths)
         )
         self.blocks = _blocks(config, config.encoder_apart)
-        self.rectified = config.blocks == "residual"  # ConvNeXt's stream is not
+        self.rectified = config.blocks == "residual"  # the streams of the others are not
         self.output = nn.Conv1d(config.inner_width, config.code_width, 1)
         self.register_buffer("centre", _centre(config))
 

@@ -66,7 +66,7 @@ class DvaeStage:
         residual_blocks: int = 3,
         kernel: int = 3,
         dilations: tuple[int, ...] = (),
-        blocks: Literal["residual", "convnext"] = "residual",
+        blocks: Literal["residual", "normed", "convnext"] = "residual",
         inner: int = 512,
         block_kernel: int = 7,
         decoder_blocks: int = 0,
