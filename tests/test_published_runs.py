@@ -3,6 +3,7 @@ command from their scores."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 from pathlib import Path
@@ -18,7 +19,11 @@ from xtts_lab.statistics.cells import CELL, cell_table, placed
 from xtts_lab.statistics.estimates import point
 
 REPORTS = Path(__file__).parent.parent / "reports"
-RUNS = sorted(path.parent for path in REPORTS.glob("*/trials.parquet"))
+RUNS = sorted(path.parent for path in REPORTS.rglob("trials.parquet"))
+FAMILIES = [run for run in RUNS if run.parent == REPORTS]
+MOST_BYTES_IN_ALL = 15_000_000
+QUICK = [run for run in RUNS if (run / "scores.parquet").stat().st_size < 100_000]
+"""Those whose report takes seconds; of the others the figures are compared."""
 MOST_BYTES = 5_000_000
 FIGURES = {"summary.csv": "mean", "comparisons.csv": "difference", "claims.csv": "difference"}
 
@@ -52,10 +57,37 @@ def test_its_figures_are_those_of_its_scores(run: Path) -> None:
     assert [found[key] for key in said] == pytest.approx([*said.values()], rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.skipif(not RUNS, reason="nothing is published")
+def test_all_together_are_small() -> None:
+    files = [file for file in REPORTS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= MOST_BYTES_IN_ALL
+
+
+@pytest.mark.parametrize("run", QUICK, ids=lambda path: path.name)
+def test_its_report_is_rebuilt_by_one_command(run: Path, tmp_path: Path) -> None:
+    """From scores and tables alone; players are where the audio is."""
+    again = tmp_path / run.name
+    shutil.copytree(run, again, ignore=shutil.ignore_patterns("report.*", "tables.tex"))
+    assert run_app(["report", str(again)]) == 0
+    assert (again / "report.html").is_file()
+    assert _tables(_lines(again)) == _tables(_lines(run))
+
+
+def test_the_verdicts_are_those_of_the_published_claims() -> None:
+    """`python reports/verdicts.py` writes this page anew."""
+    path = REPORTS / "verdicts.py"
+    spec = importlib.util.spec_from_file_location("verdicts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    verdicts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(verdicts)
+    written = (REPORTS / "claims" / "README.md").read_text(encoding="utf-8")
+    assert written == verdicts.page(verdicts.published())
+
+
+@pytest.mark.skipif(not FAMILIES, reason="nothing is published")
 def test_the_smallest_is_rebuilt_by_one_command(tmp_path: Path) -> None:
     """Few resamples, for the intervals take long; `test_restating` compares them."""
-    run = min(RUNS, key=lambda path: (path / "scores.parquet").stat().st_size)
+    run = min(FAMILIES, key=lambda path: (path / "scores.parquet").stat().st_size)
     again = tmp_path / run.name
     shutil.copytree(run, again)
     for name in ("report.md", "report.html"):
@@ -68,6 +100,11 @@ def test_the_smallest_is_rebuilt_by_one_command(tmp_path: Path) -> None:
     assert [line for line in _lines(again) if line.startswith("## ")] == headings
     assert "## Families" in headings
     assert (again / "report.html").stat().st_size > 10_000
+
+
+def _tables(lines: list[str]) -> list[str]:
+    """The rows of all tables: figures and words, whatever stands around them."""
+    return [line for line in lines if line.startswith(("| ", "## "))]
 
 
 def _lines(run: Path) -> list[str]:

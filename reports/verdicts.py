@@ -1,0 +1,180 @@
+"""The verdicts on the release notes, out of published runs.
+
+    python reports/verdicts.py RUNS     # publish RUNS/claims-*/ here first, without audio
+    python reports/verdicts.py          # write reports/claims/README.md anew
+
+Everything is read from the `claims.csv` of the runs, which `xtts-lab report RUN --resamples N`
+makes of their `scores.parquet`. A published report keeps the players of one utterance.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from xtts_lab import report
+from xtts_lab.errors import UsageError
+from xtts_lab.files import write_text
+from xtts_lab.runs.schema import CLAIMS, EVIDENCE, TRIALS
+
+HERE = Path(__file__).parent
+CLAIMS_HERE = HERE / "claims"
+EXPERIMENTS = HERE.parent / "experiments" / "claims"
+HEARD = 1
+"""Utterances whose players stay in a published report."""
+MOST_BYTES = 600_000
+
+ABOUT = ("about these checkpoints", "about the method")
+
+SENTENCES = {
+    1: "the Perceiver captures the speaker better than what came before",
+    2: "outputs are consistent between runs, and the voice holds in a long take",
+    3: "several references of any length; voices combined of several speakers",
+    4: "HiFi-GAN brought latency down",
+    5: "streams in under 150 ms; faster than known solutions",
+    6: "sixteen languages, and cloning across them",
+    7: "version 2 is better than version 1 in likeness, prosody and quality",
+    8: "better loss curves",
+}
+HEAD = """\
+# What became of the release notes
+
+Made by `python reports/verdicts.py` of the runs beside this page. Each row is a claim with its
+margin, as declared before the run. What decides it, and what the full size takes, stands at the top
+of the file that the command names.
+
+**Read this first.** These are the nano models that ship (`xtts_lab/weights/README.md`): five
+million parameters, trained for minutes on synthetic speech, one training seed each. They clone the
+voice as far as their codec lets through, and read half of the words. So the verdicts show what the
+bench does with a claim, and are about these checkpoints; none is about XTTS-v2. Every run is at the
+reduced size of its file (20 sentences, 10 speakers: the least that carries a verdict), on two CPU
+cores that others used at the same time: times are those of a crowded machine. With several training
+seeds: [conditioners](../conditioners/report.md).
+
+`holds`: the interval lies beyond the margin; `refuted`: wholly on this side of it; else
+`undecided`. Three clicks: the report has the players of one utterance in every arm; the audio of
+the others is made again by the command.
+"""
+
+
+def published(folder: Path = CLAIMS_HERE) -> list[Path]:
+    """Return the published runs, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{CLAIMS.file}"))
+
+
+def publish(run: Path, folder: Path = CLAIMS_HERE) -> Path:
+    """Copy a run folder without audio and evidence, and build its report; return the copy.
+
+    Raises `UsageError` for a folder that holds no finished run with claims, or too large a report.
+    """
+    if not (run / CLAIMS.file).is_file():
+        raise UsageError(f"{run}: holds no {CLAIMS.file}; run an experiment with claims there")
+    copy = folder / run.name
+    shutil.rmtree(copy, ignore_errors=True)
+    left_out = shutil.ignore_patterns("audio", "*.html", ".*", EVIDENCE.file)
+    shutil.copytree(run, copy, ignore=left_out)
+    trials = pd.read_parquet(copy / TRIALS.file)
+    shown = trials["utterance_id"].drop_duplicates().head(HEARD)
+    first = trials["repeat"] == trials["repeat"].min()
+    for path in trials.loc[first & trials["utterance_id"].isin(shown), "audio_path"].dropna():
+        if path and (run / path).is_file():
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(run / path, copy / path)
+    report.build(copy)
+    shutil.rmtree(copy / "audio", ignore_errors=True)
+    size = (copy / "report.html").stat().st_size
+    if size > MOST_BYTES:
+        raise UsageError(f"{copy}: report.html has {size:,} bytes, over {MOST_BYTES:,}")
+    return copy
+
+
+def commands() -> dict[str, Path]:
+    """Return the experiment file of each run's name."""
+    files = sorted(EXPERIMENTS.rglob("*.yaml"))
+    return {str(yaml.safe_load(file.read_text(encoding="utf-8"))["name"]): file for file in files}
+
+
+def page(runs: list[Path]) -> str:
+    """Return the tables of verdicts as Markdown."""
+    lines = [HEAD]
+    files = commands()
+    for number, sentence in SENTENCES.items():
+        lines.append(f"## ({number}) {sentence}\n")
+        own = [run for run in runs if run.name.startswith(f"claims-{number}-")]
+        for run in own:
+            lines += [_links(run, files.get(run.name)), "", *_table(run), ""]
+        if not own:
+            lines.append(f"Not run here. {_why(number)}\n")
+    return "\n".join(lines)
+
+
+def _why(number: int) -> str:
+    if number == 8:
+        return "`benchmarks/loss_curves.py` compares training runs; none is published."
+    return "The command stands in `experiments/claims/`."
+
+
+def _links(run: Path, file: Path | None) -> str:
+    names = ("report.md", "report.html", "scores.parquet", "trials.parquet", "experiment.yaml")
+    links = ", ".join(f"[{name}]({run.name}/{name})" for name in names)
+    question = yaml.safe_load((run / "experiment.yaml").read_text(encoding="utf-8"))["question"]
+    command = ""
+    if file is not None:
+        place = file.relative_to(HERE.parent).as_posix()
+        command = f", command: [`xtts-lab run {place}`](../../{place})"
+    return f"{question} {links}{command}"
+
+
+def _table(run: Path) -> list[str]:
+    table = pd.read_csv(run / CLAIMS.file, keep_default_na=False, na_values=[""])
+    lines = ["| claim | verdict | effect | 95 % interval | speakers | sentences | trials |"]
+    lines[0] += " training seeds | why undecided, what would decide |"
+    lines.append("| --- " * 9 + "|")
+    return [*lines, *map(_row, table.to_dict("records"))]
+
+
+def _row(row: dict[Any, Any]) -> str:
+    unit = "" if pd.isna(row["unit"]) or row["unit"] in ("1", "ratio") else f" {row['unit']}"
+    effect, interval = "-", "-"
+    if pd.notna(row["difference"]):
+        sign = "+" if pd.notna(row["baseline"]) else ""
+        effect = f"{row['difference']:{sign}.3f}{unit}"
+        interval = f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    counts = [str(int(row[name])) for name in ("speakers", "sentences", "trials", "seeds")]
+    cells = [f"`{row['claim']}`", f"**{row['verdict']}**", effect, interval, *counts, _reason(row)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _reason(row: dict[Any, Any]) -> str:
+    """What the column says of the verdict, but for what holds for every row of this page."""
+    reasons = [] if pd.isna(row["reason"]) else str(row["reason"]).split("; ")
+    said = [reason for reason in reasons if not reason.startswith(ABOUT)]
+    needs = [
+        f"{int(row[name])} {name.removeprefix('need_')}"
+        for name in ("need_speakers", "need_sentences", "need_seeds")
+        if pd.notna(row[name])
+    ]
+    return "; ".join([*said, *([f"would take {' and '.join(needs)}"] if needs else [])])
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        for folder in arguments:
+            for run in sorted(Path(folder).glob("claims-*")):
+                if run.is_dir():
+                    print(publish(run))
+    except UsageError as error:
+        print(f"verdicts: {error}", file=sys.stderr)
+        return 2
+    write_text(CLAIMS_HERE / "README.md", page(published()))
+    print(CLAIMS_HERE / "README.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
