@@ -15,12 +15,14 @@ from tests.level_models import NET
 from tests.test_gpt_training import CONDITIONERS, train
 from tests.test_rvq import STAGE as RVQ_STAGE
 from xtts_lab import XTTS, config
-from xtts_lab.audio import save
+from xtts_lab.audio import duration_s, save
 from xtts_lab.checkpoint.rvq import load_rvq
 from xtts_lab.errors import UsageError
+from xtts_lab.training.corpora.reader import Corpus
 from xtts_lab.training.decoders.stage import DecoderStage
 from xtts_lab.training.gpt.batches import NONE
 from xtts_lab.training.gpt.codes import Codes
+from xtts_lab.training.gpt.sampling import write_speech
 from xtts_lab.training.stage import Context, Shard
 from xtts_lab.types import Audio, Reference, Request
 from xtts_lab.yaml_file import Document, Where
@@ -86,9 +88,35 @@ def test_every_decoder_trains_and_its_run_speaks(out: Path, decoder: str) -> Non
     assert len(spoken.audio.samples) % 480 == 0
 
 
+def test_runs_are_sampled_with_every_number_of_steps(out: Path) -> None:
+    """In codes of all levels, of which the codec makes sound; durations told or the model's own."""
+    for name, decoder in (("told-masked", "masked-all"), ("told-delay", "delay")):
+        assert train(out, name, stage_of(decoder, "no_reference"), 1) == 0
+    task = {
+        "name": "sample", "runs": ["told-*"], "corpus": "tones", "split": "train",
+        "reference_s": [0.7], "steps": [1, 3], "durations": ["own", "natural"],
+    }  # fmt: skip
+    assert train(out, "sampled", task, 1) == 0
+    made = sorted(path.name for path in (out / "sampled" / "told-masked").iterdir())
+    ways = ["1steps", "1steps-natural", "3steps", "3steps-natural"]
+    assert made == sorted(f"0.7s-1-{way}.npz" for way in ways)
+    assert [p.name for p in (out / "sampled" / "told-delay").iterdir()] == ["0.7s-1.npz"]
+    rvq = load_rvq(out / "rvq" / "rvq.safetensors")
+    natural = out / "sampled" / "told-masked" / "0.7s-1-3steps-natural.npz"
+    assert write_speech(natural, rvq, out / "wav") > 0
+    items = Corpus.open(out / "tones").items.set_index("id")
+    with np.load(natural) as data:
+        assert data["codes"].shape[1] == LEVELS
+        for name, count in zip(data["ids"].tolist(), data["counts"].tolist(), strict=True):
+            seconds = items.loc[name, "samples"] / tone_corpus.RATE
+            assert abs(count - seconds * 50) <= 1
+            assert abs(duration_s(out / "wav" / f"{name}.wav") - count / 50) < 1e-6
+
+
 @pytest.mark.parametrize("decoder", ["masked-all", "ar_nar", "delay"])
 def test_it_learns_and_goes_on_exactly(out: Path, decoder: str) -> None:
-    stage = stage_of(decoder, "no_reference", spoil_codes=0.0)
+    layers = 0 if decoder == "masked-all" else 1  # it does without the GPT
+    stage = stage_of(decoder, "no_reference", spoil_codes=0.0, layers=layers)
     assert train(out, f"learns-{decoder}", stage, 14) == 0
     for _ in range(2):
         assert train(out, f"sliced-{decoder}", stage, 2, "--minutes", "1e-9") == 0

@@ -22,6 +22,9 @@ from xtts_lab.training.speech import draws
 from xtts_lab.training.stage import Batch, Shard
 
 Ints = NDArray[np.int64]
+FRAMES = 64
+"""Text and frames come in multiples of so many."""
+
 OWN_STREAM = 1000
 """What decoders draw is apart from what the GPT's batches draw, which stay what they are."""
 
@@ -117,8 +120,8 @@ def example_of(batch: Batch, prefix: torch.Tensor) -> Example:
 
 
 def _padded(rows: Sequence[Ints], fill: int) -> Ints:
-    """Rows [..., n] to one length, a multiple of `POSITIONS`: few shapes."""
-    size = -(-max(row.shape[-1] for row in rows) // POSITIONS) * POSITIONS
+    """Rows [..., n] to one length, a multiple of `FRAMES`: few shapes."""
+    size = -(-max(row.shape[-1] for row in rows) // FRAMES) * FRAMES
     made = np.full((len(rows), *rows[0].shape[:-1], size), fill, dtype=np.int64)
     for at, row in enumerate(rows):
         made[at, ..., : row.shape[-1]] = row

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from xtts_lab import config as configuration
 from xtts_lab.conditioners.base import Conditioner
@@ -64,6 +63,8 @@ class DecoderStage(GptTraining):
         weight_decay: float = 0.01,
         validation_batches: int = 4,
         short_steps: int = 0,
+        first_spoil: float = 0.5,
+        spoil_steps: int = 0,
         shared_time: bool = False,
     ) -> None:
         if context.shard.count > 1:
@@ -83,8 +84,13 @@ class DecoderStage(GptTraining):
         hears: Conditioner = build("conditioners", config.conditioner, config.sizes)
         check(hears, False, config.conditioner.name, None)
         _scale_mel(hears, sources)
-        recipe = Recipe(positions, reference_s, drop_condition, spoil_codes, False, short_steps)
-        pace = Pace(lr, muon_lr, weight_decay, validation_batches)
+        recipe = Recipe(
+            positions=positions, reference_s=reference_s, drop=drop_condition, spoil=spoil_codes,
+            self_masked=False, short=short_steps, first_spoil=first_spoil, spoil_steps=spoil_steps,
+        )  # fmt: skip
+        pace = Pace(
+            lr=lr, muon_lr=muon_lr, weight_decay=weight_decay, validation_batches=validation_batches
+        )
         super().__init__(context, config, gpt, hears, sources, recipe, pace)
         self.decoder: Decoder = build("decoders", config.decoder, config.sizes)
         self.modules["decoder"] = self.decoder
@@ -125,9 +131,8 @@ class DecoderStage(GptTraining):
 
     @property
     def repeated(self) -> list[nn.Module]:
-        """Blocks that are worth compiling each for itself."""
-        own = list(self.gpt.blocks) if self.decoder.drafts else []
-        return [*own, *self.decoder.repeated]
+        """What is worth compiling each for itself."""
+        return [*super().repeated, *self.decoder.repeated]
 
     @torch.no_grad()
     def validate(self) -> Mapping[str, float]:
@@ -163,14 +168,19 @@ class DecoderStage(GptTraining):
         text_total, audio_total = batch["totals"].unbind()
         text, audio = self.gpt.text_head(states), self.gpt.audio_head(states)
         found = {
-            "audio": _sum(audio, batch["audio_targets"]) / audio_total,
-            "text": _sum(text, batch["text_targets"]) / text_total,
+            "audio": self._sum(audio, batch["audio_targets"]) / audio_total,
+            "text": self._sum(text, batch["text_targets"]) / text_total,
         }
         if self.decoder.depth > 1:
             targets = batch["others_targets"].transpose(1, 2)  # [B, P, L - 1]
             counted = (targets != NONE).sum().clamp(min=1)
-            found["levels"] = _sum(self.decoder.others(states), targets) / counted
+            found["levels"] = self._sum(self.decoder.others(states), targets) / counted
         return found
+
+    def _sum(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Logits [..., V], targets [...] -> scalar, over what is to be predicted."""
+        summed: Tensor = self._summed(logits.flatten(0, -2), targets.flatten())
+        return summed
 
     def _states(self, batch: Batch, prefix: Tensor | None) -> Tensor:
         if self.decoder.depth == 1:
@@ -184,12 +194,6 @@ class DecoderStage(GptTraining):
         sounds = (batch["tokens"] >= config.text_tokens).unsqueeze(-1)
         packed = packed + sounds * self.decoder.beside(batch["others"])
         return gpt.states(packed if prefix is None else torch.cat([prefix, packed], dim=1))
-
-
-def _sum(logits: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(
-        logits.float().flatten(0, -2), targets.flatten(), ignore_index=NONE, reduction="sum"
-    )
 
 
 def _scale_mel(conditioner: Conditioner, sources: LevelSources) -> None:

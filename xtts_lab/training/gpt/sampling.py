@@ -11,9 +11,11 @@ import fnmatch
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,12 +24,15 @@ from torch import Tensor
 from xtts_lab import files
 from xtts_lab.checkpoint import load
 from xtts_lab.checkpoint.codec import Codec
+from xtts_lab.checkpoint.parts import choose, swap
 from xtts_lab.conditioners.base import Conditioner
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.generate import Generation, Prompt, generate
+from xtts_lab.inference.decoding import decode
+from xtts_lab.inference.generate import Generation, Prompt
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.model import XttsModel
 from xtts_lab.nn.resample import Resampler
+from xtts_lab.nn.rvq import RvqCodec
 from xtts_lab.training.corpora.chosen_items import ChosenItem, chosen_items
 from xtts_lab.training.corpora.folder import Split
 from xtts_lab.training.corpora.reader import Corpus
@@ -36,14 +41,17 @@ from xtts_lab.training.gpt import prompts
 from xtts_lab.training.gpt.data import Utterance
 from xtts_lab.training.gpt.vocabulary import Spelling
 from xtts_lab.training.stage import Context
+from xtts_lab.yaml_file import Document, Where
 
 
 class SampleTask:
     """Let the runs that match `runs` say the items of a corpus's `split`.
 
     Items and references are those of `xtts-lab corpus --test-set` with the same `per_speaker`;
-    references of each of `reference_s` seconds. `guidance`: each value is a condition of its own.
-    Writes RUN/REFERENCE-GUIDANCE.npz into this run's folder; what is there already stays.
+    references of each of `reference_s` seconds. `guidance`: each value is a condition of its own;
+    so are `steps` for decoders that take them, and `durations` (`natural`: the recording's) for
+    those that must know how long it is. Writes RUN/REFERENCE-GUIDANCE.npz into this run's folder
+    (of other conditions RUN/REFERENCE-GUIDANCE-4steps.npz, say); what is there already stays.
     """
 
     def __init__(
@@ -57,6 +65,8 @@ class SampleTask:
         per_speaker: int = 1,
         reference_s: tuple[float, ...] = (3.0, 6.0),
         guidance: tuple[float, ...] = (1.0,),
+        steps: tuple[int, ...] = (),
+        durations: tuple[Literal["own", "natural"], ...] = ("own",),
         temperature: float = 0.75,
         repetition_penalty: float = 1.0,
         seed: int = 0,
@@ -81,17 +91,22 @@ class SampleTask:
             SamplingOptions(temperature, repetition_penalty=repetition_penalty, guidance=g)
             for g in guidance
         ]
+        self._steps, self._durations = steps, durations
 
     def run(self, device: str) -> Mapping[str, float]:
         said = 0.0
         for run in self._runs:
             model = load(run).model.to(device).requires_grad_(False)
             voices = _Voices(model, self._corpus, Spelling.read(run / "vocab.json"))
-            for seconds, items in self._items.items():
-                for options in self._options:
-                    path = self._folder / run.name / f"{seconds:g}s-{options.guidance:g}.npz"
-                    if not path.is_file():
-                        said += self._say(model, voices, items, options, path)
+            for (seconds, items), options, way in product(
+                self._items.items(), self._options, _ways(model, self._steps, self._durations)
+            ):
+                name = f"{seconds:g}s-{options.guidance:g}{way.suffix}.npz"
+                path = self._folder / run.name / name
+                if not path.is_file():
+                    way.take(model)
+                    voices.natural = way.natural
+                    said += self._say(model, voices, items, options, path)
         return {"runs": float(len(self._runs)), "seconds": said}
 
     def _say(
@@ -107,10 +122,11 @@ class SampleTask:
         for start in range(0, len(items), self._batch):
             some = range(start, min(start + self._batch, len(items)))
             asked = [voices.prompt(items[i], _seed(self._seed, names[i]), options) for i in some]
-            made += generate(model.gpt, asked)
+            made += decode(model, asked)
         # An untrained model may draw the start token, which stands for no sound.
         last = model.config.sizes.codes - 1
-        codes = [one.codes.clamp(max=last).cpu().numpy().astype(np.uint16) for one in made]
+        said = [one.codes if one.levels is None else one.levels.T for one in made]
+        codes = [one.clamp(max=last).cpu().numpy().astype(np.uint16) for one in said]
         arrays = {
             "ids": np.array(names),
             "counts": np.array([len(one) for one in codes]),
@@ -121,16 +137,54 @@ class SampleTask:
         return float(sum(map(len, codes))) / model.config.sizes.codes_per_s
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a decoder decodes: `steps` (None: its own), and whether durations are `natural`."""
+
+    steps: int | None
+    natural: bool
+
+    @property
+    def suffix(self) -> str:
+        """What a file's name says of it; nothing of what is usual."""
+        told = "" if self.steps is None else f"-{self.steps}steps"
+        return told + ("-natural" if self.natural else "")
+
+    def take(self, model: XttsModel) -> None:
+        """Let a model decode so; its weights stay."""
+        if self.steps is not None:
+            where = Where(Document("sample")) / "steps"
+            own = model.config.decoder
+            swap(model, (choose("decoders", {"steps": self.steps}, own, where),))
+
+
+def _ways(model: XttsModel, steps: Sequence[int], durations: Sequence[str]) -> list[_Way]:
+    """The conditions that mean something to a model's decoder."""
+    decoder = model.decoder
+    counts = steps if "steps" in decoder.inference_settings else ()
+    lasting = ("own",) if decoder.drafts else durations
+    return [_Way(n, d == "natural") for n in counts or (None,) for d in lasting]
+
+
 class _Voices:
-    """Prompts of a model for items of a corpus."""
+    """Prompts of a model for items of a corpus; with `natural`, as long as the recordings are."""
 
     def __init__(self, model: XttsModel, corpus: Corpus, spelling: Spelling) -> None:
         self.model, self.corpus, self.spelling = model, corpus, spelling
+        self.natural = False
         rate = model.conditioner.intake.sample_rate
         self.resample = Resampler(corpus.sample_rate, rate).to(model.device)
 
-    @torch.inference_mode()
     def prompt(self, item: ChosenItem, seed: int, options: SamplingOptions) -> Prompt:
+        """What to say, by whom, and maybe for how long."""
+        made = self._prompt(item, seed, options)
+        if not self.natural:
+            return made
+        seconds = int(self.corpus.items["samples"].iloc[item.number]) / self.corpus.sample_rate
+        return replace(made, frames=max(1, round(seconds * self.model.config.sizes.codes_per_s)))
+
+    @torch.inference_mode()
+    def _prompt(self, item: ChosenItem, seed: int, options: SamplingOptions) -> Prompt:
         conditioner, text = self.model.conditioner, self._tokens(item.number)
         prefix = prefix_of(self.model, self._heard(item))
         nothing = torch.zeros(0, self.model.config.gpt.width)
@@ -176,8 +230,8 @@ def prefix_of(model: XttsModel, samples: Tensor) -> Tensor:
         samples if math.isinf(intake.max_s) else samples[: int(intake.max_s * intake.sample_rate)]
     )
     if intake.reads == "codes":
-        assert model.dvae is not None, "a run that reads codes has a DVAE"
-        codes: Tensor = conditioner(model.dvae(heard.unsqueeze(0)))[0]
+        assert model.coder is not None, "a run that reads codes has a codec"
+        codes: Tensor = conditioner(model.coder(heard.unsqueeze(0)))[0]
         return codes
     if intake.reads == "nothing":
         constant: Tensor = conditioner(heard.new_zeros(1, 0))[0]
@@ -198,17 +252,23 @@ def prefix_of(model: XttsModel, samples: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def write_speech(codes: Path, codec: Codec, folder: Path) -> int:
+def write_speech(codes: Path, codec: Codec | RvqCodec, folder: Path) -> int:
     """Write `folder/ID.wav` of each utterance of a .npz of codes; return how many."""
+    rate = codec.sample_rate if isinstance(codec, RvqCodec) else codec.vocoder.sample_rate
     with np.load(codes) as data:
         ids, counts, values = data["ids"].tolist(), data["counts"], data["codes"].astype(np.int64)
     folder.mkdir(parents=True, exist_ok=True)
     for name, some in zip(ids, np.split(values, np.cumsum(counts)[:-1]), strict=True):
         if len(some) == 0:
             continue
-        made = codec.speak(torch.from_numpy(some).unsqueeze(0))[0]
+        given = torch.from_numpy(some).unsqueeze(0)
+        made = (
+            codec.decode(given.transpose(1, 2))[0]
+            if isinstance(codec, RvqCodec)
+            else codec.speak(given)[0]
+        )
         pcm = (made.clamp(-1, 1) * 32767).round().to(torch.int16).numpy()
-        write = partial(write_wav, samples=pcm, sample_rate=codec.vocoder.sample_rate)
+        write = partial(write_wav, samples=pcm, sample_rate=rate)
         files.write_with(folder / f"{name}.wav", write)
     return len(ids)
 
