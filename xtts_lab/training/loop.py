@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -18,13 +18,7 @@ from xtts_lab.training.folder import RunFolder
 from xtts_lab.training.logs import Board, Sums, Table
 from xtts_lab.training.optimisers import Averages, Optimiser, factor
 from xtts_lab.training.prefetch import Workers, batches
-from xtts_lab.training.recording import (
-    Objective,
-    Recordable,
-    Recorder,
-    TakesTurns,
-    compile_each,
-)
+from xtts_lab.training.recording import Recordable, Recorder, compile_each
 from xtts_lab.training.spec import Job, LoopSpec
 from xtts_lab.training.stage import Context, Stage, Task
 from xtts_lab.yaml_file import Document, Where
@@ -63,8 +57,7 @@ class _Training:
         stage.modules.to(self.device).train()
         groups = stage.optimisers()
         self.optimisers = {name: Optimiser(group) for name, group in groups.items()}
-        self.records = self._records()
-        self.recorders: dict[Objective, Recorder] = {}
+        self.recorder = self._recorder()
         self.averages = Averages(groups, spec.average)
         self.sums = Sums()
         self.step, self.minutes = 0, 0.0
@@ -79,32 +72,16 @@ class _Training:
         """Whether this process writes the files."""
         return self.processes.shard.index == 0
 
-    def _records(self) -> bool:
-        """Whether steps are recorded: where that is asked for and there is a GPU."""
+    def _recorder(self) -> Recorder | None:
+        """What records steps, where that is asked for and there is a GPU."""
         if not (isinstance(self.stage, Recordable) and self.device.type == "cuda"):
-            return False
+            return None
         if self.spec.compiled:
             compile_each(self.stage.repeated)
-        return self.spec.graphs and self.processes.shard.count == 1
-
-    def _recorded(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A step by recordings, each turn followed by its optimiser's."""
-        shown: dict[str, Tensor] = {}
-        for name, objective in self._turns():
-            optimiser = self.optimisers[name]
-            if objective not in self.recorders:
-                cast = partial(self.processes.autocast, self.spec.precision, keep=False)
-                self.recorders[objective] = Recorder(objective, optimiser.group.all, cast)
-            shown |= self.recorders[objective].step(batch)
-            optimiser.step(factor(self.step, self.spec))
-        return shown
-
-    def _turns(self) -> Sequence[tuple[str, Objective]]:
-        if isinstance(self.stage, TakesTurns):
-            return self.stage.turns(self.step)
-        assert isinstance(self.stage, Recordable)
-        (name,) = self.optimisers
-        return [(name, self.stage.objective)]
+        if not self.spec.graphs or self.processes.shard.count > 1:
+            return None
+        cast = partial(self.processes.autocast, self.spec.precision, keep=False)
+        return Recorder(self.stage, cast)
 
     def run(self, deadline: float | None) -> bool:
         begun = self.saved = time.monotonic()
@@ -131,17 +108,19 @@ class _Training:
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
         spec, shard = self.spec, self.processes.shard
-        workers = Workers(spec.workers, processes=self.records)
+        workers = Workers(spec.workers, processes=self.recorder is not None)
         return batches(self.stage, self.step, spec.steps, shard, workers, self.device)
 
     def _step(self, batch: dict[str, Tensor]) -> None:
         # What a step draws depends on seed and step alone, so that a resumed run draws the same.
         torch.manual_seed(_mixed(self.seed, self.step, self.processes.shard.index))
-        if not self.records:
+        if self.recorder is None:
             with self.processes.autocast(self.spec.precision):
                 losses: Mapping[str, Tensor] = self.stage.step(batch, self.step, self._update)
         else:
-            losses = self._recorded(batch)
+            losses = self.recorder.step(batch)
+            (optimiser,) = self.optimisers.values()
+            optimiser.step(factor(self.step, self.spec))
         self.averages.follow(self.step)
         self.sums.add(losses)
         self.step += 1

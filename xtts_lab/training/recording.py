@@ -16,16 +16,12 @@ from torch import Tensor, nn
 
 from xtts_lab.training.stage import Batch
 
-Objective: TypeAlias = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor]]]
-"""A loss, and what the log shows; of the batch's tensors alone."""
-
 
 @runtime_checkable
 class Recordable(Protocol):
     """A stage whose step is one update, of a loss that the batch's tensors alone determine.
 
-    `repeated`: modules that are compiled each for itself, with `training.compiled`. A stage of
-    several updates a step has `turns` as well.
+    `repeated`: modules that are compiled each for itself, with `training.compiled`.
     """
 
     modules: nn.ModuleDict
@@ -34,14 +30,6 @@ class Recordable(Protocol):
 
     @property
     def repeated(self) -> Sequence[nn.Module]: ...
-
-
-@runtime_checkable
-class TakesTurns(Protocol):
-    """A stage whose step is several updates, each with an objective of its own."""
-
-    def turns(self, step: int) -> Sequence[tuple[str, Objective]]:
-        """The optimiser groups that move in a step, in order, and what each wants to be small."""
 
 
 Shape: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
@@ -57,16 +45,14 @@ class _Recording:
 
 
 class Recorder:
-    """Gradients of an objective for `weights`, by graphs that share their memory.
+    """Gradients of a stage's objective, by graphs that share their memory.
 
     `autocast` must not keep cast weights: a graph casts them anew each time.
     """
 
-    def __init__(
-        self, objective: Objective, weights: Sequence[nn.Parameter], autocast: Autocast
-    ) -> None:
-        self._objective, self._autocast = objective, autocast
-        self._weights = [weight for weight in weights if weight.requires_grad]
+    def __init__(self, stage: Recordable, autocast: Autocast) -> None:
+        self._stage, self._autocast = stage, autocast
+        self._weights = [p for p in stage.modules.parameters() if p.requires_grad]
         self._gradients = [torch.zeros_like(weight) for weight in self._weights]
         self._pool = torch.cuda.graph_pool_handle()
         self._kept: dict[Shape, _Recording] = {}
@@ -107,7 +93,7 @@ class Recorder:
 
     def _compute(self, batch: Batch) -> tuple[list[bool], Mapping[str, Tensor]]:
         with self._autocast():
-            loss, shown = self._objective(batch)
+            loss, shown = self._stage.objective(batch)
         found = torch.autograd.grad(loss, self._weights, allow_unused=True)
         reached = [gradient is not None for gradient in found]
         torch._foreach_copy_(
