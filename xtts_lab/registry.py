@@ -67,6 +67,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "drift": "xtts_lab.metrics.drift:Drift",
         "duration": "xtts_lab.metrics.duration:Duration",
         "identification": "xtts_lab.metrics.identification:Identification",
+        "language_identity": "xtts_lab.metrics.language_identity:LanguageIdentity",
         "latency": "xtts_lab.metrics.latency:Latency",
         "load": "xtts_lab.metrics.load:Load",
         "naturalness": "xtts_lab.metrics.naturalness:Naturalness",

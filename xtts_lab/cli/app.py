@@ -8,9 +8,11 @@ from typing import Annotated, Optional
 import typer
 
 from xtts_lab.cli.options import (
+    Address,
     AllowMixed,
     CheckpointName,
     Device,
+    Executor,
     ExperimentFile,
     Floors,
     HeldOut,
@@ -60,14 +62,16 @@ def run(
     workers: Workers = 1,
     no_cache: NoCache = False,
     remeasure: Remeasure = False,
+    executor: Executor = "local",
+    address: Address = None,
 ) -> int:
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
-    from xtts_lab.cli.experiments import Choice, run_all
+    from xtts_lab.cli.experiments import Choice, Labour, run_all
 
     settings = tuple(overrides or ())
     choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
-    use_cache = not no_cache
-    return run_all(experiment, choice, workers=workers, use_cache=use_cache, remeasure=remeasure)
+    labour = Labour(workers, executor, address)
+    return run_all(experiment, choice, labour, use_cache=not no_cache, remeasure=remeasure)
 
 
 @app.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
 from xtts_lab.experiment.workers.host import Host
+from xtts_lab.experiment.workers.pool import CrewMaker
+from xtts_lab.registry import unknown
 from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.measurements import is_measured
 from xtts_lab.runs.reading import held_to
@@ -48,6 +52,43 @@ class Choice:
         return self.out / name if one_of_many else self.out
 
 
+@dataclass(frozen=True)
+class Labour:
+    """How many workers there are, and where: on this machine, or with Ray at an address."""
+
+    workers: int
+    executor: str = "local"
+    address: str | None = None
+
+    def check(self, plans: Sequence[Plan]) -> None:
+        """Raise `UsageError` for what cannot be meant, and for timings on a shared cluster."""
+        if self.executor not in ("local", "ray"):
+            raise UsageError(f"--executor: {unknown('executor', self.executor, ('local', 'ray'))}")
+        if self.executor == "local" and self.address is not None:
+            raise UsageError("--address: is of a Ray cluster; add --executor ray")
+        for plan in plans if self.address is not None else ():
+            timed = [u.prefix for u in plan.metrics if u.metric.streaming or u.metric.loading]
+            if timed:
+                raise UsageError(
+                    f"--address: {timed[0]} is timed, and a cluster's devices are shared; leave "
+                    "that metric out here, and run it with --executor local on a machine of its own"
+                )
+
+    @contextmanager
+    def crew(self) -> Iterator[CrewMaker | None]:
+        """Hold the workers' place ready; None is this machine."""
+        if self.executor == "local":
+            yield None
+            return
+        from xtts_lab.experiment.workers import ray_crew
+
+        ray_crew.joined(self.address, self.workers)
+        try:
+            yield ray_crew.RayCrew
+        finally:
+            ray_crew.left()
+
+
 def listed(flag: str, text: str, example: str = "en,de") -> list[str]:
     """Return the names in `a,b`. Raises `UsageError` where there are none."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -58,18 +99,35 @@ def listed(flag: str, text: str, example: str = "en,de") -> list[str]:
 
 
 def run_all(
-    path: Path, choice: Choice, *, workers: int, use_cache: bool, remeasure: bool = False
+    path: Path, choice: Choice, labour: Labour, *, use_cache: bool, remeasure: bool = False
 ) -> int:
     """Run an experiment, or every experiment of a folder; all are checked before one starts."""
     code = DONE
-    for plan, folder in _plans(path, choice):
-        done = execute(plan, folder, workers=workers, use_cache=use_cache, remeasure=remeasure)
-        code = max(code, done)
+    labour.check([])  # before what takes long
+    plans = _plans(path, choice)
+    labour.check([plan for plan, _ in plans])
+    with labour.crew() as crew:
+        for plan, folder in plans:
+            done = execute(
+                plan,
+                folder,
+                workers=labour.workers,
+                use_cache=use_cache,
+                remeasure=remeasure,
+                crew=crew,
+            )
+            code = max(code, done)
     return code
 
 
 def execute(
-    plan: Plan, folder: Path, *, workers: int, use_cache: bool, remeasure: bool = False
+    plan: Plan,
+    folder: Path,
+    *,
+    workers: int,
+    use_cache: bool,
+    remeasure: bool = False,
+    crew: CrewMaker | None = None,
 ) -> int:
     """Run a plan in a run folder, print its results, and return the exit code."""
     outcome = run_plan(
@@ -79,6 +137,7 @@ def execute(
         workers=workers,
         use_cache=use_cache,
         remeasure=remeasure,
+        crew=crew,
     )
     _conclude(plan, folder, outcome)
     return FAILED_TRIALS if outcome.failures else DONE

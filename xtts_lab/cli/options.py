@@ -39,6 +39,14 @@ NoCache = Annotated[
 Remeasure = Annotated[
     bool, typer.Option("--remeasure", help="Make the audio again, and take all timings again.")
 ]
+Executor = Annotated[
+    str,
+    typer.Option("--executor", metavar="local|ray", help="Where workers live: here, or with Ray."),
+]
+Address = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--address", metavar="ADDRESS", help="A Ray cluster's; auto finds it."),
+]
 AllowMixed = Annotated[
     bool,
     typer.Option(

@@ -11,7 +11,7 @@ from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.examining import prepare_instrument
-from xtts_lab.experiment.workers.pool import Workers, chunks
+from xtts_lab.experiment.workers.pool import CrewMaker, Workers, chunks
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import EvidenceContent, evidence_key
@@ -73,7 +73,14 @@ def _language(trial: Trial, role: str) -> str | None:
     return trial.item.utterance.language
 
 
-def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers: int) -> int:
+def measure(
+    plan: Plan,
+    needs: Sequence[Need],
+    logs: Logs,
+    cache: Cache,
+    workers: int,
+    crew: CrewMaker | None = None,
+) -> int:
     """Take the measurements that are missing; return how many were taken."""
     journal = logs.ended
     missing: dict[str, Need] = {}
@@ -85,7 +92,7 @@ def measure(plan: Plan, needs: Sequence[Need], logs: Logs, cache: Cache, workers
                 journal.append(cached)
             else:
                 missing[need.key] = need
-    with Workers(perform, workers) as team:
+    with Workers(perform, workers, crew) as team:
         for instrument in plan.instruments:
             wanted = [need for need in missing.values() if need.instrument == instrument]
             if wanted:

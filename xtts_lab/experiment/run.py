@@ -20,6 +20,7 @@ from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
 from xtts_lab.experiment.timing.load import load_trials
 from xtts_lab.experiment.timing.timed import Timed
+from xtts_lab.experiment.workers.pool import CrewMaker
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
@@ -47,12 +48,13 @@ def run(
     workers: int = 1,
     use_cache: bool = True,
     remeasure: bool = False,
+    crew: CrewMaker | None = None,
 ) -> Outcome:
     """Do what is missing in a run folder, write its tables, and have its report written.
 
     A finished run of the same work is left as it is, but for what is damaged, which is made again.
     Failed work is tried again. `remeasure` takes all timings again, for which all audio is made
-    again.
+    again. `crew`: where workers live, if not on this machine.
     """
     if not (remeasure or folder.is_writable()) and _is_there(plan, folder):
         return NOTHING_DONE
@@ -75,14 +77,14 @@ def run(
         ):
             # Audio from the cache has no timings.
             source = Cache(None) if folder.remeasuring.exists() else cache
-            made, cached = synthesise(plan, folder, Logs(trials, begun), source, workers)
+            made, cached = synthesise(plan, folder, Logs(trials, begun), source, workers, crew)
             folder.remeasuring.unlink(missing_ok=True)
             # Before the instruments load, and with no worker at work beside it.
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
             loads = load_trials(plan, folder, trials, Logs(load, begun))
             timed = Timed(streams, loads)
             needs = needs_of(plan, folder, trials)
-            measured = measure(plan, needs, Logs(evidence, begun), cache, workers)
+            measured = measure(plan, needs, Logs(evidence, begun), cache, workers, crew)
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed)
             files.remove(folder.begun_log)  # all of it has ended
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from xtts_lab import audio, files
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.parts import Parts
-from xtts_lab.experiment.workers.pool import chunks, perform_all
+from xtts_lab.experiment.workers.pool import CrewMaker, chunks, perform_all
 from xtts_lab.experiment.workers.tasks import Logs, work_through
 from xtts_lab.notices import one_line
 from xtts_lab.records import seal
@@ -27,7 +27,7 @@ from xtts_lab.types import Failure, Request, Synthesis, Timings
 Record = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One trial's work unit, independent of every other; its id is the trial's."""
 
@@ -35,6 +35,31 @@ class Job:
     key: str
     request: Request
     destination: Path
+
+
+class Jobs(Sequence[Job]):
+    """The jobs of trials, each made when it is asked for; in another process, a list."""
+
+    def __init__(self, trials: Sequence[Trial], folder: Path) -> None:
+        self._trials, self._folder = trials, folder
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Jobs: ...
+
+    def __getitem__(self, index: int | slice) -> Job | Jobs:
+        if isinstance(index, slice):
+            return Jobs(self._trials[index], self._folder)
+        trial = self._trials[index]
+        return Job(trial.id, trial.key, trial.request, self._folder / trial.audio)
+
+    def __reduce__(self) -> tuple[type[list[Job]], tuple[list[Job]]]:
+        return list, (list(self),)
 
 
 @dataclass(frozen=True)
@@ -52,7 +77,12 @@ class Batch:
 
 
 def synthesise(
-    plan: Plan, folder: RunFolder, logs: Logs, cache: Cache, workers: int
+    plan: Plan,
+    folder: RunFolder,
+    logs: Logs,
+    cache: Cache,
+    workers: int,
+    crew: CrewMaker | None = None,
 ) -> tuple[int, int]:
     """Make the audio that is missing; return how many were synthesised, and found in the cache."""
     journal = logs.ended
@@ -65,7 +95,11 @@ def synthesise(
         batch for trials in by_arm.values() for batch in _batches(plan, trials, folder, workers)
     ]
     made = perform_all(
-        perform, batches, workers, child=logs.need_child(batches, plan.experiment.host)
+        perform,
+        batches,
+        workers,
+        child=logs.need_child(batches, plan.experiment.host),
+        crew=crew,
     )
     for _ in track(logs.keep(made), "synthesise", len(wanted)):
         pass
@@ -117,7 +151,7 @@ def _to_cache(trial: Trial, folder: RunFolder, journal: Journal, cache: Cache) -
 def _batches(
     plan: Plan, trials: Sequence[Trial], folder: RunFolder, workers: int
 ) -> Iterator[Batch]:
-    jobs = [Job(t.id, t.key, t.request, folder.path / t.audio) for t in trials]
+    jobs = Jobs(trials, folder.path)
     together = trials[0].arm.speaks.get("batch_size")
     for part in chunks(jobs, workers, least=together if isinstance(together, int) else 1):
         yield Batch(trials[0].arm.spec, plan.device, part)

@@ -6,24 +6,24 @@ process, and recorded as failed where that dies too, with the signal's name; all
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from xtts_lab.device import shared_gpus
-from xtts_lab.experiment.workers.deaths import cause, started
+from xtts_lab.experiment.workers.crew import Crew, LocalCrew
 from xtts_lab.experiment.workers.parts import Parts
-from xtts_lab.experiment.workers.server import DONE, Perform, serve
+from xtts_lab.experiment.workers.server import DONE, Perform
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
 from xtts_lab.notices import say
 
 MOST_DEATHS = 5
 """Jobs of one part in a row whose processes died, after which its other jobs are not tried."""
-_PATIENCE_S = 5.0
+_ALONE = 4096
+"""Jobs of a task for one worker: it works as well with fewer than a million at a time."""
+CrewMaker = Callable[[Perform, Sequence[str]], Crew]
+"""Makes the workers that perform, from the devices that their tasks ask for."""
 
 
 def perform_all(
@@ -32,18 +32,23 @@ def perform_all(
     workers: int,
     *,
     child: bool = False,
+    crew: CrewMaker | None = None,
 ) -> Iterator[Record]:
     """Yield the records of all tasks: see `Workers.records`."""
-    with Workers(perform, workers) as team:
+    with Workers(perform, workers, crew) as team:
         yield from team.records(tasks, child=child)
 
 
 class Workers:
-    """Processes that share tasks, one round after another; between rounds they stay."""
+    """Processes that share tasks, one round after another; between rounds they stay.
 
-    def __init__(self, perform: Perform, count: int) -> None:
-        self._perform, self._count = perform, count
+    `crew`: where they live; None, on this machine.
+    """
+
+    def __init__(self, perform: Perform, count: int, crew: CrewMaker | None = None) -> None:
+        self._perform, self._count, self._crew = perform, count, crew
         self._pool: _Pool | None = None
+        self._made_for: object = None
 
     def records(self, tasks: Sequence[Any], *, child: bool = False) -> Iterator[Record]:
         """Yield the records of all tasks: in order with one worker, else as they are finished.
@@ -52,7 +57,7 @@ class Workers:
         `child`: one worker too is a process of its own, and what these tasks leave behind in
         theirs meets no other round. Of several GPUs each process sees one, in turn.
         """
-        if self._count <= 1 and not child:
+        if self._count <= 1 and not child and self._crew is None:
             with Parts() as parts:
                 for task in tasks:
                     yield from self._perform(task, parts)
@@ -64,11 +69,15 @@ class Workers:
                 self.close()
 
     def _suitable(self, tasks: Sequence[Task]) -> _Pool:
-        """Return the processes, new ones where the tasks want other GPUs than the last."""
-        gpus = shared_gpus([_device(task) for task in tasks]) if self._count > 1 else ()
-        if self._pool is None or self._pool.gpus != gpus:
+        """Return the processes, new ones where the tasks want other devices than the last."""
+        devices = sorted({_device(task) for task in tasks})
+        gpus = shared_gpus(devices) if self._count > 1 else ()
+        wanted: object = devices if self._crew else gpus
+        if self._pool is None or self._made_for != wanted:
             self.close()
-            self._pool = _Pool(self._perform, max(1, self._count), gpus)
+            make = self._crew or (lambda perform, _: LocalCrew(perform, gpus))
+            self._pool = _Pool(make(self._perform, devices), max(1, self._count))
+            self._made_for = wanted
         return self._pool
 
     def close(self) -> None:
@@ -87,46 +96,42 @@ class Workers:
 def chunks(
     items: Sequence[Any], workers: int, *, least: int = 1, most: int = 64
 ) -> list[Sequence[Any]]:
-    """Split items into tasks: one with one worker, else a few for each, so that none idles.
+    """Split items into tasks: few with one worker, else a few for each, so that none idles.
 
     `least`: how many a part does at once, if it has as many.
     """
-    if not items:
-        return []
     if workers <= 1:
-        return [items]
-    size = max(1, least, min(most, -(-len(items) // (4 * workers))))
+        size = max(least, _ALONE)
+    else:
+        size = max(1, least, min(most, -(-len(items) // (4 * workers))))
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, and the task it is at with the jobs that are left of it."""
+    """A worker of the crew, and the task it is at with the jobs that are left of it."""
 
-    process: SpawnProcess
-    connection: Connection
+    handle: Any
     task: Task | None = None
     left: Sequence[Any] = ()
 
 
 class _Pool:
-    def __init__(self, perform: Perform, most: int, gpus: tuple[str, ...]) -> None:
-        self._perform, self._most, self.gpus = perform, most, gpus
+    def __init__(self, crew: Crew, most: int) -> None:
+        self._crew, self._most = crew, most
         self._queue: deque[Task] = deque()
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
-        self._turns = itertools.count()
 
     def records(self, tasks: Sequence[Task]) -> Iterator[Record]:
         self._queue = deque(tasks)
         while self._queue or any(worker.task for worker in self._workers):
             self._assign()
-            for connection in wait([worker.connection for worker in self._workers]):
-                worker = next(w for w in self._workers if w.connection is connection)
-                try:
-                    said = worker.connection.recv()
-                except (EOFError, OSError):
+            known = {id(worker.handle): worker for worker in self._workers}
+            for handle, said in self._crew.hear([worker.handle for worker in self._workers]):
+                worker = known[id(handle)]
+                if said is None:
                     yield from self._died(worker)
                 else:
                     yield from self._heard(worker, said)
@@ -137,14 +142,10 @@ class _Pool:
             worker = idle.pop() if idle else self._start()
             worker.task = self._queue.popleft()
             worker.left = list(worker.task.jobs)
-            try:
-                worker.connection.send(worker.task)
-            except OSError:  # it died meanwhile, which its end of the pipe will say
-                return
+            self._crew.give(worker.handle, worker.task)
 
     def _start(self) -> _Worker:
-        gpu = self.gpus[next(self._turns) % len(self.gpus)] if self.gpus else None
-        worker = _Worker(*started(serve, self._perform, gpu))
+        worker = _Worker(self._crew.start())
         self._workers.append(worker)
         return worker
 
@@ -160,10 +161,8 @@ class _Pool:
 
     def _died(self, worker: _Worker) -> Iterator[Record]:
         self._workers.remove(worker)
-        worker.connection.close()
-        worker.process.join()
+        why = self._crew.bury(worker.handle)
         task, left = worker.task, list(worker.left)
-        why = cause(worker.process.exitcode)
         if task is None or not left:
             say(f"{why} when its work was done")
             return
@@ -171,11 +170,12 @@ class _Pool:
         self._deaths[first.id] += 1
         if rest:
             self._queue.appendleft(with_jobs(task, rest))
-        if self._deaths[first.id] < 2:
+        if self._deaths[first.id] < self._crew.tries:
             say(f"{task.kind} {task.spec['name']}: {why} at work on {first.id}, tried again")
             self._queue.appendleft(with_jobs(task, [first]))
             return
-        yield {**task.failed(first, f"{why} while it was at work, twice"), DIED: True}
+        often = "twice" if self._crew.tries == 2 else f"{self._crew.tries} times"
+        yield {**task.failed(first, f"{why} while it was at work, {often}"), DIED: True}
         part = _part(task)
         self._in_a_row[part] += 1
         if self._in_a_row[part] >= MOST_DEATHS:
@@ -191,17 +191,8 @@ class _Pool:
 
     def close(self) -> None:
         """End the workers: idle ones when their pipe closes, the others at once."""
-        for worker in self._workers:
-            worker.connection.close()
-            if worker.task is not None:
-                worker.process.terminate()
-        for worker in self._workers:
-            worker.process.join(_PATIENCE_S)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            elif worker.task is None and worker.process.exitcode != 0:
-                say(f"{cause(worker.process.exitcode)} when its work was done")
+        idle = [worker.handle for worker in self._workers if worker.task is None]
+        self._crew.end(idle, [worker.handle for worker in self._workers if worker.task is not None])
 
 
 def _part(task: Task) -> str:

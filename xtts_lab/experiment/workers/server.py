@@ -33,16 +33,23 @@ def serve(connection: Connection, perform: Perform, gpu: str | None = None) -> N
 
 
 def _do(connection: Connection, perform: Perform, task: Any, parts: Parts) -> None:
-    said: set[str] = set()
-    try:
-        for record in perform(task, parts):
-            connection.send(record)
-            if AT_WORK not in record:
-                said.add(record["id"])
-    except OSError:
-        raise
-    except BaseException as error:  # at the close of a part, say
-        for job in task.jobs:
-            if job.id not in said:
-                connection.send(task.failed(job, describe(error)))
+    for record in spoken(perform, task, parts):
+        connection.send(record)
     connection.send(DONE)
+
+
+def spoken(perform: Perform, task: Any, parts: Parts) -> Iterator[dict[str, Any]]:
+    """Yield all records of a task, whatever happens: what was not said before an error, failed."""
+    said: set[str] = set()
+    records = iter(perform(task, parts))
+    while True:
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except BaseException as error:  # at the close of a part, say
+            yield from (task.failed(j, describe(error)) for j in task.jobs if j.id not in said)
+            return
+        if AT_WORK not in record:
+            said.add(record["id"])
+        yield record

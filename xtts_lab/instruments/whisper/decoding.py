@@ -30,6 +30,10 @@ MIN_AVG_LOGPROB = -1.0
 """Whisper's own schedule and thresholds of fallback (its paper's section 4.5)."""
 
 
+MOST_LANGUAGES = 5
+"""Languages that are told of a clip: all others are improbable."""
+
+
 @dataclass(frozen=True, eq=False)
 class Heard:
     """A clip of one window: log `mel` bands [M, F], length, language, and seed for sampling."""
@@ -93,6 +97,23 @@ def detect_language(network: Any, samples: Tensor) -> str:
     mel = _spectrogram(network, samples, whisper.audio.N_SAMPLES)
     _, probabilities = network.detect_language(_features(network, [mel])[0])
     return str(max(probabilities, key=probabilities.get))
+
+
+@torch.inference_mode()
+def languages_of(network: Any, clips: Sequence[Encoded]) -> list[dict[str, float]]:
+    """Return the likeliest languages of encoded clips with their probabilities, likeliest first.
+
+    Whatever language the clips are to be transcribed in; empty for a network that knows English
+    only.
+    """
+    if not network.is_multilingual:
+        return [{} for _ in clips]
+    found = []
+    for clip in clips:  # one by one, so that a clip's figures are the same in any batch
+        _, known = network.detect_language(clip.features[None])
+        first = sorted(known[0].items(), key=lambda one: (-one[1], one[0]))[:MOST_LANGUAGES]
+        found.append({code: round(float(p), 4) for code, p in first})
+    return found
 
 
 def _spectrogram(network: Any, samples: Tensor, silence: int) -> Tensor:

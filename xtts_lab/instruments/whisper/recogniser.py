@@ -17,7 +17,7 @@ from xtts_lab.instruments.whisper.weights import Weights, check_model, locate
 from xtts_lab.types import Audio, Clip, Failure, Json
 
 if TYPE_CHECKING:
-    from xtts_lab.instruments.whisper.decoding import Heard
+    from xtts_lab.instruments.whisper.decoding import Encoded, Heard
 
 Output = dict[str, Json] | Failure
 
@@ -48,8 +48,10 @@ class Whisper(BaseInstrument):
     `avg_logprob`, mean log-probability of a token; `no_speech_prob`, the highest of the windows;
     `compression_ratio` of the text; `tokens`, how many were decoded; `temperature`, the highest
     that a window was sampled at; `looped`, whether a window's text compresses by more than 2.4 or
-    reached Whisper's limit of 224 tokens without an end. The text is what decoding the clip alone
-    gives; so are the numbers, but for the last of their digits in rare cases.
+    reached Whisper's limit of 224 tokens without an end; with `detect_language` also `languages`,
+    the five likeliest with their probabilities, whatever the clip names (of its first 30 s). The
+    text is what decoding the clip alone gives; so are the numbers, but for the last of their digits
+    in rare cases.
     """
 
     uses_language = True
@@ -64,6 +66,7 @@ class Whisper(BaseInstrument):
         beam_size: int = 1,
         fallback: bool = False,
         batch_size: int | None = None,
+        detect_language: bool = False,
         device: str = "auto",
     ) -> None:
         if beam_size < 1:
@@ -72,6 +75,9 @@ class Whisper(BaseInstrument):
         self._beam_size = beam_size
         self._fallback = fallback
         self._wanted_size = batches.checked_size("Whisper", batch_size)
+        self._detect = detect_language
+        if not detect_language:  # the output is as it was before there was this setting
+            self.free_settings = self.free_settings | {"detect_language"}
         self._device = device
 
     @property
@@ -85,6 +91,7 @@ class Whisper(BaseInstrument):
             "dtype": "float32",
             "library": f"openai-whisper {version('openai-whisper')}",
             "version": _VERSION,
+            **({"languages": 1} if self._detect else {}),
         }
 
     def measure(self, clips: Sequence[Clip]) -> Iterator[Output]:
@@ -157,6 +164,7 @@ class Whisper(BaseInstrument):
 
         try:
             encoded = whisper_decoding.encode(self._network, clips)
+            heard = self._languages(encoded)
             results = whisper_decoding.decode(self._network, encoded, beam_size=self._beam_size)
             if self._fallback:
                 pairs = zip(encoded, results, strict=True)
@@ -167,8 +175,19 @@ class Whisper(BaseInstrument):
                 return [*self._decode(clips[:middle]), *self._decode(clips[middle:])]
             return [Failure(f"Whisper cannot decode it: {str(error).splitlines()[0]}")]
         return [
-            summary(result.text, clip.language, [Window.of(result)])
-            for clip, result in zip(clips, results, strict=True)
+            {**summary(result.text, clip.language, [Window.of(result)]), **languages}
+            for clip, result, languages in zip(clips, results, heard, strict=True)
+        ]
+
+    def _languages(self, encoded: Sequence[Encoded]) -> list[dict[str, Json]]:
+        """Return what is added to the outputs of clips: the languages, where they are asked for."""
+        from xtts_lab.instruments.whisper import decoding as whisper_decoding
+
+        if not self._detect:
+            return [{} for _ in encoded]
+        return [
+            {"languages": {**known}}
+            for known in whisper_decoding.languages_of(self._network, encoded)
         ]
 
     def _transcribe(self, loaded: Audio, clip: Clip) -> Output:
@@ -192,7 +211,20 @@ class Whisper(BaseInstrument):
                 fp16=False,
             )
         windows = [Window.of_segment(segment) for segment in result["segments"]]
-        return summary(result["text"], result["language"], windows)
+        return {**summary(result["text"], result["language"], windows), **self._of_start(loaded)}
+
+    def _of_start(self, loaded: Audio) -> dict[str, Json]:
+        """Return the languages of the first window of a longer clip, where they are asked for."""
+        from xtts_lab.instruments.whisper import decoding as whisper_decoding
+
+        if not self._detect:
+            return {}
+        start = loaded.samples[: int(_WINDOW_S * _SAMPLE_RATE)]
+        mel = whisper_decoding.spectrogram(self._network, start)
+        assert mel is not None  # it lasts 30 s
+        clip = whisper_decoding.Heard(mel, _WINDOW_S, "en", 0)
+        (languages,) = self._languages(whisper_decoding.encode(self._network, [clip]))
+        return languages
 
     def _seed(self, clip: Clip) -> int:
         return int(audio.sha256(clip.path)[:15], 16) if self._fallback else 0
