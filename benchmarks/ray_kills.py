@@ -61,15 +61,15 @@ def done(out: Path) -> int:
     return log.read_bytes().count(b"\n") if log.is_file() else 0
 
 
-def life(arguments: list[str], out: Path, rng: random.Random, kill_driver: bool) -> tuple[int, int]:
+def life(
+    arguments: list[str], out: Path, log: Path, rng: random.Random, kill_driver: bool
+) -> tuple[int, int]:
     """Run until the end or until we kill it; return its exit code and the workers killed."""
     mark = secrets.token_hex(8)
-    process = subprocess.Popen(
-        arguments,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, MARK: mark},
-    )
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.DEVNULL, stderr=said, env={**os.environ, MARK: mark}
+        )
     before, killed = done(out), 0
     worker_at, driver_at = before + rng.randint(1, 60), before + rng.randint(61, 150)
     while process.poll() is None:
@@ -111,7 +111,7 @@ def main() -> None:
         arguments = command(experiment, there, "--executor", "ray", "--workers", "2")
         drivers = workers = 0
         while True:
-            code, killed = life(arguments, there, rng, drivers < chosen.kills)
+            code, killed = life(arguments, there, folder / "log", rng, drivers < chosen.kills)
             workers += killed
             if code == -signal.SIGKILL and drivers < chosen.kills:
                 drivers += 1
@@ -120,10 +120,13 @@ def main() -> None:
                 )
                 continue
             break
+        if code != 0:
+            print((folder / "log").read_text()[-2000:])
+            raise SystemExit(f"the run ended with {code} after {drivers} kills")
         unlike = same(local, there)
         print(f"drivers killed: {drivers}, workers killed: {workers}, exit code {code}")
-        print("nothing differs" if not unlike and code == 0 else f"DIFFERS: {unlike[:10]}")
-        sys.exit(bool(unlike) or code != 0)
+        print(f"DIFFERS: {unlike[:10]}" if unlike else "nothing differs")
+        sys.exit(bool(unlike))
 
 
 if __name__ == "__main__":

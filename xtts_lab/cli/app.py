@@ -68,8 +68,7 @@ def run(
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
     from xtts_lab.cli.experiments import Choice, Labour, run_all
 
-    settings = tuple(overrides or ())
-    choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
+    choice = Choice(overrides or (), out, device, limit, languages, careful=bool(context.obj))
     labour = Labour(workers, executor, address)
     return run_all(experiment, choice, labour, use_cache=not no_cache, remeasure=remeasure)
 
@@ -87,8 +86,7 @@ def plan(
     """Show arms, trials, expected time and disk, without running."""
     from xtts_lab.cli.experiments import Choice, show_plans
 
-    settings = tuple(overrides or ())
-    choice = Choice(settings, out, device, limit, languages, careful=bool(context.obj))
+    choice = Choice(overrides or (), out, device, limit, languages, careful=bool(context.obj))
     return show_plans(experiment, choice)
 
 

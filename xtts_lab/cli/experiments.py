@@ -31,7 +31,7 @@ from xtts_lab.runs.store import RunFolder
 class Choice:
     """What the flags say about which experiment runs, and where."""
 
-    overrides: tuple[str, ...]
+    overrides: Sequence[str]
     out: Path | None
     device: str | None
     limit: int | None

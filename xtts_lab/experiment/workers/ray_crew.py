@@ -131,7 +131,7 @@ def joined(address: str | None, workers: int) -> None:
         quiet |= {"address": address}
     try:
         ray.init(ignore_reinit_error=True, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises nothing more special where a node does not start
         where = f" {address}" if address else ""
         raise UsageError(
             f"--executor ray: no cluster{where} could be joined ({one_line(error)[:200]}); start "
