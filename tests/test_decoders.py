@@ -21,7 +21,9 @@ from xtts_lab.inference.generate import generate
 from xtts_lab.inference.speak import speak, stream
 from xtts_lab.model import ModelConfig, XttsModel, part
 from xtts_lab.nn.frame_net import FrameNet, FrameNetConfig, Frames
-from xtts_lab.types import Audio, Reference, Request
+from xtts_lab.systems.xtts import XttsSystem
+from xtts_lab.types import Audio, Reference, Request, Synthesis
+from xtts_lab.yaml_file import Document, Where
 
 CONDITIONERS = sorted(set(registry.BUILTIN["conditioners"]) - {"speaker_embedding"})
 PROMPTS = [prompt_of(1), prompt_of(2, text=12, prefix=5), prompt_of(3, text=3, max_codes=9)]
@@ -232,6 +234,48 @@ def test_a_decoders_steps_may_be_swept(tmp_path: Path) -> None:
     assert swept.model.config.decoder.settings["steps"] == 1
     level_one = XTTS.from_pretrained(folder, device="cpu", decoder={"name": "single"})
     assert level_one.model.decoder.levels == 1
+
+
+def test_a_decoder_is_a_setting_of_the_system(tmp_path: Path) -> None:
+    """On the bench: resolved, described, streaming where it can, the same as by hand."""
+    folder = str(checkpoint(tmp_path / "m", "masked", "code_prompt"))
+    where = Where(Document("x"))
+    parts = {"conditioner": None, "vocoder": None, "sampling": None}
+    resolved = XttsSystem.complete({"checkpoint": folder, "decoder": {"steps": 2}, **parts}, where)
+    assert resolved["decoder"]["steps"] == 2
+    assert resolved["decoder"]["first"] == "ar"
+    save(tmp_path / "a.wav", Audio(0.1 * torch.randn(22050), 22050))
+    request = Request("Good day.", "en", (Reference(tmp_path / "a.wav"),), 3)
+    few, own = (
+        XttsSystem(checkpoint=folder, decoder=d, max_codes=8, device="cpu")
+        for d in ({"steps": 2}, None)
+    )
+    assert few.untrained == own.untrained == ()
+    assert few.weights_random
+    assert not few.streams
+    assert few.sample_rate == RVQ.sample_rate
+    facts = few.facts
+    assert facts["decoder"]["name"] == "masked"
+    assert all(int(facts[part]["parameters"]) > 0 for part in ("decoder", "gpt"))  # type: ignore[arg-type]
+    assert int(facts["vocoder"]["flops"]) > 0  # type: ignore[arg-type]
+    (one,), (two,) = few.synthesise([request]), own.synthesise([request])
+    assert isinstance(one, Synthesis)
+    assert isinstance(two, Synthesis)
+    assert one.audio.samples.shape == two.audio.samples.shape  # the same first level
+    few.check()
+
+
+def test_the_bench_streams_what_it_says(tmp_path: Path) -> None:
+    folder = str(checkpoint(tmp_path / "d", "delay", "no_reference"))
+    system = XttsSystem(checkpoint=folder, max_codes=15, device="cpu")
+    assert system.streams
+    request = Request("Good day.", "en", (), 5)
+    (whole,) = system.synthesise([request])
+    assert isinstance(whole, Synthesis)
+    pieces = [chunk.samples for chunk in system.stream(request, system.prepare(()))]
+    torch.testing.assert_close(torch.cat(pieces), whole.audio.samples, rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match="decoder 'delay' cannot serve several streams"):
+        system.serve(2)
 
 
 def test_configurations_keep_their_decoder(tmp_path: Path) -> None:

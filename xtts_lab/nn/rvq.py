@@ -8,8 +8,9 @@ frames, N codes a level, L levels, K codebook size, D width of what is quantised
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +112,11 @@ class Quantised(NamedTuple):
     heard: tuple[Tensor, ...]
 
 
+def exactly(x: Tensor) -> AbstractContextManager[Any]:
+    """No autocast; there is none on `meta`, where operations are counted."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
 class UnitQuantiser(Quantiser):
     """A codebook of unit vectors [K, W]: the nearest one is that of the largest product."""
 
@@ -121,7 +127,7 @@ class UnitQuantiser(Quantiser):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Vectors [B, W, N] of any length -> codes [B, N], in float32: few are equally near."""
-        with torch.autocast(vectors.device.type, enabled=False):
+        with exactly(vectors):
             products = torch.einsum("bwn,kw->bnk", vectors.float(), self.codebook.float())
         return products.argmax(-1)
 
@@ -281,7 +287,7 @@ class RvqCodec(nn.Module):
         wanted = max(-(-samples.shape[-1] // config.code_hop), -(-config.n_fft // config.code_hop))
         padded = functional.pad(samples, (0, wanted * config.code_hop - samples.shape[-1]))
         # Half a hop later, so that a frame's centre is that of its own hop, as in `SameIstft`.
-        with torch.no_grad(), torch.autocast(samples.device.type, enabled=False):
+        with torch.no_grad(), exactly(samples):
             mel = self.mel(padded[:, hop // 2 :].float()).clamp(min=FLOOR).log()
         codes = -(-samples.shape[-1] // config.code_hop)
         vectors: Tensor = self.encoder(mel.to(self.spread.weight.dtype))[..., :codes]
