@@ -84,6 +84,28 @@ def test_ar_nar_takes_the_likeliest_level_by_level() -> None:
     assert torch.equal(codes, made)
 
 
+def test_guidance_reaches_the_second_network() -> None:
+    """By hand: away from what is likely without a prefix, for all of it but the first level."""
+    from dataclasses import replace
+
+    from xtts_lab.inference.sampling import SamplingOptions
+
+    model = model_of("ar_nar", seed=1)
+    greedy = SamplingOptions(temperature=0.0, repetition_penalty=1.0, guidance=2.5)
+    prompt = replace(PROMPTS[1], sampling=greedy)
+    made = decode(model, [prompt])[0].levels
+    assert made is not None
+    net: Any = model.decoder.net
+    for level in range(1, RVQ.levels):
+        codes = made.clone()
+        codes[level:] = -1
+        heard, nobody = (
+            net(Frames.of(prefix, prompt.text, codes), torch.tensor([level]))[0]
+            for prefix in (prompt.prefix, prompt.prefix[:0])
+        )
+        assert torch.equal((2.5 * heard - 1.5 * nobody).argmax(-1), made[level])
+
+
 @pytest.mark.parametrize("steps", [1, 4, 64])
 def test_masked_takes_as_many_passes_as_it_is_told(steps: int) -> None:
     model = model_of("masked")

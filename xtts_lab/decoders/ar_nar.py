@@ -60,8 +60,7 @@ class ArNarDecoder(Decoder):
         if codes.shape[1] == start:
             return codes[:, start:]
         for level in range(1, self.levels):
-            given = Frames.of(draft.prefix, draft.text, codes)
-            logits = self.net(given, torch.tensor([level], device=codes.device))[0]
+            logits = predicted(self.net, draft, codes, level)
             codes[level, start:] = logits[start:].argmax(-1)
         return codes[:, start:]
 
@@ -89,6 +88,19 @@ def opened(draft: Draft, levels: int) -> Tensor:
     )
     table[0] = draft.codes
     return table
+
+
+def predicted(net: FrameNet, draft: Draft, codes: Tensor, level: int) -> Tensor:
+    """Logits [K + n, V] of a level of codes [L, K + n] as far as they are known, guided if asked.
+
+    A prompt of codes is no prefix: without one there is nothing to be guided away from.
+    """
+    which = torch.tensor([level], device=codes.device)
+    logits: Tensor = net(Frames.of(draft.prefix, draft.text, codes), which)[0]
+    if draft.guidance == 1.0 or draft.prefix.shape[0] == 0:
+        return logits
+    away: Tensor = net(Frames.of(draft.prefix[:0], draft.text, codes), which)[0]
+    return away + draft.guidance * (logits - away)
 
 
 def hidden_loss(net: FrameNet, example: Example) -> Tensor:

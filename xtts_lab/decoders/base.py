@@ -30,7 +30,8 @@ class Draft:
     `prefix` [N, D]; `text` int64 [S] without start and stop; `codes` int64 [K + n] of the first
     level, of which the first `prompted` K are the voice's and not part of the result, or those K
     alone where a decoder works without the GPT. `frames`: how many are wanted, None if that is for
-    the decoder to say; never more than `limit`.
+    the decoder to say; never more than `limit`. `guidance` over 1 moves away from what would be
+    said without the prefix (see `inference.guidance`), also in networks beside the GPT.
     """
 
     prefix: Tensor
@@ -40,6 +41,7 @@ class Draft:
     seed: int
     frames: int | None
     limit: int
+    guidance: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.decoders.ar_nar import hidden_loss, opened
+from xtts_lab.decoders.ar_nar import hidden_loss, opened, predicted
 from xtts_lab.decoders.base import Decoder, Draft, Example, noise, several
 from xtts_lab.errors import UsageError
-from xtts_lab.nn.frame_net import BlockKind, FrameNet, FrameNetConfig, Frames
+from xtts_lab.nn.frame_net import BlockKind, FrameNet, FrameNetConfig
 from xtts_lab.nn.masking import MASKED, fill
 from xtts_lab.types import ModelSizes
 
@@ -98,9 +98,7 @@ class MaskedDecoder(Decoder):
         """Logits [n, V] of a level of which so much is `settled` [n]."""
         now = codes.clone()
         now[level, draft.prompted :] = settled
-        given = Frames.of(draft.prefix, draft.text, now)
-        logits: Tensor = self.net(given, torch.tensor([level], device=codes.device))[0]
-        return logits[draft.prompted :]
+        return predicted(self.net, draft, now, level)[draft.prompted :]
 
     def _frames(self, draft: Draft) -> int:
         """How many frames to make: as told, else as predicted."""

@@ -46,7 +46,10 @@ def _draft(model: XttsModel, prompt: Prompt, begun: Generation) -> Draft:
     codes = torch.cat([before.to(device), begun.codes.to(device)]).clamp(max=last)
     prefix, text = prompt.prefix.to(device), prompt.text.long().to(device)
     limit = limit_of(model.gpt, prompt)
-    return Draft(prefix, text, codes, prompt.continued, prompt.seed, prompt.frames, limit)
+    return Draft(
+        prefix, text, codes, prompt.continued, prompt.seed, prompt.frames, limit,
+        prompt.sampling.guidance,
+    )  # fmt: skip
 
 
 def check_decoder_streams(model: XttsModel) -> None:

@@ -188,6 +188,13 @@ class XttsParts:
         except IMPOSSIBLE as error:
             raise no_such_part(self.vocoder, error) from error
 
+    def _decoder_facts(self) -> dict[str, dict[str, Json]]:
+        """What a decoder beside the GPT costs; `single` is the GPT."""
+        if self.decoder.part.name == "single":
+            return {}
+        parameters = sum(p.numel() for p in self._decodes.parameters())
+        return {"decoder": {"name": self.decoder.part.name, "parameters": parameters}}
+
     @cached_property
     def facts(self) -> Mapping[str, Mapping[str, Json]]:
         """Parameters, operations and lengths by part; counted on a model without weights."""
@@ -195,11 +202,7 @@ class XttsParts:
         codes = gpt_cost(self._config.gpt)
         return {
             "conditioner": {"name": self.conditioner.part.name, **asdict(heard)},
-            "decoder": {
-                "name": self.decoder.part.name,
-                "parameters": sum(p.numel() for p in self._decodes.parameters()),
-                "streams": bool(self._decodes.streams),
-            },
+            **self._decoder_facts(),
             "gpt": {"name": "gpt", "parameters": codes[0], "flops": codes[1]},
             "vocoder": {
                 "name": self.vocoder.part.name,
