@@ -18,7 +18,8 @@ def margin_loss(
     cosines = functional.normalize(embeddings.float()) @ functional.normalize(centres.float()).t()
     own = cosines.gather(1, speakers.unsqueeze(1)).clamp(-1 + 1e-6, 1 - 1e-6)
     harder = (own.acos() + margin).clamp(max=torch.pi).cos()
-    logits = cosines.scatter(1, speakers.unsqueeze(1), harder)
+    # Under autocast the products are in half precision, and the arc cosine is not.
+    logits = cosines.scatter(1, speakers.unsqueeze(1), harder.to(cosines.dtype))
     return functional.cross_entropy(scale * logits, speakers)
 
 
