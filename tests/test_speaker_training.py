@@ -57,7 +57,9 @@ def test_the_margin_is_an_angle() -> None:
     assert float(loss) == pytest.approx(expected, rel=1e-5)
     assert float(margin_loss(vector, centres, speaker, 0.0, 10.0)) < float(loss)
     with torch.autocast("cpu", torch.bfloat16):
-        assert float(margin_loss(vector, centres, speaker, 0.2, 10.0)) == pytest.approx(expected, rel=1e-2)
+        assert float(margin_loss(vector, centres, speaker, 0.2, 10.0)) == pytest.approx(
+            expected, rel=5e-2
+        )
 
 
 def test_a_vector_at_its_centre_has_a_gradient_that_is_finite() -> None:

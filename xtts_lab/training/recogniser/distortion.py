@@ -37,7 +37,7 @@ def warped(mel: Tensor, frames: Tensor, tempo: float, bands: float) -> tuple[Ten
     rows, count, size = mel.shape
     drawn = 2.0 * torch.rand(2, rows, 1, device=mel.device) - 1.0
     speed, scale = 1.0 + tempo * drawn[0], 1.0 + bands * drawn[1]
-    longer = math.ceil(size / (1.0 - tempo)) + 1
+    longer = math.ceil((size - 1) / (1.0 - tempo)) + 1
     across = torch.arange(longer, device=mel.device) * speed * (2.0 / max(size - 1, 1)) - 1.0
     down = torch.arange(count, device=mel.device) * scale * (2.0 / max(count - 1, 1)) - 1.0
     places = torch.stack(
