@@ -90,6 +90,7 @@ BUILTIN: Mapping[str, Mapping[str, str]] = {
         "speaker_windows": "xtts_lab.instruments.speaker_windows:SpeakerWindows",
         "utmos": "xtts_lab.instruments.utmos.predictor:Utmos",
         "voicefilter": "xtts_lab.instruments.voicefilter:VoiceFilter",
+        "wavlm_large_sv": "xtts_lab.instruments.wavlm_large.judge:WavLmLargeSv",
         "wavlm_sv": "xtts_lab.instruments.wavlm_sv:WavLmSv",
         "world_ctc": "xtts_lab.instruments.world_ctc:WorldCtc",
         "whisper": "xtts_lab.instruments.whisper.recogniser:Whisper",

@@ -22,6 +22,8 @@ from xtts_lab.notices import one_line
 _STORE_BYTES = 100 * 2**20
 """Of a Ray of our own: records are a few kB each, and nothing else goes through it."""
 _FAREWELL_S = 10.0
+_STARTS = 4
+"""How often a Ray of our own is started before that counts as impossible."""
 
 
 class Actor:
@@ -121,7 +123,7 @@ def joined(address: str | None, workers: int) -> None:
         raise UsageError(
             "--executor ray: Ray is not installed; pip install 'xtts_lab[ray]', or leave it out"
         ) from error
-    # Workers are told what to do by us alone; they need not look like our shell.
+    # A worker without a GPU of its own sees none, whatever the version of Ray.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
@@ -129,14 +131,20 @@ def joined(address: str | None, workers: int) -> None:
         quiet |= {"object_store_memory": _STORE_BYTES}
     else:
         quiet |= {"address": address}
-    try:
-        ray.init(ignore_reinit_error=True, **quiet)
-    except Exception as error:  # Ray raises nothing more special where a node does not start
-        where = f" {address}" if address else ""
-        raise UsageError(
-            f"--executor ray: no cluster{where} could be joined ({one_line(error)[:200]}); start "
-            "one with ray start --head, or leave out --address for a Ray of this machine's own"
-        ) from error
+    for tries_left in reversed(range(_STARTS if address is None else 1)):
+        try:
+            ray.init(ignore_reinit_error=True, **quiet)
+            return
+        except Exception as error:  # Ray raises nothing more special where a node does not start
+            ray.shutdown()
+            if tries_left:  # it gives a node 30 s, which a busy machine may take
+                continue
+            where = f" {address}" if address else ""
+            raise UsageError(
+                f"--executor ray: no cluster{where} could be joined ({one_line(error)[:200]}); "
+                "start one with ray start --head, or leave out --address for a Ray of this "
+                "machine's own"
+            ) from error
 
 
 def left() -> None:

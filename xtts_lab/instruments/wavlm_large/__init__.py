@@ -1,0 +1,1 @@
+"""WavLM-large fine-tuned for speaker verification: the judge of seed-tts-eval's similarity."""
