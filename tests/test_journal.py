@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xtts_lab.runs import journal as journal_module
 from xtts_lab.runs.journal import Journal
 
 
@@ -41,7 +42,10 @@ def test_a_cut_at_any_byte_loses_only_the_torn_record(
         assert [i for i in range(20) if journal.get(str(i))] == list(range(kept))
 
 
-def test_records_lie_on_the_disk_and_not_in_memory(tmp_path: Path) -> None:
+def test_records_lie_on_the_disk_and_not_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "RECENT_BYTES", 100_000)
     text = "x" * 20_000
     tracemalloc.start()
     try:
@@ -50,8 +54,17 @@ def test_records_lie_on_the_disk_and_not_in_memory(tmp_path: Path) -> None:
                 for i in range(200):
                     if journal.get(str(i)) is None:
                         journal.append({"id": str(i), "text": text + str(i)})
-                assert journal.get("150")["text"] == text + "150"
+                for i in range(200):
+                    assert journal.get(str(i))["text"] == text + str(i)
                 held = tracemalloc.get_traced_memory()[0]
                 assert held < 500_000  # of 4 MB
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_asked_for_again_is_not_read_again_unless_it_changed(tmp_path: Path) -> None:
+    with Journal(tmp_path / "log") as journal:
+        journal.append({"id": "a", "n": 1})
+        assert journal.get("a") is journal.get("a")
+        journal.append({"id": "a", "n": 2})
+        assert journal.get("a") == {"id": "a", "n": 2}

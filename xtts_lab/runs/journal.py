@@ -2,14 +2,16 @@
 
 One sealed JSON line per record (see `records`). A line is written whole or, if the process dies in
 it, torn. A line that is not what was written is left out at the next opening, and its work is done
-again; the records behind it stand. Of each record only its place is kept in memory: a log of a
-million trials is as long as it likes, on the disk.
+again; the records behind it stand. Of each record only its place is kept in memory, and what was
+asked for last (clips that many trials are compared with): a log of a million trials lies on the
+disk.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +19,8 @@ from typing import Any
 from xtts_lab import files
 from xtts_lab.records import DIGEST, seal, unseal
 
+RECENT_BYTES = 16 * 2**20
+"""Of records that are kept as they were read, as long as they are on the disk."""
 _LENGTH_BITS = 32
 """A place is an offset and, in its lowest bits, a length: one integer."""
 
@@ -27,7 +31,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._places: dict[str, int] = {}
-        self._last: tuple[str, dict[str, Any]] | None = None
+        self._recent: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._recent_bytes = 0
         if not self._index(path):
             files.write_with(path, lambda partial: self._rewrite(path, partial))
         self._file = path.open("a+b")
@@ -71,17 +76,24 @@ class Journal:
 
     def get(self, record_id: str) -> dict[str, Any] | None:
         """Return the newest record of an id, not to be changed."""
-        if self._last is not None and self._last[0] == record_id:
-            return self._last[1]
+        if record_id in self._recent:
+            self._recent.move_to_end(record_id)
+            return self._recent[record_id]
         place = self._places.get(record_id)
         if place is None:
             return None
-        length = place & ((1 << _LENGTH_BITS) - 1)
-        line = os.pread(self._file.fileno(), length, place >> _LENGTH_BITS)
+        line = os.pread(self._file.fileno(), _length(place), place >> _LENGTH_BITS)
         record: dict[str, Any] = json.loads(line)  # it was sound, and this process holds the lock
         record.pop(DIGEST, None)
-        self._last = record_id, record
+        self._recent[record_id] = record
+        self._recent_bytes += len(line)
+        while self._recent_bytes > RECENT_BYTES:
+            self._forget(next(iter(self._recent)))
         return record
+
+    def _forget(self, record_id: str) -> None:
+        if self._recent.pop(record_id, None) is not None:
+            self._recent_bytes -= _length(self._places[record_id])
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a record, which must have an `id`; it outlives the process from here on.
@@ -91,9 +103,13 @@ class Journal:
         line = (seal(record) + "\n").encode()
         self._file.write(line)
         self._file.flush()
+        self._forget(record["id"])
         self._places[record["id"]] = (self._end << _LENGTH_BITS) | len(line)
         self._end += len(line)
-        self._last = None
+
+
+def _length(place: int) -> int:
+    return place & ((1 << _LENGTH_BITS) - 1)
 
 
 def _record_of(line: bytes) -> dict[str, Any] | None:
