@@ -18,6 +18,7 @@ from xtts_lab.text.languages import base_language
 from xtts_lab.text.markup import plain
 from xtts_lab.text.numbers import reading as numbers
 from xtts_lab.text.numbers.lengths import read_lengths
+from xtts_lab.text.numbers.units import read_greek
 
 _FOREIGN = re.compile(r"[\u0400-\u1cff\u3130-\u318f\uac00-\ud7a3\ufb1d-\ufdff\ufe70-\ufefc]")
 
@@ -31,7 +32,7 @@ def normalise(text: str, language: str, coqui_compat: bool = False) -> str:
     base = base_language(language)
     if coqui_compat:
         return text if base == "ja" else coqui.guarded(coqui.normalise, text, base)
-    text = read_lengths(clean(plain(text)), base)
+    text = _primed(text, base)
     return _spoken(text if base == "ja" else text.replace('"', ""), base)
 
 
@@ -41,8 +42,7 @@ def prepare(text: str, language: str, coqui_compat: bool = False) -> str:
     if coqui_compat:
         return coqui.guarded(coqui.prepare, text, base)
     if base == "ja":
-        primed = read_lengths(clean(plain(text)), base)
-        read = japanese.read_numbers(primed, romanise.hiragana)
+        read = japanese.read_numbers(_primed(text, base), romanise.hiragana)
         kept = "".join("" if _is_foreign(c) else c for c in without_strange_marks(read, base))
         romanised = romanise.romanise(_collapse(kept), base)
         # cutlet's own spaces stay as they are: the reference does not collapse them.
@@ -54,8 +54,13 @@ def foreign(text: str, language: str) -> str:
     """Return what Japanese romanisation would make question marks of, each character once."""
     if base_language(language) != "ja":
         return ""
-    read = japanese.read_numbers(clean(plain(text)))
+    read = japanese.read_numbers(_primed(text, "ja"))
     return "".join(dict.fromkeys(filter(_is_foreign, read)))
+
+
+def _primed(text: str, base: str) -> str:
+    """Clean a text and read what only its signs tell: primes after figures, Greek letters."""
+    return read_greek(read_lengths(clean(plain(text)), base), base)
 
 
 def _is_foreign(character: str) -> bool:

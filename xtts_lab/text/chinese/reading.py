@@ -13,7 +13,8 @@ from collections.abc import Callable
 from xtts_lab.text import symbols
 from xtts_lab.text.chinese.numerals import PUNCTUATION_TO_COMMA, cardinal, spell_digits
 from xtts_lab.text.coqui.chinese import COUNTER
-from xtts_lab.text.numbers import currencies, money, roman
+from xtts_lab.text.numbers import currencies, everyday, money, roman
+from xtts_lab.text.numbers.iban import read_ibans
 from xtts_lab.text.numbers.numerals import MAX_NAMED_DIGITS
 from xtts_lab.text.numbers.written import join_groups
 
@@ -41,6 +42,7 @@ _Read = Callable[[re.Match[str]], str]
 
 def read_numbers(text: str) -> str:
     """Replace everything written with digits by words, and turn every mark into a comma."""
+    text = everyday.read_always(read_ibans(text, spell_digits), "zh")
     text = join_groups(text, "zh").replace("％", "%")
     text = re.sub(r"(?<![\d.])\d{1,3}(?:(?:,\d{3})+|(?:，000)+)(?!\d)", _ungrouped, text)
     for pattern, read in _SIGNS:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from xtts_lab.text.characters import clean, without_strange_marks
 from xtts_lab.text.markup import plain
 from xtts_lab.text.numbers.lengths import read_lengths
+from xtts_lab.text.numbers.units import read_greek
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ def touching(text: str, base: str) -> Iterator[Rule]:
     """Yield the rules that may make `text` differ from the reference's reading."""
     from xtts_lab.text.coqui.rules import RULES
 
-    changed = {"primes": read_lengths(text, base) != text}
+    changed = {
+        "primes": read_lengths(text, base) != text,
+        "greek": read_greek(clean(text), base) != clean(text),
+    }
     text = text.replace('"', "")  # dropped on both sides before anything is read
     changed["characters"] = without_strange_marks(clean(text), base) != text
     changed["markup"] = plain(text) != text

@@ -44,14 +44,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "codes",
-        "Telephone numbers and codes are digits; French pairs are numbers.",
+        "Telephone numbers, account numbers and codes are digits; French pairs are numbers.",
         {"*": rf"(?:\d[\s().\-/]*){{6}}\d|\+\d|(?:{CUE})\+?\(?\d|{EMERGENCY}"},
     ),
     Rule(
         "thousands",
-        "The sign between thousands depends on the language and on the other signs; the "
-        "reference takes a dot for any character, reads other groupings as decimals, "
-        "and leaves gaps open.",
+        "The sign between thousands depends on the language and on the other signs; English says "
+        "Indian groups in lakhs; the reference takes a dot for any character, reads other "
+        "groupings as decimals, and leaves gaps open.",
         {"*": r"\d[.,'’\s\u202f]\d{3}"},
     ),
     Rule(
@@ -164,13 +164,17 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fractions",
-        "Simple fractions are halves and quarters.",
+        "Simple fractions are halves, quarters, twentieths; 24/7 is said as the language says it.",
         {"*": r"\d/\d"},
     ),
     Rule(
         "primes",
         "Feet and inches, minutes and seconds have their words; a mark that closes a quotation "
         "has none.",
+    ),
+    Rule(
+        "greek",
+        "Greek letters have names, and micro-units too, which no vocabulary spells.",
     ),
     Rule(
         "units",
@@ -193,7 +197,7 @@ RULES: tuple[Rule, ...] = (
         "Roman numerals are numbers, ordinals after a name or before a century.",
         {
             "*": r"(?-i:(?<![A-Za-z])[IVXLCDM]{2,}|[^\W\d_]{3}\s[IVX](?:er)?(?![^\W_])|\b[VX]e\s"
-            r"|(?<!\w)[IVX]\.\s)"
+            r"|(?<!\w)[IVX]\.\s|(?<!\w)[IVXLC]-[^\W\d_])"
         },
     ),
     Rule(

@@ -225,5 +225,7 @@ ROWS: tuple[Row, ...] = (
         "boeing seven hundred and forty-seven-four hundred",
         "boeing seven forty-seven four hundred",
     ),
-    Row("thousands", "en", "₹1,00,000", "₹one", "one hundred thousand rupees"),
+    Row("thousands", "en", "₹1,00,000", "₹one", "one lakh rupees"),
+    Row("fractions", "de", "1/20", "eins/zwanzig", "ein zwanzigstel"),
+    Row("greek", "en", "5 µm", "five µm", "five micrometres"),
 )

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from xtts_lab.text import symbols
 from xtts_lab.text.japanese import counters, numerals
-from xtts_lab.text.numbers import currencies, money, roman
+from xtts_lab.text.numbers import currencies, everyday, money, roman
+from xtts_lab.text.numbers.iban import read_ibans
 from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)(?<!\d\.)\d+(?:\.\d+)?"
@@ -30,6 +31,8 @@ def read_numbers(text: str, write: Write = "".join) -> str:
     `write` gets the parts of each number, and returns how they stand in the text.
     """
     text = join_groups(unicodedata.normalize("NFKC", _keep_symbols(text)), "ja")
+    text = read_ibans(text, lambda digits: write(numerals.spell(digits)), "、")
+    text = everyday.read_always(text, "ja")
     text = re.sub(r"(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)", lambda m: m[0].replace(",", ""), text)
     text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
     text = re.sub(
@@ -140,10 +143,10 @@ def _model(match: re.Match[str]) -> str:
 
 
 def _slash(match: re.Match[str]) -> str:
-    """A fraction below one with a denominator to ten, or a month and a day."""
+    """A fraction below one with a denominator to ten or over 31, or a month and a day."""
     over, under = int(match[2]), int(match[3])
     whole = f"{match[1].strip()}と" if match[1] else ""
-    if whole or (over < under <= 10):
+    if whole or over < under <= 10 or over < 10 <= 31 < under:
         return f"{whole}{under}ぶんの{over}"
     if 1 <= over <= 12 and 1 <= under <= 31 and not match[2].startswith("00"):
         return f"{over}月{under}日"

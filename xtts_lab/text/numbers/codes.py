@@ -10,6 +10,7 @@ import re
 from functools import cache
 
 from xtts_lab.text.numbers import nouns
+from xtts_lab.text.numbers.iban import read_ibans
 from xtts_lab.text.numbers.numerals import cardinal, spell
 from xtts_lab.text.symbols import OUR_SIGNS, OUR_WORDS
 
@@ -44,6 +45,7 @@ _THREES_MAY_BE_PHONES = frozenset({"cs", "pl", "es", "pt", "it", "fr"})
 
 def read_codes(text: str, base: str) -> str:
     """Replace telephone numbers and codes by their digits as words, a comma between groups."""
+    text = read_ibans(text, lambda digits: " ".join(_group(digit, base) for digit in digits))
     text = _EMERGENCY.sub(lambda match: f"{match[1]}{spell(match[2], base)}", text)
     text = _CANDIDATE.sub(lambda match: _grouped(match, base), text)
     return _PLAIN.sub(lambda match: _long(match, base), text)

@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from xtts_lab.text.numbers.endings.turkish import harmonised
 from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.numerals import cardinal, plural
 from xtts_lab.text.numbers.ordinals import ordinal
 
-_FRACTION = re.compile(r"(?<![\w.,/:-])(?:(\d{1,6})\s)?([1-9])/([2-9]|10)(?![\w/:]|[.,-]\d|\s?/)")
+_SMALL = r"[2-9]|1\d|24|25|32|64|125|128|[2-9]0|[125]0{2,4}|250"
+_FRACTION = re.compile(
+    rf"(?<![\w.,/:-])(?:(\d{{1,6}})\s)?([1-9])/({_SMALL})(?![\w/:]|[.,-]\d|\s?/)"
+)
+_DAY = re.compile(
+    r"\b(?:on|by|until|since|before|after|from|of|le|du|au|jusqu'au|el|del|al|hasta el|il|dal|em"
+    r"|no dia|dia|até|op|tot|vanaf|vom|am|bis|ab|den|dnia|od|do|с|от|до|dne|től)\s$",
+    re.IGNORECASE,
+)
+"""Words before a day and a month, which a denominator up to 31 may be."""
 _HALVES: Mapping[str, tuple[str, str]] = {
     "en": ("one half", "and a half"), "es": ("medio", "y medio"), "fr": ("un demi", "et demi"),
     "de": ("ein halb", "einhalb"), "it": ("mezzo", "e mezzo"), "pt": ("meio", "e meio"),
@@ -36,13 +46,15 @@ _TURKISH_LOCATIVE = {2: "ikide", 3: "üçte", 4: "dörtte", 5: "beşte", 6: "alt
 
 
 def read_fractions(text: str, base: str) -> str:
-    """Replace fractions below one, with denominators from 2 to 10, by words."""
+    """Replace fractions below one, with denominators up to 20 and round ones, by words."""
     return _FRACTION.sub(lambda match: _read(match, base), text)
 
 
 def _read(match: re.Match[str], base: str) -> str:
     whole, over, under = match[1], int(match[2]), int(match[3])
-    if over >= under:
+    if base == "en" and not whole and (over, under) == (9, 11):
+        return "9 11"
+    if over >= under or (under > 10 and _may_be_a_day(match, base)):
         return match[0]
     if not whole:
         return _HALVES[base][0] if (over, under) == (1, 2) else fraction(over, under, base)
@@ -52,6 +64,12 @@ def _read(match: re.Match[str], base: str) -> str:
     if base == "ko":
         return f"{words}과 {fraction(over, under, base)}"
     return " ".join(f"{words} {_AND[base]} {fraction(over, under, base)}".split())
+
+
+def _may_be_a_day(match: re.Match[str], base: str) -> bool:
+    if match[1] or int(match[3]) > 31:
+        return False
+    return base == "ko" or _DAY.search(match.string[: match.start()][-12:]) is not None
 
 
 def _and_a_half(words: str, whole: str, base: str) -> str:
@@ -71,16 +89,27 @@ def fraction(over: int, under: int, base: str) -> str:
 
 def _romance(base: str, special: Mapping[int, tuple[str, str]]) -> Callable[[int, int], str]:
     def read(over: int, under: int) -> str:
-        ordinal_ = ordinal(str(under), base)
-        plural_ = re.sub("o$", "i", ordinal_) if base == "it" else ordinal_ + "s"
-        one, many = special.get(under, (ordinal_, plural_))
+        one, many = special.get(under) or _named(under, base)
         return f"{agree(cardinal(str(over), base), 'm', base)} {one if over == 1 else many}"
 
     return read
 
 
+def _named(under: int, base: str) -> tuple[str, str]:
+    """The one part and the many: an ordinal, but "-avos" in Spanish and Portuguese from 11 on."""
+    tens = under in (100, 1000, 10_000)
+    if base == "pt" and under > 10 and not tens:
+        return (f"{cardinal(str(under), 'pt')} avos",) * 2
+    if base == "es" and under > 10 and not tens:
+        stem = cardinal(str(under), "es").replace(" y ", "i").replace(" ", "")
+        part = re.sub("aa", "a", f"{stem}avo")
+        return part, part + "s"
+    part = ordinal(str(under), base)
+    return part, re.sub("o$", "i", part) if base == "it" else part + "s"
+
+
 def _english(over: int, under: int) -> str:
-    name = {2: "half", 4: "quarter"}.get(under) or ordinal(str(under), "en")
+    name = {2: "half", 4: "quarter"}.get(under) or ordinal(str(under), "en").removeprefix("one ")
     many = "halves" if under == 2 else name + "s"
     return f"{cardinal(str(over), 'en')} {name if over == 1 else many}"
 
@@ -88,7 +117,9 @@ def _english(over: int, under: int) -> str:
 def _german(over: int, under: int) -> str:
     name = {2: "halbe", 3: "drittel", 7: "siebtel", 8: "achtel"}.get(under)
     number = "ein" if over == 1 else cardinal(str(over), "de")
-    return f"{number} {name or cardinal(str(under), 'de') + 'tel'}"
+    whole = cardinal(str(under), "de")
+    whole = re.sub("^ein(?=hundert|tausend)", "", whole)
+    return f"{number} {name or whole + ('tel' if under % 100 in range(1, 20) else 'stel')}"
 
 
 def _dutch(over: int, under: int) -> str:
@@ -104,16 +135,32 @@ def _russian(over: int, under: int) -> str:
 
 
 def _polish(over: int, under: int) -> str:
-    name = re.sub("y$", "a", re.sub("i$", "a", ordinal(str(under), "pl").replace("ci", "cii")))
-    few = re.sub("i?a$", "ie" if name.endswith(("ga", "ka", "ia")) else "e", name)
-    many = re.sub("(?<=c)i$", "ich", re.sub("y$", "ych", ordinal(str(under), "pl")))
+    words = ordinal(str(under), "pl")
+    name = re.sub(r"y\b", "a", re.sub(r"i\b", "a", re.sub(r"ci\b", "cii", words)))
+    few = " ".join(
+        re.sub("i?a$", "ie" if word.endswith(("ga", "ka", "ia")) else "e", word)
+        for word in name.split()
+    )
+    many = re.sub(r"(?<=c)i\b", "ich", re.sub(r"y\b", "ych", words))
     form = name if over == 1 else few if over in (2, 3, 4) else many
     return f"{_feminine(over, 'pl')} {form}"
 
 
 def _czech(over: int, under: int) -> str:
-    stem = _CZECH.get(under, "polovin")
-    return f"{_feminine(over, 'cs')} {stem + ('a' if over == 1 else 'y' if over < 5 else '')}"
+    return f"{_feminine(over, 'cs')} {_czech_stem(under)}" + (
+        "a" if over == 1 else "y" if over < 5 else ""
+    )
+
+
+def _czech_stem(under: int) -> str:
+    if under in _CZECH or under == 2:
+        return _CZECH.get(under, "polovin")
+    if under in (100, 1000):
+        return "setin" if under == 100 else "tisícin"
+    tens, ones = under // 10 * 10, under % 10
+    if under < 100 and under > 20 and ones:
+        return f"{cardinal(str(ones), 'cs')}a{cardinal(str(tens), 'cs')}in"
+    return cardinal(str(under), "cs").replace(" ", "") + "in"
 
 
 def _feminine(number: int, base: str) -> str:
@@ -121,22 +168,50 @@ def _feminine(number: int, base: str) -> str:
 
 
 def _arabic(over: int, under: int) -> str:
+    if under > 10:
+        whole = re.sub("ون$", "ين", cardinal(str(under), "ar"))
+        return f"{cardinal(str(over), 'ar')} على {whole}"
     one, many = _ARABIC.get(under, "نصف|أنصاف").split("|")
     if over == 1:
         return one
     return one + "ان" if over == 2 else f"{cardinal(str(over), 'ar')} {many}"
 
 
+def _turkish(over: int, under: int) -> str:
+    where = _TURKISH_LOCATIVE.get(under) or harmonised(cardinal(str(under), "tr"), "de")
+    return f"{where} {cardinal(str(over), 'tr')}"
+
+
+_HUNGARIAN = {1: "egyed", 2: "ketted", 3: "harmad", 4: "negyed", 5: "ötöd", 6: "hatod", 7: "heted",
+              8: "nyolcad", 9: "kilenced"}  # fmt: skip
+_HUNGARIAN_TENS = {10: "tized", 20: "huszad", 30: "harmincad", 40: "negyvened", 50: "ötvened",
+                   60: "hatvanad", 70: "hetvened", 80: "nyolcvanad", 90: "kilencvened",
+                   100: "század", 1000: "ezred", 10_000: "tízezred"}  # fmt: skip
+
+
+def _hungarian(over: int, under: int) -> str:
+    number = agree(cardinal(str(over), "hu"), "m", "hu")
+    if under == 2:
+        return f"{number}fél"
+    ones = under % 10
+    if under in _HUNGARIAN_TENS:
+        return number + _HUNGARIAN_TENS[under]
+    if not ones:  # 200: kétszázad
+        return number + re.sub(
+            "száz$", "század", re.sub("ezer$", "ezred", cardinal(str(under), "hu"))
+        )
+    if under < 10:
+        return number + _HUNGARIAN[under]
+    whole = cardinal(str(under), "hu")
+    return number + whole.removesuffix(cardinal(str(ones), "hu")) + _HUNGARIAN[ones]
+
+
 _READERS: Mapping[str, Callable[[int, int], str]] = {
     "en": _english, "de": _german, "nl": _dutch, "ru": _russian, "pl": _polish, "cs": _czech,
-    "ar": _arabic,
+    "ar": _arabic, "tr": _turkish, "hu": _hungarian,
     "es": _romance("es", {2: ("medio", "medios"), 3: ("tercio", "tercios")}),
     "fr": _romance("fr", {2: ("demi", "demis"), 3: ("tiers", "tiers"), 4: ("quart", "quarts")}),
     "it": _romance("it", {2: ("mezzo", "mezzi")}),
     "pt": _romance("pt", {2: ("meio", "meios"), 3: ("terço", "terços")}),
-    "tr": lambda over, under: f"{_TURKISH_LOCATIVE[under]} {cardinal(str(over), 'tr')}",
-    "hu": lambda over, under: agree(cardinal(str(over), "hu"), "m", "hu")
-    + {2: "fél", 3: "harmad", 4: "negyed", 5: "ötöd", 6: "hatod", 7: "heted", 8: "nyolcad",
-       9: "kilenced", 10: "tized"}[under],
     "ko": lambda over, under: f"{cardinal(str(under), 'ko')}분의 {cardinal(str(over), 'ko')}",
 }  # fmt: skip

@@ -44,8 +44,43 @@ _ALONE = re.compile(
 )
 
 
+_SIDES = (
+    "wide|long|tall|deep|high|thick|across|apart|away|below|above|by|x|and|or|in|of|to|is|was|at|on"
+    "|from|longer|shorter|taller|more|less|off|per|diameter|square"
+)
+_INCHES = r"(\d{1,2}(?:\.\d+)?(?:\s1/\d)?)"
+_FEET = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (rf"(?<![\w.,])1\s?ft\.?\s?{_INCHES}\s?ins?\b(?:\.(?=\s[a-z]))?", r"1 foot \1 inches"),
+        (rf"(?<![\w.,])(\d{{1,3}})\s?ft\.?\s?{_INCHES}\s?ins?\b(?:\.(?=\s[a-z]))?",
+         r"\1 feet \2 inches"),
+        (r"(?<![\w.,])1\s?ft\b", "1 foot"),
+        (r"(?<![\w.,])(\d)ft(\d{1,2})(?![\w.,])", r"\1 feet \2"),
+        (r"((?:foot|feet)) 1 inches", r"\1 1 inch"),
+        (r"\b((?i:an?|the|this|that|my|his|her|our|their)\s(?:\d+,)?\d+)[\s-]?ft\.?"
+         rf"(?=\s(?!(?:{_SIDES})\b)[a-z])", r"\1 foot"),
+        (r"(?<![\w.,/])1in\b", "1 inch"),
+        (rf"(?<![\w.,/])(\d{{1,3}}(?:\.\d+)?)(?:in|-in)\b\.?(?=\s(?!(?:{_SIDES})\b)[a-z])",
+         r"\1 inch"),
+        (r"(?<![\w.,/])(\d{1,3}(?:\.\d+)?)in\b", r"\1 inches"),
+        (r"(?<![\w.,/])(\d{1,3}(?:\.\d+)?) in(?=\s(?:wide|long|tall|deep|high|thick|across|x\s\d+"
+         r"|by\s\d+|in\sdiameter)\b)", r"\1 inches"),
+        (r"((?:\bx|\bby|×)\s\d{1,3}(?:\.\d+)?) in(?=\s*(?:$|[.,;:!?)]|x\s))", r"\1 inches"),
+        (r"(?<=inches) x (?=\d)", " by "),
+    )
+)  # fmt: skip
+"""In English: 6ft 2in, 6ft2, a 6ft fence, 10in wide, 10 in x 12 in."""
+
+
 def read_lengths(text: str, base: str) -> str:
-    """Replace primes after figures by words; the figures stay for later steps."""
+    """Replace primes after figures by words; the figures stay for later steps.
+
+    In English "ft" and "in" as well, where they cannot be words.
+    """
+    if base == "en":
+        for pattern, said in _FEET:
+            text = pattern.sub(said, text)
     if not re.search(r"\d\s?['’‘′\"”″]", text):
         return text
     text = _ARC.sub(lambda match: _arc(match, base), text)

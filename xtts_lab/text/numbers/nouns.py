@@ -38,9 +38,10 @@ _FEMININE: Mapping[str, str] = {
     " pelle"
     " neve carne arte morte radio moto foto auto crisi analisi tesi serie specie frase base fase"
     " canzone fine cornice matrice",
-    "fr": "h heure minute seconde année semaine nuit fois personne page femme fille livre tonne"
-    " tasse"
-    " table chaise chose main voiture rue place ville chambre porte maison clé clef vie mort étoile"
+    "fr": "h heure minute seconde microseconde année semaine nuit fois personne page femme fille"
+    " livre tasse"
+    " tonne table chaise chose main voiture rue place ville chambre porte maison clé clef vie mort"
+    " étoile"
     " pomme tranche équipe classe lettre ligne phrase part pièce vache poule école boîte carte dent"
     " étape couronne roupie sœur mère tante image plage cage route tête jambe bête île forêt fleur"
     " couleur odeur peur voix croix noix paix loi foi fin dose note tour règle tarte cuillère"

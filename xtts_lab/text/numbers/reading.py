@@ -17,6 +17,7 @@ from xtts_lab.text.numbers import (
     codes,
     dates,
     dotted,
+    everyday,
     fractions,
     gender,
     korean,
@@ -49,11 +50,11 @@ _Read = Callable[[re.Match[str]], str]
 def read_numbers(text: str, base: str) -> str:
     """Replace everything written with digits by words; no ASCII digit is left."""
     text = _VERSION.sub(rf"\1 {numerals.DOT.get(base, '')} \2", text) if base != "en" else text
+    text = everyday.read_always(everyday.read_indian(text) if base == "en" else text, base)
     text = codes.read_codes(re.sub(r"(?<!\w)['’‘](?=\d\d(?!\d))", "", text), base)
     text = ranges.read_scales(text, base)
     text = clock.read_times(dates.read_dates(text, base), base)
     text = _point_first(join_groups(text, base), base)
-    text = re.sub(r"(?<![\w/.,])24/7(?![\w/])", "24 7", text)
     text = _TIMES.sub(" × ", ranges.read_ranges(text, base))
     text = ranges.read_minus(text, base)
     text = fractions.read_fractions(roman.read_roman(text, base), base)

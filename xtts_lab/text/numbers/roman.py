@@ -51,12 +51,20 @@ _BEFORE_ONE = frozenset(
 )
 _CENTURIES = {"en": "century", "fr": "siècle", "it": "secolo", "nl": "eeuw", "es": "siglo",
               "pt": "século"}  # fmt: skip
+_COMPOUNDS = {
+    base: rf"(?<![{_LETTER}\d.'’-])(?=[IVXLC])"
+    rf"({_FIFTY}|{_SMALL}|C{{1,3}}(?:L?X{{0,3}}))(?=-(?:{endings}))"
+    for base, endings in (("pl", "leci|letni|latk|latek"), ("ru", "лети|летн"))
+}
+"""XX-lecie: the figure begins a word."""
 _ALWAYS_ORDINAL = frozenset({"pl", "ru"})
 _DOTTED = frozenset({"de", "cs", "hu", "tr"})
 
 
 def read_roman(text: str, base: str) -> str:
     """Replace Roman numerals by figures or by ordinals in words."""
+    if base in _COMPOUNDS:
+        text = re.sub(_COMPOUNDS[base], lambda match: str(value(match[1])), text)
     if not re.search("[IVX]", text) or _in_capitals(text):
         return text
     if base == "fr":

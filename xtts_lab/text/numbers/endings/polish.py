@@ -29,7 +29,7 @@ _POLISH_ORDINAL = (
 )
 RULES: Rules = (
     (rf"{START}(\d{{1,4}})\s?%-?(ow\w+)", lambda m: f"{polish_stem(m[1])}procent{m[2]}"),
-    (rf"{START}(\d{{1,4}})-?(procentow\w+|letni\w*|lecie\w*|lecia|dniow\w+|godzinn\w+|minutow\w+"
+    (rf"{START}(\d{{1,4}})-?(procentow\w+|letni\w*|leci\w+|dniow\w+|godzinn\w+|minutow\w+"
      r"|osobow\w+|piętrow\w+|metrow\w+|krotn\w+|tysięczn\w+|pokojow\w+|stronicow\w+|kilometrow\w+|litrow\w+|latek\w*|latk\w+)",
      lambda m: polish_stem(m[1]) + m[2]),
     (rf"{START}(\d{{1,4}})-({_POLISH_ORDINAL})\b", lambda m: polish_ordinal(m[1], m[2])),
