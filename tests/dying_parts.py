@@ -77,3 +77,83 @@ class Judge(BaseMetric):
     def pool(self, _quantity: str, names: Sequence[str], totals: Any) -> Any:
         self._reach("pool")
         return totals[..., list(names).index("x")] / totals[..., list(names).index("n")]
+
+
+JUDGES = """\
+import math, os, sys
+from xtts_lab.types import Failure
+
+class Base:
+    uses_language = False
+    identity = {}
+    def measure(self, clips):
+        for clip in clips:
+            yield self.judge()
+
+def instrument(name, judge):
+    made = type(name, (Base,), {"judge": lambda self: judge()})
+    made.__init__ = lambda self: None
+    return made
+
+def raises():
+    raise RuntimeError("no")
+
+INSTRUMENTS = {
+    "i_good": lambda: {"x": 1.0},
+    "i_raises": raises,
+    "i_exits": lambda: sys.exit(0),
+    "i_ends": lambda: os._exit(0),
+    "i_nan": lambda: {"x": math.nan},
+    "i_set": lambda: {"x": {1}},
+    "i_list": lambda: [1.0],
+    "i_none": lambda: None,
+    "i_surrogate": lambda: {"x": "\\ud800"},
+    "i_failure": lambda: Failure("lone \\udfff"),
+}
+globals().update({name: instrument(name, judge) for name, judge in INSTRUMENTS.items()})
+
+def metric(name, needs=(), **methods):
+    members = {
+        "level": "trial", "needs": needs, "directions": {"x": "none"},
+        "components": lambda self, trials: {"x": 1.0},
+        "values": lambda self, sums: {"x": sums["x"]},
+        **methods,
+    }
+    made = type(name, (), members)
+    made.__init__ = lambda self: None
+    return made
+
+def bad(*_):
+    raise ValueError("lone \\ud800 and\\nmore")
+
+def leave(*_):
+    sys.exit(0)
+
+METRICS = {
+    "m-good": {},
+    "m-components-raise": {"components": bad},
+    "m-components-exit": {"components": leave},
+    "m-components-list": {"components": lambda s, t: [1.0]},
+    "m-components-none": {"components": lambda s, t: None},
+    "m-components-text": {"components": lambda s, t: {"x": "1.0"}},
+    "m-values-raise": {"values": bad},
+    "m-values-nan": {"values": lambda s, c: {"x": math.nan}},
+    "m-values-infinite": {"values": lambda s, c: {"x": -math.inf}},
+    "m-values-none": {"values": lambda s, c: {"x": None}},
+    "m-values-text": {"values": lambda s, c: {"x": "high"}},
+    "m-values-list": {"values": lambda s, c: {"x": [1.0, 2.0]}},
+    "m-values-complex": {"values": lambda s, c: {"x": 1j}},
+    "m-values-other": {"values": lambda s, c: {"y": 1.0}},
+    "m-values-number": {"values": lambda s, c: 1.0},
+    "m-applies-raise": {"applies": bad},
+    "m-detail-raise": {"detail": bad},
+    "m-detail-surrogate": {"detail": lambda s, t: {"said": "\\ud800"}},
+    "m-detail-set": {"detail": lambda s, t: {"said": {1}}},
+    "m-texts-raise": {"compares_texts": True, "cross_text": bad},
+    "m-texts-fewer": {"compares_texts": True, "cross_text": lambda s, u: []},
+}
+globals().update({n.replace("-", "_"): metric(n, **m) for n, m in METRICS.items()})
+for name in INSTRUMENTS:
+    globals()["of_" + name] = metric("Of" + name, needs=(name,))
+"""
+"""Instruments and metrics of a package that misbehaves."""

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.report_support import SWEPT, make_rich_run
 from tests.test_report import METRICS, make_run
-from tests.test_report_sections import SWEPT, make_rich_run
 from xtts_lab import analysis, audio
 from xtts_lab import tracking as sinks
 from xtts_lab.cli import run_app

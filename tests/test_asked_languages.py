@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.test_statistics import OPTIONS, frames, means, one
+from tests.statistics_support import OPTIONS, frames, means, one
 from xtts_lab.cli import run_app
 from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.spec import load

@@ -5,21 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from tests.test_report import METRICS, Page, make_run
+from tests.report_support import SWEPT, make_rich_run
+from tests.test_report import Page, make_run
 from xtts_lab import report
-from xtts_lab.metrics.info import MetricInfo
 from xtts_lab.report.content import gather
-from xtts_lab.report.formats import latex
 from xtts_lab.report.sections import latency
 from xtts_lab.report.sections.ablation import grids, matrices
 from xtts_lab.report.sections.answer import digest, findings
@@ -30,50 +24,6 @@ from xtts_lab.report.sections.distributions import similarities, spreads
 from xtts_lab.report.sections.methods import methods
 from xtts_lab.runs.reading import Run, read_run
 from xtts_lab.statistics.method_notes import method_notes
-from xtts_lab.statistics.summaries import compare, summarise
-from xtts_lab.statistics.verdicts import COLUMNS as CLAIM_COLUMNS
-
-SWEPT = [
-    "xtts[model=a,temperature=0.5]", "xtts[model=a,temperature=0.8]",
-    "xtts[model=\"b c\",temperature=0.5]", "xtts[model=\"b c\",temperature=0.8]",
-]  # fmt: skip
-ALL_METRICS = {
-    **METRICS,
-    "secs.resemblyzer.impostor": MetricInfo("cosine", "none"),
-    "latency.first_audio_ms.p50": MetricInfo("ms", "lower"),
-    "latency.first_audio_ms.p95": MetricInfo("ms", "lower"),
-    "sanity.silent": MetricInfo("ratio", "lower"),
-}
-
-
-def make_rich_run(folder: Path) -> Path:
-    """Write a run folder with a 2 x 2 grid, repeats, claims and streamed trials."""
-    make_run(folder, repeats=2, per_language=6)
-    rng = np.random.default_rng(1)
-    known = pd.read_parquet(folder / "trials.parquet")
-    natural = known[known["arm"] == "natural"]
-    parts = [natural, *(natural.assign(arm=arm, system="xtts") for arm in SWEPT)]
-    trials = pd.concat(parts, ignore_index=True)
-    trials["trial_id"] = [f"t{i:04}" for i in range(len(trials))]
-    rows = []
-    for trial in trials.to_dict("records"):
-        for metric in ALL_METRICS:
-            streamed = metric.startswith("latency")
-            if streamed and trial["arm"] == "natural":
-                continue
-            value = {"latency": 200.0, "secs": 0.7, "sanity": 0.0}.get(metric.split(".")[0], 0.2)
-            shift = 0.2 if metric.endswith("impostor") else 0.0
-            value = value - shift + float(rng.normal(0, 0.01 * max(value, 0.1)))
-            if metric.startswith("sanity"):
-                value = float(trial["trial_id"] == "t0001")
-            edits = value * 10 if metric.endswith("micro") else np.nan
-            rows.append(
-                {key: trial[key] for key in ("trial_id", "arm", "language")}
-                | {"metric": metric, "value": value, "numerator": edits}
-                | {"denominator": 10 + 0 * edits, "detail": "{}"}
-            )
-    _write(folder, trials, pd.DataFrame(rows))
-    return folder
 
 
 def test_of_many_arms_the_undecided_share_a_sentence(tmp_path: Path) -> None:
@@ -92,73 +42,6 @@ def test_of_many_arms_the_undecided_share_a_sentence(tmp_path: Path) -> None:
     assert len(said) == 2
     assert said[0].startswith("x3")
     assert said[1].startswith("11 other arms")
-
-
-def _write(folder: Path, trials: pd.DataFrame, scores: pd.DataFrame) -> None:
-    options: dict[str, Any] = {"confidence": 0.95, "resamples": 200, "seed": 7}
-    summary = summarise(scores, trials, ALL_METRICS, **options)
-    late = summary["metric"] == "latency.first_audio_ms.p95"
-    summary.loc[late, ["mean", "ci_low", "ci_high"]] = np.nan  # too few trials for it
-    summary.to_csv(folder / "summary.csv", index=False)
-    compare(scores, trials, ALL_METRICS, baseline=SWEPT[0], **options).to_csv(
-        folder / "comparisons.csv", index=False
-    )
-    trials.to_parquet(folder / "trials.parquet")
-    scores.to_parquet(folder / "scores.parquet")
-    streamed = trials[trials["arm"] != "natural"][["trial_id", "arm"]]
-    streamed.assign(
-        arrivals_ms=json.dumps([100.0, 700.0, 900.0]),
-        durations_ms=json.dumps([500.0, 400.0, 100.0]),
-    ).to_parquet(folder / "latency.parquet")
-    _claims().to_csv(folder / "claims.csv", index=False)
-    _describe(folder)
-
-
-def _claims() -> pd.DataFrame:
-    base = {
-        "metric": "cer.micro", "arm": SWEPT[1], "baseline": SWEPT[0], "language": "all",
-        "margin": 0.01, "trials": 96, "speakers": 6, "sentences": 24, "direction": "lower",
-        "unit": "ratio",
-    }  # fmt: skip
-    rows = [
-        base | {"claim": "It <b>reads</b> better.", "difference": -0.05, "ci_low": -0.06,
-                "ci_high": -0.04, "verdict": "holds"},
-        base | {"claim": "It is fast.", "baseline": None, "metric": "latency.first_audio_ms.p50",
-                "margin": 150, "difference": 200.0, "ci_low": 190.0, "ci_high": 210.0,
-                "verdict": "refuted", "unit": "ms"},
-        base | {"claim": "It is close.", "difference": 0.0, "ci_low": -0.02, "ci_high": 0.02,
-                "verdict": "undecided", "need_speakers": 34, "need_sentences": 60,
-                "reason": "fewer than 10 speakers"},
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=CLAIM_COLUMNS)
-
-
-def _describe(folder: Path) -> None:
-    experiment = {
-        "name": "rich", "question": "?",
-        "systems": {"natural": {"name": "recordings"}, "xtts": {"name": "xtts"}},
-        "ablate": {"systems.xtts.model": ["a", "b c"], "systems.xtts.temperature": [0.5, 0.8]},
-        "texts": {"name": "builtin", "per_language": 6},
-        "speakers": {"name": "synthetic", "count": 6}, "pairing": "rotate", "repeats": 2, "seed": 7,
-        "instruments": {
-            "whisper": {"name": "whisper", "model": "large-v3", "beam_size": 5},
-            "resemblyzer": {"name": "resemblyzer"},
-            "stranger": {"name": "a_plugin", "model": "their-model"},
-        },
-        "metrics": [{"name": "wer"}, {"name": "cer"}, {"name": "secs", "encoder": "resemblyzer"}],
-        "statistics": {"baseline": SWEPT[0], "confidence": 0.95, "resamples": 200},
-    }  # fmt: skip
-    environment = {
-        "python": "3.11", "packages": {"torch": "2.13.0"}, "revision": "0123abc",
-        "systems": {arm: {"spec": {"name": "xtts", "model": "a"}} for arm in SWEPT},
-        "instruments": {
-            "whisper": {"identity": {"name": "whisper", "weights_sha256": "ab12" * 16}},
-        },
-        "metrics": {"wer": {"normaliser": "17"}, "cer": {"normaliser": "17"}},
-        "statistics": method_notes(confidence=0.95, resamples=200, seed=7),
-    }  # fmt: skip
-    (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
-    (folder / "environment.json").write_text(json.dumps(environment))
 
 
 @pytest.fixture(scope="module")
@@ -388,79 +271,3 @@ def test_what_a_figure_was_made_of_is_linked_and_there(folder: Path) -> None:
     assert all((folder / name).exists() for name in linked)
     assert "xtts-lab run RUN/experiment.yaml" in section
     assert ("audio/" in linked) == (folder / "audio").is_dir()
-
-
-TABULAR = re.compile(r"\\begin\{tabular\}\{([lr]+)\}\n(.*?)\n\\end\{tabular\}", re.DOTALL)
-
-
-def check_latex(text: str) -> int:
-    """Check what LaTeX would: braces, environments, cells a row; return the number of tables."""
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
-    plain = re.sub(r"\\[{}&%$#_]", "", body)
-    depth = 0
-    for character in plain:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        assert depth >= 0
-    assert depth == 0
-    assert plain.count("$") % 2 == 0
-    assert "#" not in plain
-    assert "^" not in plain
-    assert "%" not in plain
-    stack: list[str] = []
-    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", body):
-        if kind == "begin":
-            stack.append(name)
-        else:
-            assert stack.pop() == name
-    assert stack == []
-    for columns, rows in TABULAR.findall(body):
-        lines = [line for line in rows.splitlines() if not re.fullmatch(r"\\\w+rule", line)]
-        assert [line for line in rows.splitlines() if line.startswith("\\") and "rule" in line] == [
-            r"\toprule", r"\midrule", r"\bottomrule",
-        ]  # fmt: skip
-        for line in lines:
-            assert line.endswith(r" \\")
-            assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1, line
-    return len(TABULAR.findall(body))
-
-
-def test_latex_tables_are_whole(folder: Path, run: Run) -> None:
-    text = (folder / "tables.tex").read_text(encoding="utf-8")
-    ablated, similar, spread = len(matrices(run)), len(similarities(run)), len(spreads(run))
-    fixed = 4  # results, comparisons, latency, trials
-    assert check_latex(text) == fixed + len(run.metrics) + ablated + similar + spread
-    labels = re.findall(r"\\label\{(.*?)\}", text)
-    assert len(labels) == len(set(labels))
-
-
-def test_latex_escapes_what_it_would_read_as_commands() -> None:
-    hostile = r"\input{/etc/passwd} 50% & $x_1^2$ #1 ~ [a] |b| <c>" + "\n\x07 “q” −1"
-    shown = latex.escape(hostile)
-    assert "\n" not in shown
-    assert re.sub(r"\\text\w+\{\}|\\[{}&%$#_]|\{\[\}|\{\]\}|\$-\$", "", shown).isprintable()
-    assert r"\input" not in shown
-    rules = (r"\toprule", r"\midrule", shown + r" \\", r"\bottomrule")
-    assert check_latex("\n".join([r"\begin{tabular}{l}", *rules, r"\end{tabular}"])) == 1
-
-
-def test_latex_breaks_long_ids_after_their_punctuation() -> None:
-    shown = latex.stacked("xtts[conditioner=perceiver,temperature=0.5]", "r")
-    assert shown == r"\shortstack[r]{xtts{[}\\conditioner=perceiver,\\temperature=0.5{]}}"
-    assert latex.stacked("espeak", "r") == "espeak"
-    assert latex.stacked("a sentence, which may break", "l") == "a sentence, which may break"
-
-
-def test_latex_compiles_where_there_is_a_tex(folder: Path, tmp_path: Path) -> None:
-    engine = shutil.which("pdflatex") or shutil.which("lualatex") or shutil.which("xelatex")
-    if engine is None:
-        pytest.skip("no LaTeX on this machine; the structure is checked above")
-    document = tmp_path / "document.tex"
-    tables = (folder / "tables.tex").read_text(encoding="utf-8")
-    (tmp_path / "tables.tex").write_text(tables, encoding="utf-8")
-    document.write_text(
-        "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
-        "\\extrafloats{200}\\begin{document}\\input{tables}\\clearpage\\end{document}"
-    )
-    command = [engine, "-halt-on-error", "-interaction=nonstopmode", document.name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout[-2000:]

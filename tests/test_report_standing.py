@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_report_sections import make_rich_run
+from tests.report_support import make_rich_run
 from xtts_lab.report.sections.answer import findings
 from xtts_lab.report.sections.caveats import caveats
 from xtts_lab.report.sections.limits import telling

@@ -68,6 +68,7 @@ _FEET = tuple(
          r"|by\s\d+|in\sdiameter)\b)", r"\1 inches"),
         (r"((?:\bx|\bby|×)\s\d{1,3}(?:\.\d+)?) in(?=\s*(?:$|[.,;:!?)]|x\s))", r"\1 inches"),
         (r"(?<=inches) x (?=\d)", " by "),
+        (r"(?<![\w'’′.,])(\d{1,3})['’′](?=\s(?:tall|high|long|wide|deep)\b)", r"\1 feet"),
     )
 )  # fmt: skip
 """In English: 6ft 2in, 6ft2, a 6ft fence, 10in wide, 10 in x 12 in."""
