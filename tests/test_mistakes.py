@@ -58,7 +58,7 @@ MISTAKES: dict[str, tuple[str | bytes, str]] = {
         GOOD + "statistics: {baseline: b}\n", r":7: statistics.baseline: unknown arm 'b'"
     ),
     "ablation of nothing": (GOOD + "ablate: {systems.a.rate: [1]}\n", r":7: ablate.*rate"),
-    "name that is a path": (GOOD.replace("good", "../evil"), r":1: name"),
+    "name that is a path": (GOOD.replace("good", "../evil"), r":1: name: .*\^\[A-Za-z0-9\]"),
     "not YAML": ("name: [unclosed\n", r":\d+: not valid YAML"),
     "not a mapping": ("- a\n- b\n", r"must hold a mapping"),
     "empty file": ("", r"must hold a mapping"),

@@ -196,4 +196,4 @@ def _explain(problem: Any, model: type[pydantic.BaseModel], where: Where) -> str
     if problem["type"] == "missing":
         return f"{place}: missing; it is required"
     shown = json.dumps(problem["input"], ensure_ascii=False, default=str)
-    return f"{place}: {problem['msg'].lower()}, not {shown[:80]}"
+    return f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}, not {shown[:80]}"

@@ -236,7 +236,7 @@ def _needed(
         for need in metric_at(host, metric, place).needs:
             instrument, colon, role = need.partition(":")
             asked = next((key for key, value in metric.items() if value == need), None)
-            if colon and asked is not None:
+            if colon and instrument and asked is not None:
                 raise UsageError(f"{place / asked}: '{need}' is no name; write '{instrument}'")
             if colon and role not in ROLES:
                 raise UsageError(f"{place}: {need}: {registry.unknown('role', role, ROLES)}")
