@@ -20,6 +20,8 @@ from xtts_lab.errors import UsageError
 
 Batch = dict[str, Tensor]
 Split = Literal["train", "validation"]
+STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
+"""Generators of what is drawn for each: no clip of one is drawn as the other's."""
 Update = Callable[[str, Tensor], None]
 """`update(name, loss)`: backward, and one step of the optimiser group of that name."""
 

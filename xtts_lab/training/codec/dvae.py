@@ -34,10 +34,17 @@ from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears, frame_mask
 from xtts_lab.training.speech.listener import listener as listen_with
 from xtts_lab.training.speech.opening import CorpusName, open_corpora
-from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
+from xtts_lab.training.stage import (
+    STREAMS,
+    Batch,
+    Context,
+    OptimiserGroup,
+    Shard,
+    Split,
+    Update,
+)
 
 RANGE_WEIGHT = 0.1
-STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
 
 
 class DvaeStage:

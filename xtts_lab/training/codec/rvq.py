@@ -28,9 +28,15 @@ from xtts_lab.training.speech.ears import Ears
 from xtts_lab.training.speech.examples import write_pairs
 from xtts_lab.training.speech.listener import listener as listen_with
 from xtts_lab.training.speech.opening import CorpusName, open_corpora
-from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
-
-STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
+from xtts_lab.training.stage import (
+    STREAMS,
+    Batch,
+    Context,
+    OptimiserGroup,
+    Shard,
+    Split,
+    Update,
+)
 
 
 class RvqStage:

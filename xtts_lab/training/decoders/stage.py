@@ -24,10 +24,10 @@ from xtts_lab.training.decoders.batches import LevelBatches, example_of
 from xtts_lab.training.decoders.exporting import export_decoder
 from xtts_lab.training.decoders.sources import LevelSources
 from xtts_lab.training.gpt.batches import NONE, Recipe
-from xtts_lab.training.gpt.core import STREAMS, TEXT_WEIGHT, GptTraining, Pace
+from xtts_lab.training.gpt.core import TEXT_WEIGHT, GptTraining, Pace
 from xtts_lab.training.gpt.stage import check
 from xtts_lab.training.gpt.time_axis import codes_a_token, set_positions
-from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split
+from xtts_lab.training.stage import STREAMS, Batch, Context, OptimiserGroup, Shard, Split
 from xtts_lab.yaml_file import Where
 
 

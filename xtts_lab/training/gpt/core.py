@@ -22,10 +22,17 @@ from xtts_lab.nn.speaker_encoder import SpeakerEncoder
 from xtts_lab.training.gpt.batches import NONE, Batches, Recipe
 from xtts_lab.training.gpt.data import Utterances
 from xtts_lab.training.gpt.sources import Tokenised
-from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
+from xtts_lab.training.stage import (
+    STREAMS,
+    Batch,
+    Context,
+    OptimiserGroup,
+    Shard,
+    Split,
+    Update,
+)
 
 TEXT_WEIGHT = 0.01
-STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
 
 
 @dataclass(frozen=True)

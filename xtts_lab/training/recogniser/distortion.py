@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from xtts_lab.training.speech.listener import NOISE
+
 BANDS, FRAMES = 10, 14
 """The widest that a masked part is."""
-NOISE = (-7.0, -2.5)
-"""The level of added noise against a row's mean, in nats of power."""
 
 
 def masked(mel: Tensor, masks: int) -> Tensor:

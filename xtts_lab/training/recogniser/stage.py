@@ -29,10 +29,17 @@ from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
 from xtts_lab.training.speech.ears import Ears
 from xtts_lab.training.speech.opening import CorpusName, open_corpora
-from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
+from xtts_lab.training.stage import (
+    STREAMS,
+    Batch,
+    Context,
+    OptimiserGroup,
+    Shard,
+    Split,
+    Update,
+)
 
 WEIGHTS = "recogniser.safetensors"
-STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
 FLOOR_BATCH = 16
 
 

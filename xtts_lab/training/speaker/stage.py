@@ -25,9 +25,16 @@ from xtts_lab.training.speaker.losses import equal_error_rate, margin_loss
 from xtts_lab.training.speech import draws
 from xtts_lab.training.speech.alphabet import Alphabet
 from xtts_lab.training.speech.bank import Bank, waveform
-from xtts_lab.training.stage import Batch, Context, OptimiserGroup, Shard, Split, Update
+from xtts_lab.training.stage import (
+    STREAMS,
+    Batch,
+    Context,
+    OptimiserGroup,
+    Shard,
+    Split,
+    Update,
+)
 
-STREAMS: Mapping[Split, int] = {"train": 0, "validation": 1}
 CLIPS = 6
 """Clips of a speaker in validation."""
 
