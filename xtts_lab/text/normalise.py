@@ -13,12 +13,12 @@ from xtts_lab.text import abbreviations, romanise, symbols, turkish
 from xtts_lab.text.characters import brackets_to_spaces, clean, without_strange_marks
 from xtts_lab.text.chinese import reading as chinese
 from xtts_lab.text.coqui import front_end as coqui
+from xtts_lab.text.greek import read_greek
 from xtts_lab.text.japanese import reading as japanese
 from xtts_lab.text.languages import base_language
 from xtts_lab.text.markup import plain
 from xtts_lab.text.numbers import reading as numbers
 from xtts_lab.text.numbers.lengths import read_lengths
-from xtts_lab.text.numbers.units import read_greek
 
 _FOREIGN = re.compile(r"[\u0400-\u1cff\u3130-\u318f\uac00-\ud7a3\ufb1d-\ufdff\ufe70-\ufefc]")
 

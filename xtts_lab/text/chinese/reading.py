@@ -13,8 +13,8 @@ from collections.abc import Callable
 from xtts_lab.text import symbols
 from xtts_lab.text.chinese.numerals import PUNCTUATION_TO_COMMA, cardinal, spell_digits
 from xtts_lab.text.coqui.chinese import COUNTER
+from xtts_lab.text.iban import read_ibans
 from xtts_lab.text.numbers import currencies, everyday, money, roman
-from xtts_lab.text.numbers.iban import read_ibans
 from xtts_lab.text.numbers.numerals import MAX_NAMED_DIGITS
 from xtts_lab.text.numbers.written import join_groups
 

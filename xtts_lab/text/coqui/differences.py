@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xtts_lab.text.characters import clean, without_strange_marks
+from xtts_lab.text.greek import read_greek
 from xtts_lab.text.markup import plain
 from xtts_lab.text.numbers.lengths import read_lengths
-from xtts_lab.text.numbers.units import read_greek
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Callable
 
 from xtts_lab.text import symbols
+from xtts_lab.text.iban import read_ibans
 from xtts_lab.text.japanese import counters, numerals
 from xtts_lab.text.numbers import currencies, everyday, money, roman
-from xtts_lab.text.numbers.iban import read_ibans
 from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)(?<!\d\.)\d+(?:\.\d+)?"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from xtts_lab.text.iban import read_ibans
 from xtts_lab.text.numbers import nouns
-from xtts_lab.text.numbers.iban import read_ibans
 from xtts_lab.text.numbers.numerals import cardinal, spell
 from xtts_lab.text.symbols import OUR_SIGNS, OUR_WORDS
 
