@@ -65,6 +65,14 @@ def test_its_figures_are_those_of_the_scores() -> None:
             assert finding._shown(means[list(arms)].mean(), row) == cell.strip(), (row.label, head)
 
 
+def test_the_statistics_page_shows_the_counts_of_the_simulation() -> None:
+    """`python reports/simulation.py` writes its table anew."""
+    simulation = _script(ROOT / "reports" / "simulation.py")
+    page = simulation.PAGE.read_text(encoding="utf-8")
+    shown = page.partition(simulation.BEGIN)[2].partition(simulation.END)[0].strip()
+    assert shown == (simulation.block().strip() if simulation.COUNTS.is_file() else "")
+
+
 def _script(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
