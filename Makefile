@@ -49,7 +49,7 @@ lint:
 
 notebooks:
 	@$(MAKE) --no-print-directory install EXTRAS=$(EXTRAS),notebooks
-	$(VENV)/bin/jupyter lab notebooks
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/jupyter lab notebooks
 
 # -> site/; a broken link fails. The variable quiets an advertisement of the theme.
 docs:

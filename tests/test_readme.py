@@ -84,5 +84,5 @@ def _script(path: Path) -> Any:
 
 
 def test_every_link_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#\s]+)", README)
+    links = re.findall(r"\]\(([^)#\s]+)", README) + re.findall(r"`(notebooks/[^`]+)`", README)
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
