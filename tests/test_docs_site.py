@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from xtts_lab.experiment.spec import load
 
 pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
 pytest.importorskip("mkdocstrings", reason="the extra 'docs' is not installed")
@@ -52,3 +55,23 @@ def test_the_reference_comes_from_docstrings(site: Path, page: str, names: list[
     text = (site / "reference" / f"{page}.html").read_text(encoding="utf-8")
     found = set(re.findall(r'id="xtts_lab\.[\w.]*?(\w+)"', text))
     assert set(names) <= found
+
+
+def _experiments() -> list[tuple[str, str]]:
+    """Every whole experiment in README and docs, on the smallest checkpoint."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    found = [
+        (page.stem, block)
+        for page in pages
+        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        if {"name", "systems", "texts", "metrics"} <= set(yaml.safe_load(block))
+    ]
+    small = "/models/XTTS-v2", "random-tiny"
+    return [(n, re.sub(r", weights: [\w.]+", "", block.replace(*small))) for n, block in found]
+
+
+@pytest.mark.parametrize(("page", "text"), _experiments(), ids=lambda value: value[:12])
+def test_experiments_that_are_shown_are_sound(page: str, text: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{page}.yaml"
+    file.write_text(text)
+    assert load(file).arms
