@@ -43,9 +43,10 @@ def block() -> str:
             f"| {len(beyond)} of {len(own)} |"
         )
     least = min(count["number"] for count in found["counts"])
+    code = f", code of {found['revision']}" if "revision" in found else ""
     told = (
-        f"{found['done']:,} experiments, seed {found['seed']}; of each outcome {least:,} at least; "
-        "± is the standard error of the figure."
+        f"{found['done']:,} experiments, seed {found['seed']}{code}; of each outcome {least:,} at "
+        "least; ± is the standard error of the figure."
     )
     return "\n".join([*lines, "", told])
 
