@@ -55,6 +55,8 @@ def read_indian(text: str) -> str:
 
 
 def _lakhs(match: re.Match[str]) -> str:
+    if match["scale"] == "L" and currencies.signs("en")[match["sign"]] not in ("INR", "PKR"):
+        return match[0]
     scale = " ".join(
         "crore" if word.lower().startswith("cr") else "lakh" for word in match["scale"].split()
     )

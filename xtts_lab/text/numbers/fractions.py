@@ -67,8 +67,11 @@ def _read(match: re.Match[str], base: str) -> str:
 
 
 def _may_be_a_day(match: re.Match[str], base: str) -> bool:
-    if match[1] or int(match[3]) > 31:
+    under = int(match[3])
+    if match[1] or under > 31:
         return False
+    if base == "en" and under not in (12, 16, 20):  # American days, 3/15
+        return not match.string[match.end() :].startswith(" of")
     return base == "ko" or _DAY.search(match.string[: match.start()][-12:]) is not None
 
 

@@ -60,7 +60,9 @@ _FEET = tuple(
         (r"((?:foot|feet)) 1 inches", r"\1 1 inch"),
         (r"\b((?i:an?|the|this|that|my|his|her|our|their)\s(?:\d+,)?\d+)[\s-]?ft\.?"
          rf"(?=\s(?!(?:{_SIDES})\b)[a-z])", r"\1 foot"),
-        (r"(?<![\w.,/])1in\b", "1 inch"),
+        (r"(?<![\w.,/])1in\b(?!\s(?:\d|an?\s|the\s|every|each))", "1 inch"),
+        (r"(?<![\w.,/])(\d{1,3})in(?=\s(?:\d|an?\s|the\s|my\s|total\b|all\b|every|each))",
+         r"\1 in"),
         (rf"(?<![\w.,/])(\d{{1,3}}(?:\.\d+)?)(?:in|-in)\b\.?(?=\s(?!(?:{_SIDES})\b)[a-z])",
          r"\1 inch"),
         (r"(?<![\w.,/])(\d{1,3}(?:\.\d+)?)in\b", r"\1 inches"),
