@@ -49,10 +49,10 @@ def test_its_figures_are_those_of_its_scores(run: Path) -> None:
     cells = cell_table(read.scores, placed(read.trials), pools)
     found = {
         key: point(part.sort_values(CELL, kind="stable"), info[str(key[1])])
-        for key, part in cells.groupby(["arm", "metric"])
+        for key, part in cells.groupby(["arm", "metric", "condition"])
     }
     whole = read.summary[(read.summary["language"] == ALL) & (read.summary["n"] > 0)]
-    said = {(row.arm, row.metric): row.mean for row in whole.itertuples(index=False)}
+    said = {(row.arm, row.metric, row.condition): row.mean for row in whole.itertuples(index=False)}
     assert said.keys() == found.keys()
     assert [found[key] for key in said] == pytest.approx([*said.values()], rel=1e-9, abs=1e-12)
 
