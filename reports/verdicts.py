@@ -114,6 +114,8 @@ def page(runs: list[Path]) -> str:
 
 
 def _why(number: int) -> str:
+    if number == 5:
+        return "What was timed by `xtts-lab latency` stands in [latency](../latency/report.md)."
     if number == 8:
         return "`benchmarks/loss_curves.py` compares training runs; none is published."
     return "The command stands in `experiments/claims/`."
