@@ -21,7 +21,7 @@ def last_byte_lost(path: Path) -> None:
 
 
 def flipped(path: Path) -> None:
-    data = bytearray(path.read_bytes())
+    data = bytearray(path.read_bytes() or b"\0")
     data[len(data) * 2 // 3] ^= 0x10
     path.write_bytes(bytes(data))
 
