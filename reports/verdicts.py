@@ -141,7 +141,7 @@ def _table(run: Path) -> list[str]:
 
 
 def _row(row: dict[Any, Any]) -> str:
-    unit = "" if pd.isna(row["unit"]) or row["unit"] in ("1", "ratio") else f" {row['unit']}"
+    unit = "" if pd.isna(row["unit"]) or str(row["unit"]) in ("1", "ratio") else f" {row['unit']}"
     effect, interval = "-", "-"
     if pd.notna(row["difference"]):
         sign = "+" if pd.notna(row["baseline"]) else ""
