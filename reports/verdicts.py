@@ -48,13 +48,14 @@ Made by `python reports/verdicts.py` of the runs beside this page. Each row is a
 margin, as declared before the run. What decides it, and what the full size takes, stands at the top
 of the file that the command names.
 
-**Read this first.** These are the nano models that ship (`xtts_lab/weights/README.md`): five
-million parameters, trained for minutes on synthetic speech, one training seed each. They clone the
-voice as far as their codec lets through, and read half of the words. So the verdicts show what the
-bench does with a claim, and are about these checkpoints; none is about XTTS-v2. Every run is at the
-reduced size of its file (20 sentences, 10 speakers: the least that carries a verdict), on two CPU
-cores that others used at the same time: times are those of a crowded machine. With several training
-seeds: [conditioners](../conditioners/report.md).
+**Read this first.** These are nano models (`xtts_lab/weights/README.md`): four million
+parameters, trained for minutes on synthetic speech, one training seed each. They clone the voice
+as far as their codec lets through. Claim 1 was run on the models that ship now, the others on
+those before, which read half of the words. So the verdicts show what the bench does with a claim,
+and are about these checkpoints; none is about XTTS-v2. Every run is at the reduced size of its
+file (20 sentences, 10 speakers: the least that carries a verdict), on two CPU cores that others
+used at the same time: times are those of a crowded machine. With several training seeds:
+[conditioners](../conditioners/report.md).
 
 `holds`: the interval lies beyond the margin; `refuted`: wholly on this side of it; else
 `undecided`. Three clicks: the report has the players of one utterance in every arm; the audio of

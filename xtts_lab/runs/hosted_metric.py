@@ -10,8 +10,8 @@ from xtts_lab.types import Evidence, Json, Utterance
 
 DECLARED = (
     "level", "needs", "optional", "directions", "units", "ratios", "bounds", "pooled", "least",
-    "instrument", "version", "skips_deterministic", "compares_texts", "streaming", "loading",
-    "identity",
+    "instrument", "version", "skips_deterministic", "compares_texts", "of_speech", "streaming",
+    "loading", "identity",
 )  # fmt: skip
 """What a metric says of itself: data, asked once."""
 
