@@ -17,22 +17,29 @@ from xtts_lab.cli.options import (
     Floors,
     HeldOut,
     Hours,
+    JobsPerDevice,
     Language,
     Languages,
     Layout,
     Limit,
     MaxCodes,
+    Minutes,
     NoCache,
     Out,
     Overrides,
+    PlanOnly,
     References,
     Remeasure,
     Seed,
     Source,
+    TestItems,
+    TestLanguages,
     TestSet,
+    TestSpeakers,
     Text,
     VoiceName,
     Workers,
+    WorkersDevices,
 )
 
 app = typer.Typer(
@@ -326,13 +333,8 @@ def train(
     devices: Annotated[
         str, typer.Option("--devices", metavar="a,b", help="cpu, cuda:0,cuda:1, ...")
     ] = "auto",
-    jobs_per_device: Annotated[
-        int, typer.Option("--jobs-per-device", min=1, help="Runs on a device at once.")
-    ] = 1,
-    minutes: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--minutes", help="Stop after so long; the same command goes on."),
-    ] = None,
+    jobs_per_device: JobsPerDevice = 1,
+    minutes: Minutes = None,
 ) -> int:
     """Train the parts of a model. Run again, it resumes."""
     from xtts_lab.cli.training import train as train_all
@@ -351,18 +353,14 @@ def corpus(
     held_out: HeldOut = None,
     source: Source = None,
     layout: Layout = None,
-    devices: Annotated[
-        str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
-    ] = "cpu",
+    devices: WorkersDevices = "cpu",
     workers: Workers = 1,
-    minutes: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--minutes", help="Begin nothing after so long; run again, it resumes."),
-    ] = None,
-    plan_only: Annotated[
-        bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
-    ] = False,
+    minutes: Minutes = None,
+    plan_only: PlanOnly = False,
     test_set: TestSet = None,
+    test_speakers: TestSpeakers = None,
+    test_items: TestItems = 4,
+    test_languages: TestLanguages = None,
     floors: Floors = None,
 ) -> int:
     """Make a corpus to train on, of synthetic or recorded speech: plan, then render. Resumes."""
@@ -375,7 +373,10 @@ def corpus(
         from xtts_lab.cli.corpus_floors import note_floors
 
         note_floors(out, floors)
-    return done if test_set is None or plan_only else corpora.write_test_set(out, test_set)
+    if test_set is None or plan_only:
+        return done
+    chosen = corpora.TestSet(test_set, test_speakers, test_items, test_languages)
+    return corpora.write_test_set(out, chosen)
 
 
 @app.command(name="list")

@@ -51,13 +51,29 @@ def make(asked: Asked, rendering: Rendering, *, plan_only: bool) -> int:
     return 0
 
 
-def write_test_set(corpus: Path, folder: Path) -> int:
+@dataclass(frozen=True)
+class TestSet:
+    """What is to stand in a test set; None: all there is."""
+
+    folder: Path
+    speakers: int | None
+    items: int
+    languages: int | None
+
+
+def write_test_set(corpus: Path, asked: TestSet) -> int:
     """Write the test speakers of a corpus as manifests that experiments read."""
     from xtts_lab.training.corpora import test_set
     from xtts_lab.training.corpora.reader import Corpus
 
-    counts = test_set.write_test_set(Corpus.open(corpus), folder)
-    print(f"{folder}: {counts['items']} items of {counts['speakers']} speakers")
+    counts = test_set.write_test_set(
+        Corpus.open(corpus),
+        asked.folder,
+        speakers=asked.speakers,
+        per_speaker=asked.items,
+        languages=asked.languages,
+    )
+    print(f"{asked.folder}: {counts['items']} items of {counts['speakers']} speakers")
     return 0
 
 

@@ -93,9 +93,37 @@ Layout = Annotated[
         "--layout", help="Of recordings: ljspeech, libritts, mls, common_voice or manifest."
     ),
 ]
+WorkersDevices = Annotated[
+    str, typer.Option("--devices", metavar="cuda:0,cuda:1", help="The workers take turns.")
+]
+JobsPerDevice = Annotated[
+    int, typer.Option("--jobs-per-device", min=1, help="Runs on a device at once.")
+]
+Minutes = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--minutes", help="Stop after so long; the same command goes on."),
+]
+PlanOnly = Annotated[
+    bool, typer.Option("--plan-only", help="Only the table of what is to be said.")
+]
 TestSet = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--test-set", metavar="DIR", help="Also the test speakers, as manifests."),
+]
+TestSpeakers = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--test-speakers", min=1, help="In the test set: only the first so many."),
+]
+TestItems = Annotated[
+    int, typer.Option("--test-items", min=1, help="What each of them says in a language.")
+]
+TestLanguages = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--test-languages",
+        min=1,
+        help="Of each speaker: 2 is English and one of the others in turn.",
+    ),
 ]
 Floors = Annotated[
     Optional[Path],  # noqa: UP045
