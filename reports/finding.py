@@ -33,6 +33,7 @@ class Row:
     run: str
     metric: str
     percent: bool = False
+    language: str = ALL
 
 
 ROWS = (
@@ -40,7 +41,7 @@ ROWS = (
     Row("the same, a second encoder", "conditioners", "secs.voicefilter.enrolment"),
     Row("speaker found among 20", "conditioners", "identification.resemblyzer.top1", True),
     Row("errors in sounds, `world_ctc`", "conditioners", "cer.world_ctc.micro", True),
-    Row("English word errors, Whisper", "conditioners-words", "wer.micro", True),
+    Row("English word errors, Whisper", "conditioners-words", "wer.micro", True, "en"),
 )
 PANELS = (ROWS[0], ROWS[3])
 JUDGED = {ROWS[0].metric, ROWS[3].metric, ROWS[4].metric}
@@ -49,15 +50,16 @@ FLOORS, CONTROLS = ("natural", "copy"), ("no-reference",)
 
 @dataclass(frozen=True)
 class Published:
-    """A published run: its figures over all languages, and which arms are one recipe."""
+    """A published run: its figures, and which arms are one recipe."""
 
     summary: pd.DataFrame
     claims: pd.DataFrame
     families: dict[str, list[str]]
 
-    def rows(self, column: str, metric: str) -> pd.DataFrame:
+    def rows(self, column: str, row: Row) -> pd.DataFrame:
         """Return the summary's rows of a column, one a training seed."""
-        own = self.summary[self.summary["metric"] == metric].set_index("arm")
+        shown = (self.summary["metric"] == row.metric) & (self.summary["language"] == row.language)
+        own = self.summary[shown].set_index("arm")
         arms = self.families.get(column) or [a for a in own.index if _base(a) == column]
         return own.loc[[arm for arm in arms if arm in own.index]]
 
@@ -70,8 +72,7 @@ def published(name: str) -> Published:
     claims = pd.read_csv(folder / "claims.csv") if (folder / "claims.csv").is_file() else None
     known: dict[str, Any] = settings["statistics"].get("families") or {}
     families = {key: list(arms) for key, arms in known.items()}
-    whole = summary[summary["language"] == ALL]
-    return Published(whole, pd.DataFrame() if claims is None else claims, families)
+    return Published(summary, pd.DataFrame() if claims is None else claims, families)
 
 
 def columns(run: Published) -> list[str]:
@@ -94,7 +95,7 @@ def block() -> str:
     lines = ["| | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(heads)]
     for row in ROWS:
         run = published(row.run)
-        found = [run.rows(head, row.metric)["mean"].mean() for head in heads]
+        found = [run.rows(head, row)["mean"].mean() for head in heads]
         lines.append(f"| {row.label} | " + " | ".join(_shown(v, row) for v in found) + " |")
     return "\n".join([*lines, "", *_verdicts(main), ""])
 
@@ -129,7 +130,7 @@ def drawing() -> str:
 
 def _panel(run: Published, rows: list[str], panel: Row, left: int) -> str:
     width, scale = 300, 100.0 if panel.percent else 1.0
-    found = {name: run.rows(name, panel.metric) for name in rows}
+    found = {name: run.rows(name, panel) for name in rows}
     ends = pd.concat(list(found.values()))[["ci_low", "ci_high"]].dropna() * scale
     step = 20.0 if panel.percent else 0.1
     low = step * (ends["ci_low"].min() // step)
