@@ -291,6 +291,26 @@ def test_parts_of_codes_are_the_codes_of_one(out: Path) -> None:
         assert np.array_equal(halves.of(two["start"], two["count"]), expected)
 
 
+def test_a_part_of_a_corpus_is_of_whole_speakers(out: Path) -> None:
+    """So many hours of train; what is held out stays."""
+    items = pd.read_parquet(out / "tones" / "items.parquet").set_index("id")
+    train_items = items[items["split"] == "train"]
+    first = train_items[train_items["speaker"] == "s0"]["samples"].sum() / 24000 / 3600
+    stage = {
+        "name": "tokenise", "corpora": ["tones"], "dvae": "dvae", "most_hours": float(first) * 1.5,
+    }  # fmt: skip
+    assert train(out, "part-of-it", stage, 1) == 0
+    found = Codes.read(out / "part-of-it").items.set_index("id")
+    kept = found[found["split"] == "train"]
+    assert set(kept["speaker"]) == {"s0", "s1"}
+    assert len(kept) == train_items["speaker"].isin(["s0", "s1"]).sum()
+    assert set(found.index[found["split"] != "train"]) == set(
+        items.index[items["split"] != "train"]
+    )
+    assert train(out, "part-trains", stage_of("perceiver", codes="part-of-it"), 1) == 0
+    assert train(out, "none-of-it", {**stage, "most_hours": 0.0}, 1) == 2
+
+
 @given(ipa=st.text("aeiouəɹˈˌːʃ̃ .,!?—…", max_size=40), language=st.sampled_from(["en", "zh-cn"]))
 def test_spelling_is_the_tokenizers(ipa: str, language: str, tmp_path_factory: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "vocab.json"

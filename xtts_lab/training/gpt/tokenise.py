@@ -44,7 +44,9 @@ class TokeniseTask:
 
     With a checkpoint, to be fine-tuned, its vocabulary is the codes'.
     `part` of `parts` (from 0): several runs with one `into` share the work; `into` is the folder
-    of the codes, a name beside this run (its own by default).
+    of the codes, a name beside this run (its own by default). `most_hours`: of each corpus's speech
+    to train on only about so much, of its first speakers, so that a small corpus beside is no drop
+    in it; training hears and says nothing else of it.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class TokeniseTask:
         part: int = 0,
         parts: int = 1,
         into: str | None = None,
+        most_hours: float | None = None,
     ) -> None:
         if not 0 <= part < parts:
             raise UsageError(f"part: {part} of {parts} parts there is none; count from 0")
@@ -72,7 +75,9 @@ class TokeniseTask:
         self._rvq = None if rvq is None else context.path(rvq, "rvq") / RVQ
         self._run = None if dvae is None else context.path(dvae, "dvae") / codec.DVAE
         self._checkpoint = None if checkpoint is None else inspect(checkpoint)
-        self._part, self._parts = part, parts
+        if most_hours is not None and most_hours <= 0:
+            raise UsageError(f"most_hours: must be above 0, not {most_hours}")
+        self._part, self._parts, self._most_hours = part, parts, most_hours
 
     def run(self, device: str) -> Mapping[str, float]:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +91,8 @@ class TokeniseTask:
         for place, corpus in enumerate(self._corpora):
             resample = Resampler(corpus.sample_rate, coder.sample_rate).to(device)
             names = [str(name) for name in corpus.items["id"]]
-            for number in (n for n, name in enumerate(names) if self._is_mine(name)):
+            chosen = _chosen(corpus, self._most_hours)
+            for number in (n for n in chosen if self._is_mine(names[n])):
                 samples = torch.from_numpy(corpus.samples(number).astype(np.float32))
                 with torch.inference_mode():
                     codes = coder.encode(resample(samples.to(device) / 32768.0).unsqueeze(0))
@@ -132,3 +138,16 @@ class TokeniseTask:
         languages = {str(name) for table in tables for name in table["language"].unique()}
         vocabulary = phoneme_vocabulary(characters, languages)
         write_vocabulary(self._folder / VOCABULARY, vocabulary)
+
+
+def _chosen(corpus: Corpus, most_hours: float | None) -> list[int]:
+    """The numbers of the items that are wanted: all but those of the later speakers of train."""
+    items = corpus.items
+    if most_hours is None:
+        return list(range(len(items)))
+    train = items[items["split"] == "train"]
+    spoken = train.groupby("speaker", sort=False)["samples"].sum()
+    before = spoken.cumsum() - spoken
+    kept = before.index[before < most_hours * 3600 * corpus.sample_rate]
+    wanted = (items["split"] != "train") | items["speaker"].isin(kept)
+    return [int(number) for number in np.flatnonzero(wanted)]
