@@ -14,7 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtts_lab.cli import INTERRUPTED, run_app
+from xtts_lab.cli import FAILED_TRIALS, INTERRUPTED, run_app
+from xtts_lab.training.memory import is_out_of_memory
 from xtts_lab.training.muon import Muon
 from xtts_lab.training.optimisers import factor
 from xtts_lab.training.spec import LoopSpec, load
@@ -72,6 +73,42 @@ def test_an_interrupted_run_goes_on_to_the_same_curve(
     assert train(file, "--out", broken) == 0
     assert outcome(broken / "line") == outcome(whole / "line")
     assert (broken / "line" / "stopped").exists()
+
+
+@pytest.mark.parametrize("save_minutes", [1e-9, 100.0], ids=["saved", "from the beginning"])
+def test_a_lack_of_memory_is_one_line_and_the_run_goes_on(
+    tmp_path: Path, save_minutes: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = {**LOOP, "save_minutes": save_minutes}
+    stage = {"name": "line", "rows": 8}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train(write(tmp_path / "a.yaml", training=loop, stage=stage), "--out", whole) == 0
+    file = write(tmp_path / "b.yaml", training=loop, stage={**stage, "full_at": 20})
+    capsys.readouterr()
+    assert train(file, "--out", broken) == FAILED_TRIALS
+    (line,) = capsys.readouterr().err.splitlines()
+    place = "from step 20" if save_minutes < 1 else "from the beginning"
+    assert "line: out of memory on cpu (stage 'line'); set fewer --jobs-per-device" in line
+    assert line.endswith(f"goes on {place}; or begin anew with a smaller stage.rows (now 8)")
+    assert train(file, "--out", broken) == 0
+    assert outcome(broken / "line") == outcome(whole / "line")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("x"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        MemoryError(),
+    ],
+)
+def test_a_lack_of_memory_is_known_by_its_names(error: Exception) -> None:
+    assert is_out_of_memory(error)
+    outer = ValueError("of it")
+    outer.__context__, error.__context__ = error, outer  # a circle is no trap
+    assert is_out_of_memory(outer)
+    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
 
 
 def test_a_run_that_is_killed_leaves_what_it_had_come_to(tmp_path: Path) -> None:

@@ -17,11 +17,21 @@ ROWS = 8
 class LineStage:
     """Learns a matrix from noisy products; a second group follows the first, as a GAN's would.
 
-    `stop_at` interrupts, once, in the middle of that step.
+    `stop_at` interrupts, once, in the middle of that step; `full_at` has no memory there, once.
     """
 
-    def __init__(self, context: Context, /, *, width: int = 6, stop_at: int | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        /,
+        *,
+        width: int = 6,
+        stop_at: int | None = None,
+        full_at: int | None = None,
+        rows: int = ROWS,
+    ) -> None:
         self.context, self.width, self.stop_at = context, width, stop_at
+        self.full_at, self.rows = full_at, rows
         self.modules = nn.ModuleDict(
             {"line": nn.Linear(width, width), "other": nn.Linear(width, 1)}
         )
@@ -38,8 +48,8 @@ class LineStage:
     def batch(self, split: Split, index: int, shard: Shard) -> Batch:
         offset = 0 if split == "train" else 10**6
         generator = torch.Generator().manual_seed(self.context.seed * 7919 + index + offset)
-        x = torch.randn(ROWS, self.width, generator=generator)
-        y = x.flip(1) + 0.1 * torch.randn(ROWS, self.width, generator=generator)
+        x = torch.randn(self.rows, self.width, generator=generator)
+        y = x.flip(1) + 0.1 * torch.randn(self.rows, self.width, generator=generator)
         return {"x": x[shard.index :: shard.count], "y": y[shard.index :: shard.count]}
 
     def step(self, batch: Batch, step: int, update: Update) -> Mapping[str, Tensor]:
@@ -47,6 +57,9 @@ class LineStage:
         if step == self.stop_at and not stopped.exists():
             stopped.write_text("")
             raise KeyboardInterrupt
+        if step == self.full_at and not stopped.exists():
+            stopped.write_text("")
+            _fail_without_memory()
         loss = self._loss(batch) + 1e-3 * torch.randn(())  # a draw that a resumed run must repeat
         update("generator", loss)
         other = self.modules["other"](self.modules["line"](batch["x"]).detach()).square().mean()
@@ -62,6 +75,14 @@ class LineStage:
 
     def _loss(self, batch: Batch) -> Tensor:
         return nn.functional.mse_loss(self.modules["line"](batch["x"]), batch["y"])
+
+
+def _fail_without_memory() -> None:
+    """As a recording does that breaks off: another error on the way out."""
+    try:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    finally:
+        raise RecursionError("maximum recursion depth exceeded")
 
 
 class CountTask:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from xtts_lab.cli import DONE, FAILED_TRIALS
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.training.jobs import Outcome, Pool, check, run_here
+from xtts_lab.training.memory import DeviceMemoryError
 from xtts_lab.training.spec import load
 
 
@@ -26,7 +28,11 @@ def train(
         raise UsageError("--devices: names no device; write them as in cuda:0,cuda:1")
     check(jobs, out, names)
     if len(jobs) == 1 and (jobs[0].training is None or _is_one_process(jobs[0].training.processes)):
-        done = run_here(jobs[0], out, names, minutes)
+        try:
+            done = run_here(jobs[0], out, names, minutes)
+        except DeviceMemoryError as error:
+            print(f"xtts-lab: {error}", file=sys.stderr)
+            return FAILED_TRIALS
         print(f"{out / jobs[0].name}: {'done' if done else 'stopped; the same command goes on'}")
         return DONE
     return _conclude(Pool(out, names, per_device, minutes).run(jobs), out)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab import config
+from xtts_lab.training import memory
 from xtts_lab.training.devices import Processes
 from xtts_lab.training.folder import RunFolder
 from xtts_lab.training.logs import Board, Sums, Table
@@ -27,11 +28,17 @@ from xtts_lab.yaml_file import Document, Where
 def run(job: Job, folder: RunFolder, processes: Processes, deadline: float | None) -> bool:
     """Train a job, or go on with it; return whether it has come to its end.
 
-    `deadline` (of `time.monotonic`) stops it before, to be continued.
+    `deadline` (of `time.monotonic`) stops it before, to be continued. Raises `DeviceMemoryError`
+    where the device has too little; the last checkpoint stays.
     """
     if folder.done:
         folder.check(job)
         return True
+    with memory.told(job, folder, str(processes.device)):
+        return _run(job, folder, processes, deadline)
+
+
+def _run(job: Job, folder: RunFolder, processes: Processes, deadline: float | None) -> bool:
     context = Context(folder.path.parent, folder.path, job.seed, processes.shard)
     torch.manual_seed(job.seed)
     where = Where(Document(job.name)) / "stage"

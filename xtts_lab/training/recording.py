@@ -7,7 +7,7 @@ what the plain step does; the order of some sums differs, as between two runs on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -86,8 +86,12 @@ class Recorder:
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 reached, shown = self._compute(given)
-            finally:
-                graph.capture_end()
+            except BaseException:
+                # The recording is no good, and ending it says so: not what went wrong.
+                with suppress(RuntimeError):
+                    graph.capture_end()
+                raise
+            graph.capture_end()
         torch.cuda.current_stream().wait_stream(self._aside)
         return _Recording(graph, given, reached, shown)
 
