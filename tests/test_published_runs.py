@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from xtts_lab.cli import run_app
 from xtts_lab.conditions import ALL
@@ -20,7 +21,14 @@ from xtts_lab.statistics.estimates import point
 
 REPORTS = Path(__file__).parent.parent / "reports"
 RUNS = sorted(path.parent for path in REPORTS.rglob("trials.parquet"))
-FAMILIES = [run for run in RUNS if run.parent == REPORTS]
+
+
+def _families(run: Path) -> dict[str, list[str]]:
+    settings = yaml.safe_load((run / "experiment.yaml").read_text(encoding="utf-8"))
+    return settings["statistics"].get("families") or {}
+
+
+FAMILIES = [run for run in RUNS if run.parent == REPORTS and _families(run)]
 MOST_BYTES_IN_ALL = 15_000_000
 QUICK = [run for run in RUNS if (run / "scores.parquet").stat().st_size < 100_000]
 """Those whose report takes seconds; of the others the figures are compared."""
