@@ -42,24 +42,28 @@ def equal_error_rate(genuine: Floats, impostor: Floats) -> Floats:
     The ROC is linear between its points, and the rate is where misses equal false alarms on it.
     NaN where either side has no scores.
     """
-    misses = _share_below(genuine)
-    alarms = 1.0 - _share_below(impostor)
-    excess = misses - alarms  # rises from -1 to 1
+    if genuine.shape[-1] == 0:
+        return np.full(genuine.shape[:-1], np.nan)
+    misses = _share_up_to(genuine)
+    excess = misses - (1.0 - _share_up_to(impostor))  # rises to 1, from -1 below all scores
     after = np.argmax(excess >= 0.0, axis=-1)[..., None]
     before = np.maximum(after - 1, 0)
-    low, high = (np.take_along_axis(excess, at, axis=-1) for at in (before, after))
-    start, end = (np.take_along_axis(misses, at, axis=-1) for at in (before, after))
+    high, end = (np.take_along_axis(shares, after, axis=-1) for shares in (excess, misses))
+    low, start = (
+        np.where(after == 0, below_all, np.take_along_axis(shares, before, axis=-1))
+        for shares, below_all in ((excess, -1.0), (misses, 0.0))
+    )
     with np.errstate(invalid="ignore"):
         rate: Floats = (start - low / (high - low) * (end - start))[..., 0]
     return rate
 
 
-def _share_below(counts: Floats) -> Floats:
-    """Return the share of scores below each of T + 1 thresholds [..., T + 1]."""
-    total = counts.sum(axis=-1, keepdims=True)
-    below = np.concatenate([np.zeros_like(total), np.cumsum(counts, axis=-1)], axis=-1)
-    empty = np.full(below.shape, np.nan)
-    return np.asarray(np.divide(below, total, out=empty, where=total > 0))
+def _share_up_to(counts: Floats) -> Floats:
+    """Return the share of scores up to each one [..., T]; NaN where there are none."""
+    shares = np.cumsum(counts, axis=-1)
+    with np.errstate(invalid="ignore"):
+        shares /= shares[..., -1:].copy()
+    return shares
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,10 @@ class Identification(BaseMetric):
         assert quantity == "eer"
         sides = [_counted(names, side) for side in ("genuine", "impostor")]
         scores = sorted({*sides[0], *sides[1]})
-        place = {score: i for i, score in enumerate(scores)}
         counts = []
         for side in sides:
-            grid = np.zeros((*totals.shape[:-1], len(scores)))
-            grid[..., [place[score] for score in side]] = totals[..., list(side.values())]
+            grid = np.take(totals, [side.get(score, 0) for score in scores], axis=-1)
+            grid[..., [i for i, score in enumerate(scores) if score not in side]] = 0.0
             counts.append(grid)
         return equal_error_rate(counts[0], counts[1])
 
