@@ -1,33 +1,43 @@
 """What less precision does to the next code's distribution: the engine against itself in fp32.
 
     python benchmarks/precision_guard.py [CHECKPOINT ...] [--reference VOICE.wav] [--out FILE]
+    python benchmarks/precision_guard.py nano --experiment experiments/precision.yaml --device cuda
 
 Without checkpoints: random weights at XTTS-v2's sizes. The fp32 engine speaks `--texts` prompts;
 the others are made to say the same codes, and at every one of them their distributions are
 compared (softmax of the logits at temperature 1): Kullback-Leibler divergence in nats, and whether
 the most likely code is the same. Limits: a mean divergence of 1e-3, 99 % of equal codes.
+
+`--experiment`: what is heard, too. Each checkpoint speaks the experiment's texts in its arms, and
+their character error rate and speaker similarity are held to the baseline's: limits .5 points, .01.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import full_size as full
+import pandas as pd
 import torch
 from torch import Tensor
 
 from xtts_lab.api import XTTS
+from xtts_lab.espeak.speakers import SyntheticSpeakers
 from xtts_lab.inference.fast.engine import DecodingEngine
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.precision import dtype_named
 from xtts_lab.types import Reference
 
 DIVERGENCE, EQUAL = 1e-3, 0.99
+HEARD = {"cer.": 0.005, "secs.": 0.01}
+"""Metrics whose differences count, by the beginnings of their names, and how far they may be."""
 SENTENCES = (
     "The train leaves at seven in the morning.", "She closed the window and sat down.",
     "Nobody knew where the old map had come from.", "We walked along the river until it was dark.",
@@ -38,6 +48,8 @@ FORCED = 1e4
 NOTES = [
     "The fp32 engine's own codes, said by both; distributions are softmaxes at temperature 1.",
     f"Within limits: a mean divergence of at most {DIVERGENCE:g} nats, {EQUAL:.0%} of codes equal.",
+    "Heard: differences to the arm in fp32, the same voices, texts and seeds; error rates and "
+    "similarities from 0 to 1. Within limits: at most .005 of an error rate, .01 of a similarity.",
 ]
 
 
@@ -53,6 +65,10 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=30)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--experiment", type=Path, help="what to hear of the checkpoints, too")
+    parser.add_argument("--runs", type=Path, help="keeps its run folders; a run goes on there")
+    parser.add_argument("--limit", type=int, help="items of the experiment, at most")
+    parser.add_argument("--set", action="append", default=[], help="its settings: repeats=4")
     asked = parser.parse_args()
     full.exact()
     rows: list[dict[str, Any]] = []
@@ -62,11 +78,39 @@ def main() -> None:
             folder = asked.folder or Path(temporary)
             full.checkpoint(folder, asked.layers)
             given = [str(folder)]
+        runs = asked.runs or Path(temporary) / "runs"
         for name in given:
-            for row in guarded(name, asked):
+            for row in (*guarded(name, asked), *heard(name, asked, runs)):
                 rows.append(row)
                 print(row, flush=True)
                 full.write(asked.out, "Less precision against fp32", rows, NOTES)
+
+
+def heard(name: str, asked: argparse.Namespace, runs: Path) -> Iterator[dict[str, Any]]:
+    """Error rates and similarities of the experiment's arms, against its baseline's."""
+    if asked.experiment is None:
+        return
+    folder = runs / Path(name).name
+    command = [
+        sys.executable, "-m", "xtts_lab.cli", "run", str(asked.experiment), "--out", str(folder),
+        "--device", asked.device, f"systems.nano.checkpoint={name}", *asked.set,
+        *(["--limit", str(asked.limit)] if asked.limit else []),
+    ]  # fmt: skip
+    subprocess.run(command, check=True)
+    summary = pd.read_csv(folder / "summary.csv")
+    whole = summary[summary.language == "all"].set_index(["arm", "metric"])
+    compared = pd.read_csv(folder / "comparisons.csv")
+    for _, one in compared[compared.language == "all"].iterrows():
+        limit = next((HEARD[key] for key in HEARD if one.metric.startswith(key)), None)
+        if limit is None:
+            continue
+        found = whole.loc[one.arm, one.metric]
+        yield {
+            "what": "heard", "checkpoint": Path(name).name, "arm": one.arm, "metric": one.metric,
+            "mean": float(found["mean"]), "trials": int(found.n), "difference": one.difference,
+            "ci_low": one.ci_low, "ci_high": one.ci_high,
+            "within_limits": bool(abs(one.difference) <= limit),
+        }  # fmt: skip
 
 
 def guarded(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
@@ -91,11 +135,17 @@ def guarded(name: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def spoken_prompts(model: XTTS, asked: argparse.Namespace) -> list[Prompt]:
-    """Sentences with the voice that was asked for, else a studio voice."""
+    """Sentences with the voice that was asked for, else a studio or a synthetic voice."""
     if asked.reference is not None:
         voice = model.clone_voice([Reference(asked.reference, asked.reference_text, "en")])
-    else:
+    elif model.voices:
         voice = model.voice(next(iter(model.voices)))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            one = SyntheticSpeakers(count=1).voice(
+                "synthetic-000", "en", prompts=lambda _language: SENTENCES, folder=Path(folder)
+            )
+            voice = model.clone_voice(one.references)
     ids = [model.tokenizer.pieces(text, "en")[0].ids for text in SENTENCES[: asked.texts]]
     prefix, codes, before = model._prompted(voice, "en")
     return [
