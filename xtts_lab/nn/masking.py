@@ -40,9 +40,7 @@ def least_certain(certainty: Tensor, masked: Tensor, count: int) -> Tensor:
     Of equally certain ones the later stay.
     """
     order = torch.where(masked, certainty, math.inf).flip(0).argsort(stable=True)
-    chosen = torch.zeros_like(masked)
-    chosen[masked.shape[0] - 1 - order[:count]] = True
-    return chosen
+    return torch.zeros_like(masked).index_fill(0, masked.shape[0] - 1 - order[:count], True)
 
 
 def fill(

@@ -122,12 +122,12 @@ class LinearResize:
         """Compute the outputs `start` to `stop`; inputs beyond the window repeat its edge."""
         if inputs is not None and self._is_kept(inputs):
             return Window(window.values[..., start - window.start : stop - window.start], start)
-        outputs = torch.arange(start, stop, dtype=torch.float64)
+        values = window.values
+        # Made where the values are: nothing may come from the host while a graph is recorded.
+        outputs = torch.arange(start, stop, dtype=torch.float64, device=values.device)
         source = ((outputs + 0.5) / self.scale - 0.5).clamp(min=0.0)
         below = source.floor()
-        values = window.values
-        share = (source - below).to(values.device, values.dtype)
-        index = below.long().to(values.device)
+        share, index = (source - below).to(values.dtype), below.long()
         left = values.index_select(-1, (index - window.start).clamp(max=values.shape[-1] - 1))
         right = values.index_select(-1, (index + 1 - window.start).clamp(max=values.shape[-1] - 1))
         return Window(left * (1.0 - share) + right * share, start)
