@@ -126,3 +126,15 @@ def test_rows_of_a_batch_are_independent() -> None:
     for row in range(3):
         alone = vocoder(states[row : row + 1], speaker[row : row + 1])[0]
         torch.testing.assert_close(together[row], alone, rtol=0, atol=1e-5)
+
+
+def test_channels_last_make_the_same_waveform() -> None:
+    for changed in ({}, {"speaker_in_every_stage": False}, {"embedding": 0}):
+        torch.manual_seed(0)
+        config = HifiganConfig(**{"input_width": 12, "embedding": 8, "channels": 32} | changed)  # type: ignore[arg-type]
+        generator = HifiganGenerator(config).eval()
+        frames, vectors = torch.randn(2, 12, 9), torch.randn(2, 8)
+        wanted = generator(frames, vectors)  # as it is trained
+        with torch.inference_mode():
+            made = generator(frames, vectors)
+        torch.testing.assert_close(made, wanted.detach(), atol=1e-6, rtol=1e-5)

@@ -50,6 +50,20 @@ class HifiganConfig:
         return reach + 3
 
 
+def convolve(module: nn.Module, x: Tensor) -> Tensor:
+    """A convolution of [B, C, T], or of [B, C, 1, T] that lies channels last."""
+    assert isinstance(module, nn.Conv1d | nn.ConvTranspose1d)
+    if x.ndim == 3:
+        made: Tensor = module(x)
+        return made
+    weight, padding = module.weight.unsqueeze(2), (0, int(module.padding[0]))
+    if isinstance(module, nn.ConvTranspose1d):
+        stride = (1, module.stride[0])
+        return functional.conv_transpose2d(x, weight, module.bias, stride, padding)
+    dilation = (1, module.dilation[0])
+    return functional.conv2d(x, weight, module.bias, 1, padding, dilation)
+
+
 class ResidualBlock(nn.Module):
     """Pairs of a dilated and a plain convolution, each pair added to its input."""
 
@@ -65,8 +79,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for dilated, plain in zip(self.dilated, self.plain, strict=True):
-            inner = dilated(functional.leaky_relu(x, SLOPE))
-            x = x + plain(functional.leaky_relu(inner, SLOPE))
+            inner = convolve(dilated, functional.leaky_relu(x, SLOPE))
+            x = x + convolve(plain, functional.leaky_relu(inner, SLOPE))
         return x
 
 
@@ -91,9 +105,9 @@ class UpsampleStage(nn.Module):
         )
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        x = self.upsample(functional.leaky_relu(x, SLOPE))
+        x = convolve(self.upsample, functional.leaky_relu(x, SLOPE))
         if self.speaker is not None:
-            x = x + self.speaker(embedding)
+            x = x + convolve(self.speaker, embedding)
         total = self.blocks[0](x)
         for block in list(self.blocks)[1:]:
             total = total + block(x)
@@ -117,10 +131,14 @@ class HifiganGenerator(nn.Module):
 
     def forward(self, frames: Tensor, embedding: Tensor) -> Tensor:
         speaker = embedding.unsqueeze(-1)
-        x: Tensor = self.input(frames)
+        if not (frames.is_cuda or torch.is_grad_enabled()):
+            # On a CPU convolutions of channels last take half the time.
+            frames = frames.unsqueeze(2).to(memory_format=torch.channels_last)
+            speaker = speaker.unsqueeze(2)
+        x: Tensor = convolve(self.input, frames)
         if self.speaker is not None:
-            x = x + self.speaker(speaker)
+            x = x + convolve(self.speaker, speaker)
         for stage in self.stages:
             x = stage(x, speaker)
         # The last activation has torch's default slope, not SLOPE: so it is in the original.
-        return torch.tanh(self.output(functional.leaky_relu(x))).squeeze(1)
+        return torch.tanh(convolve(self.output, functional.leaky_relu(x))).flatten(1)
