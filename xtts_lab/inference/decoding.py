@@ -11,19 +11,25 @@ from xtts_lab.decoders.base import Draft
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.delayed import generate_frames
 from xtts_lab.inference.generate import Generation, Prompt, check_prompts, generate, limit_of
+from xtts_lab.inference.kept import Kept
 from xtts_lab.model import XttsModel
 
 
 @torch.inference_mode()
-def decode(model: XttsModel, prompts: Sequence[Prompt]) -> list[Generation]:
-    """Decode a batch; each row's result is what it would be alone (in fp32)."""
+def decode(
+    model: XttsModel, prompts: Sequence[Prompt], kept: Kept | None = None
+) -> list[Generation]:
+    """Decode a batch; each row's result is what it would be alone (in fp32).
+
+    `kept`: see `generate.generate`.
+    """
     decoder = model.decoder
     if decoder.depth > 1:
         return generate_frames(model.gpt, decoder, prompts)
     if model.codec is None:
-        return generate(model.gpt, prompts)
+        return generate(model.gpt, prompts, kept)
     if decoder.drafts:
-        begun = generate(model.gpt, prompts)
+        begun = generate(model.gpt, prompts, kept)
     else:
         check_prompts(model.gpt, prompts)
         begun = [_nothing(model) for _ in prompts]

@@ -19,8 +19,10 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.guidance import Guide
+from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.limits import check_count, checked_seed
 from xtts_lab.inference.sampling import TIGHT, Sampler, SamplingOptions, uniforms
+from xtts_lab.nn.attention import KVCache
 from xtts_lab.nn.gpt import Gpt, places
 
 NOT_FINITE = (
@@ -118,17 +120,20 @@ class Step:
     active: Tensor
 
 
-def generate(gpt: Gpt, prompts: Sequence[Prompt]) -> list[Generation]:
-    """Generate for a batch; each row's result is what it would be alone (in fp32)."""
+def generate(gpt: Gpt, prompts: Sequence[Prompt], kept: Kept | None = None) -> list[Generation]:
+    """Generate for a batch; each row's result is what it would be alone (in fp32).
+
+    `kept` is what this GPT keeps between calls, None where its weights may change in between.
+    """
     rows: list[list[tuple[Tensor, Tensor, Tensor]]] = [[] for _ in prompts]
-    for step in steps(gpt, prompts):
+    for step in steps(gpt, prompts, kept):
         for row in step.active.nonzero().flatten().tolist():
             rows[row].append((step.codes[row], step.states[row], step.margins[row]))
     return [_generation(gpt, made) for made in rows]
 
 
 @torch.inference_mode()
-def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
+def steps(gpt: Gpt, prompts: Sequence[Prompt], kept: Kept | None = None) -> Iterator[Step]:
     """Decode step by step until every row has stopped or reached its limit."""
     check_prompts(gpt, prompts)
     config = gpt.config
@@ -141,12 +146,10 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
     )
     guide = Guide(prompts, device)
     rows = [*prompts, *guide.beside]
-    embedded, lengths = embed_prompts(gpt, rows)
     # The start token is at audio position 0, so the first new code is at K + 1 (or 1, anew).
     first = torch.tensor([prompt.counted + 1 for prompt in rows], device=device)
-    width = embedded.shape[1]
-    cache = gpt.empty_cache(len(rows), width + longest)
-    hidden = gpt.prefill(embedded, lengths, cache)
+    hidden, lengths, cache = _begun(gpt, rows, longest, kept)
+    width = cache.capacity - longest
     active = limits > 0
     for index in range(longest):
         codes, margins = sampler(guide.steer(gpt.audio_head(hidden)), noise[index])
@@ -159,6 +162,27 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt]) -> Iterator[Step]:
         x = gpt.embed_audio(guide.spread(codes)[:, None], places[:, None])[:, 0]
         used = cache.used(width + index + 1)
         hidden = gpt.decode(x, lengths + index, used, masked=len(rows) > 1)
+
+
+def _begun(
+    gpt: Gpt, prompts: Sequence[Prompt], longest: int, kept: Kept | None
+) -> tuple[Tensor, Tensor, KVCache]:
+    """Prompts read: states [B, D], lengths [B], and a cache with room for `longest` codes each."""
+    embedded, lengths = embed_prompts(gpt, prompts, prefixed=kept is None)
+    if kept is None:
+        cache = gpt.empty_cache(len(prompts), embedded.shape[1] + longest)
+        return gpt.prefill(embedded, lengths, cache), lengths, cache
+    kept.settle()
+    before = torch.tensor([p.prefix.shape[0] for p in prompts], device=lengths.device)
+    whole = int((lengths + before).max())
+    room = max(whole, int(before.max()) + embedded.shape[1])  # padding is written, too
+    cache = gpt.empty_cache(len(prompts), room + longest)
+    kept.prefixes.fill(cache, [p.prefix for p in prompts], range(len(prompts)))
+    states = gpt.extend(embedded, before, cache.used(room))
+    last = states[torch.arange(len(prompts), device=lengths.device), lengths - 1]
+    if room > whole:
+        cache = cache.used(whole + longest)
+    return last, lengths + before, cache
 
 
 def check_finite(margins: Tensor) -> None:
@@ -176,29 +200,35 @@ def limit_of(gpt: Gpt, prompt: Prompt, behind: int = 0) -> int:
     return ceiling if prompt.max_codes is None else min(prompt.max_codes, ceiling)
 
 
-def embed_prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
-    """Embed prompts, padded on the right: [B, P, D], and their lengths [B]."""
-    rows = [_prompt(gpt, prompt) for prompt in prompts]
+def embed_prompts(
+    gpt: Gpt, prompts: Sequence[Prompt], prefixed: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Embed prompts, padded on the right: [B, P, D], and their lengths [B].
+
+    Not `prefixed`: only what comes after the prefixes.
+    """
+    rows = [embed_prompt(gpt, prompt, prefixed) for prompt in prompts]
     lengths = torch.tensor([row.shape[0] for row in rows], device=rows[0].device)
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
 
 
-def _prompt(gpt: Gpt, prompt: Prompt) -> Tensor:
-    config = gpt.config
-    weight = gpt.audio_embedding.weight
-    text = torch.nn.functional.pad(
-        prompt.text.long().to(weight.device), (1, 0), value=config.start_text
-    )
-    text = torch.nn.functional.pad(text, (0, 1), value=config.stop_text)
-    audio_ids = torch.full((1, 1 + prompt.continued), config.start_audio, device=weight.device)
+def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
+    """Embed one prompt, with its prefix or without it: [P, D]."""
+    config, weight = gpt.config, gpt.audio_embedding.weight
+    text = torch.empty(prompt.text.shape[0] + 2, dtype=torch.long)
+    text[0], text[1:-1], text[-1] = config.start_text, prompt.text, config.stop_text
+    audio = torch.full((1 + prompt.continued,), config.start_audio)
     if prompt.codes is not None:
-        audio_ids[0, 1:] = prompt.codes
+        audio[1:] = prompt.codes
     said, heard = (prompt.prompted, prompt.continued) if prompt.anew else (0, 0)
-    text_at = places(text.shape[0], said, config.text_positions).to(weight.device)
-    audio_at = places(audio_ids.shape[1], heard, config.audio_positions).to(weight.device)
-    audio = gpt.embed_audio(audio_ids, audio_at)
-    parts = [prompt.prefix.to(weight), gpt.embed_text(text[None], text_at)[0], audio[0]]
-    return torch.cat(parts)
+    text_at = places(text.shape[0], said, config.text_positions)
+    audio_at = places(audio.shape[0], heard, config.audio_positions)
+    # One way to the device for all of them.
+    sizes = [text.shape[0]] * 2 + [audio.shape[0]] * 2
+    joined = torch.cat([text, text_at, audio, audio_at]).to(weight.device)
+    numbers = torch.split(joined, sizes)
+    parts = [gpt.embed_text(*numbers[:2]), gpt.embed_audio(*numbers[2:])]
+    return torch.cat([prompt.prefix.to(weight), *parts] if prefixed else parts)
 
 
 def check_prompts(gpt: Gpt, prompts: Sequence[Prompt]) -> None:

@@ -21,6 +21,7 @@ from xtts_lab.inference.generate import (
     check_finite,
     steps,
 )
+from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.limits import check_count, check_speed
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.model import XttsModel
@@ -46,11 +47,18 @@ class Spoken:
 
 @torch.inference_mode()
 def speak(
-    model: XttsModel, prompts: Sequence[Prompt], embeddings: Sequence[Tensor], speed: float = 1.0
+    model: XttsModel,
+    prompts: Sequence[Prompt],
+    embeddings: Sequence[Tensor],
+    speed: float = 1.0,
+    kept: Kept | None = None,
 ) -> list[Spoken]:
-    """Speak a batch: one speaker vector [E] a prompt. Rows do not depend on each other."""
+    """Speak a batch: one speaker vector [E] a prompt. Rows do not depend on each other.
+
+    `kept`: see `generate.generate`.
+    """
     check_pace(model, speed)  # before the work, not after it
-    generations = decode(model, prompts)
+    generations = decode(model, prompts, kept)
     rows = zip(generations, embeddings, prompts, strict=True)
     return [
         Spoken(
@@ -101,6 +109,7 @@ def stream(
     embedding: Tensor,
     chunk_codes: int | Schedule = 20,
     speed: float = 1.0,
+    kept: Kept | None = None,
 ) -> Iterator[Tensor]:
     """Speak one prompt in pieces, float32 [T] each on the CPU, that join to what `speak` returns.
 
@@ -115,7 +124,7 @@ def stream(
     vocoder = VocoderStream((*before, *model.vocoder.stages(vector)))
     waiting: list[Tensor] = []
     asked = next(sizes)
-    for heard in _arriving(model, prompt):
+    for heard in _arriving(model, prompt, kept):
         waiting += heard
         if len(waiting) >= asked:
             yield from _nonempty(vocoder.push(torch.stack(waiting, dim=-1)))
@@ -125,13 +134,13 @@ def stream(
     yield from _nonempty(vocoder.finish())
 
 
-def _arriving(model: XttsModel, prompt: Prompt) -> Iterator[list[Tensor]]:
+def _arriving(model: XttsModel, prompt: Prompt, kept: Kept | None) -> Iterator[list[Tensor]]:
     """What the vocoder reads, step by step, as soon as it is final."""
     if model.decoder.depth > 1:
         for made in frame_steps(model.gpt, model.decoder, [prompt]):
             yield [made.codes[0]] if bool(made.ready[0]) else []
         return
-    for step in steps(model.gpt, [prompt]):
+    for step in steps(model.gpt, [prompt], kept):
         check_finite(step.margins)
         yield _heard(model, step)
 

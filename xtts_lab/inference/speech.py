@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.generate import Prompt
+from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.speak import Spoken, speak
 from xtts_lab.inference.speak import stream as stream_prompt
@@ -52,16 +53,17 @@ class PlainSpeech:
 
     def __init__(self, model: XttsModel, reason: str) -> None:
         self.model, self.reason = model, reason
+        self._kept = Kept(model.gpt)
 
     def speak(
         self, prompts: Sequence[Prompt], embeddings: Sequence[Tensor], speed: float = 1.0
     ) -> list[Spoken]:
-        return speak(self.model, prompts, embeddings, speed)
+        return speak(self.model, prompts, embeddings, speed, self._kept)
 
     def stream(
         self, prompt: Prompt, embedding: Tensor, chunk_codes: int | Schedule, speed: float = 1.0
     ) -> Iterator[Tensor]:
-        return stream_prompt(self.model, prompt, embedding, chunk_codes, speed)
+        return stream_prompt(self.model, prompt, embedding, chunk_codes, speed, self._kept)
 
 
 def speech_of(

@@ -29,10 +29,10 @@ class LayerCache:
         self.values[:, :, : values.shape[2]] = values
 
     def write(self, keys: Tensor, values: Tensor, positions: Tensor) -> None:
-        """Write one position [B, H, 1, W] a row at `positions` [B]."""
-        slots = positions.view(-1, 1, 1, 1).expand_as(keys)
-        self.keys.scatter_(2, slots, keys)
-        self.values.scatter_(2, slots, values)
+        """Write [B, H, S, W] at `positions` [B, S], or with S = 1 at `positions` [B]."""
+        slots = positions.view(keys.shape[0], 1, -1, 1).expand_as(keys)
+        self.keys.scatter_(2, slots, keys.to(self.keys.dtype))
+        self.values.scatter_(2, slots, values.to(self.values.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +75,8 @@ class KVCache:
 class CausalSelfAttention(nn.Module):
     """GPT-2's attention: a position sees itself and what came before.
 
-    `forward` serves training, `prefill` a prompt, `decode` one further position. All three compute
-    the same function; tests hold them to each other.
+    `forward` serves training, `prefill` a prompt, `extend` more of it, `decode` one further
+    position. All compute the same function; tests hold them to each other.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -105,6 +105,13 @@ class CausalSelfAttention(nn.Module):
         query, key, value = self._project(x)
         cache.write(key, value, positions)
         return self._attend(query, cache.keys, cache.values, mask, causal=False)
+
+    def extend(self, x: Tensor, cache: LayerCache, positions: Tensor, mask: Tensor) -> Tensor:
+        """Some positions a row: x [B, S, D] at `positions` [B, S]; `mask` [B, 1, S, L] is added."""
+        query, key, value = self._project(x)
+        cache.write(key, value, positions)
+        keys, values = cache.keys.to(x.dtype), cache.values.to(x.dtype)
+        return self._attend(query, keys, values, mask, causal=False)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         batch, length, width = x.shape

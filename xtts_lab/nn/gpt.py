@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -92,6 +93,10 @@ class Block(nn.Module):
         self, x: Tensor, cache: LayerCache, positions: Tensor, mask: Tensor | None
     ) -> Tensor:
         x = x + self.attention.decode(self.attention_norm(x), cache, positions, mask)
+        return self._feed(x)
+
+    def extend(self, x: Tensor, cache: LayerCache, positions: Tensor, mask: Tensor) -> Tensor:
+        x = x + self.attention.extend(self.attention_norm(x), cache, positions, mask)
         return self._feed(x)
 
     def _feed(self, x: Tensor) -> Tensor:
@@ -189,23 +194,37 @@ class Gpt(nn.Module):
         Padding comes after everything that counts, so the causal mask alone hides it, and decoding
         overwrites its slots.
         """
-        x = prompt
-        if x.dtype == torch.float16 and x.device.type == "cpu":
-            x = self._prefill_widened(x, cache)
-        else:
-            for index, block in enumerate(self.blocks):
-                x = block.prefill(x, cache.layer(index))  # type: ignore[operator]
+        x = self._read(prompt, lambda block, x, index: block.prefill(x, cache.layer(index)))
         last = x[torch.arange(x.shape[0], device=x.device), lengths - 1]
         return self._normalise(last)
 
-    def _prefill_widened(self, prompt: Tensor, cache: KVCache) -> Tensor:
-        """Block by block in float32, where a CPU's products of float16 matrices are slow."""
-        wide, x = copy.deepcopy(self.blocks[0]).float(), prompt.float()
+    def extend(self, x: Tensor, before: Tensor, cache: KVCache) -> Tensor:
+        """Read embeddings [B, S, D] after the first `before` [B] slots of each row -> states.
+
+        [B, S, D]. What stands in `cache` behind a row's last position is not looked at.
+        """
+        places = torch.arange(x.shape[1], device=x.device) + before[:, None]
+        slots = torch.arange(cache.capacity, device=x.device)
+        seen = (slots <= places[..., None]).unsqueeze(1)
+        # As numbers, once: of a mask of bools every layer would make them again.
+        dtype = torch.float32 if _widens(x) else x.dtype
+        mask = torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, -math.inf)
+        x = self._read(x, lambda block, x, index: block.extend(x, cache.layer(index), places, mask))
+        return self._normalise(x)
+
+    def _read(self, x: Tensor, through: Callable[[Any, Tensor, int], Tensor]) -> Tensor:
+        """Through all blocks; in float32 where a CPU's products of float16 matrices are slow."""
+        if not _widens(x):
+            for index, block in enumerate(self.blocks):
+                x = through(block, x, index)
+            return x
+        wide, given = copy.deepcopy(self.blocks[0]).float(), x.dtype
+        x = x.float()
         for index, block in enumerate(self.blocks):
-            for own, given in zip(wide.parameters(), block.parameters(), strict=True):
-                own.data.copy_(given)
-            x = wide.prefill(x, cache.layer(index))  # type: ignore[operator]
-        return x.to(prompt.dtype)
+            for own, stored in zip(wide.parameters(), block.parameters(), strict=True):
+                own.data.copy_(stored)
+            x = through(wide, x, index)
+        return x.to(given)
 
     def decode(self, x: Tensor, positions: Tensor, cache: KVCache, masked: bool = True) -> Tensor:
         """One more position a row: embeddings `x` [B, D] at slots `positions` [B] -> states [B, D].
@@ -222,6 +241,10 @@ class Gpt(nn.Module):
     def _normalise(self, x: Tensor) -> Tensor:
         states: Tensor = self.final_norm(self.stack_norm(x))
         return states
+
+
+def _widens(x: Tensor) -> bool:
+    return x.dtype == torch.float16 and x.device.type == "cpu"
 
 
 def _table(count: int, width: int) -> nn.Embedding:

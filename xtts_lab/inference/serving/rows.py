@@ -18,6 +18,7 @@ from xtts_lab.inference.generate import (
     limit_of,
     steps,
 )
+from xtts_lab.inference.kept import Kept
 from xtts_lab.nn.gpt import Gpt
 
 
@@ -88,11 +89,12 @@ class PlainRows:
 
     def __init__(self, gpt: Gpt, count: int) -> None:
         self.gpt, self.count = gpt, count
+        self._kept = Kept(gpt)
         self._rows: dict[int, _Spoken] = {}
 
     def admit(self, row: int, prompt: Prompt) -> int:
         check_prompts(self.gpt, [prompt])
-        self._rows[row] = _Spoken(steps(self.gpt, [prompt]))
+        self._rows[row] = _Spoken(steps(self.gpt, [prompt], self._kept))
         return limit_of(self.gpt, prompt)
 
     def advance(self, codes: int) -> None:

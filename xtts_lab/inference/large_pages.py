@@ -1,0 +1,52 @@
+"""Weights in large pages: what reads all of them for every code waits less for addresses."""
+
+from __future__ import annotations
+
+import mmap
+
+import torch
+from torch import nn
+
+PAGE = 1 << 21
+"""Of x86 and most of ARM, in bytes."""
+
+WORTH_BYTES = 200_000_000
+"""What fits the processor's caches is not bound by the memory."""
+
+ALIGNED = 64
+"""Bytes; what vector instructions like."""
+
+
+def move(module: nn.Module) -> bool:
+    """Move a large module's parameters on the CPU into large pages, in place; whether it did.
+
+    Nothing where the system has none to give (Linux has, if transparent huge pages are not off),
+    and nothing for a small module. Values and strides stay.
+    """
+    parameters = [p for p in module.parameters() if p.device.type == "cpu" and _is_dense(p)]
+    size = sum(_room(p) for p in parameters)
+    if size < WORTH_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return False
+    pages = mmap.mmap(-1, size + PAGE)
+    try:
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    except OSError:
+        return False
+    memory = torch.frombuffer(pages, dtype=torch.uint8)
+    at = -memory.data_ptr() % PAGE
+    for parameter in parameters:
+        place = memory[at : at + parameter.nbytes].view(parameter.dtype)
+        moved = place.as_strided(parameter.shape, parameter.stride())
+        moved.copy_(parameter.detach())
+        parameter.data = moved
+        at += _room(parameter)
+    return True
+
+
+def _room(parameter: torch.Tensor) -> int:
+    return -(-parameter.nbytes // ALIGNED) * ALIGNED
+
+
+def _is_dense(parameter: torch.Tensor) -> bool:
+    """Whether its elements lie side by side, in whatever order."""
+    return bool(torch.ops.aten.is_non_overlapping_and_dense(parameter))
