@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -52,14 +53,14 @@ def _prompts(options: SamplingOptions, device: str = "cpu") -> list[Prompt]:
     ]
 
 
-def check(name: str, device: str = "cpu", copies: int = 1) -> None:
+def check(name: str, device: str = "cpu", copies: int = 1, **cut: Any) -> None:
     """Two rows of unequal length: codes equal, states within rounding of the plain path's."""
     from xtts_lab.inference.fast.engine import DecodingEngine
     from xtts_lab.inference.fast.tuning import Tuning
 
     gpt, options = _gpt().to(device), OPTIONS[name]
     prompts = _prompts(options, device) * copies
-    tuning = Tuning(32, 32, 32, 32, 64, splits=2, block_keys=16)
+    tuning = replace(Tuning(32, 32, 32, 32, 64, splits=2, block_keys=16), **cut)
     engine = DecodingEngine(gpt, options, rows=len(prompts), steps=STEPS, tuning=tuning)
     engine.start(prompts[::-1])
     engine.advance(1)
@@ -144,6 +145,8 @@ def check_all(device: str = "cpu") -> None:
     for name in OPTIONS:
         check(name, device)
     check("default", device, copies=3)  # more rows than the fused kernels take
+    check("default", device, ahead=True, radix=4)
+    check("narrow", device, ahead=True, early=True, splits=1, block_keys=4, radix=2)
     check_generator(device)
     check_stream(device)
     check_continuous(device)

@@ -2,7 +2,8 @@
 
 B rows, N prefix, P positions of a prompt, D width, n codes.
 
-Prefill runs the model's own modules on a prompt padded to a bucket; from then on a step is one
+A voice's prefix is read once (`prefixes`); what follows it is read by the model's own modules,
+padded to a bucket; from then on a step is one
 graph replay that draws a code and computes the state and the logits of the next. The host waits
 only where it wants to look.
 """
@@ -12,14 +13,13 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.fast.admission import Admission
+from xtts_lab.inference.fast.reading import BUCKET, Embedded, Reading, bucketed
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.torch_step import TorchStep
 from xtts_lab.inference.fast.tuning import Tuning
@@ -28,15 +28,12 @@ from xtts_lab.inference.generate import (
     Generation,
     Prompt,
     check_prompts,
-    embed_prompts,
     limit_of,
 )
 from xtts_lab.inference.graph import Graphed
+from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt, GptConfig
-
-BUCKET = 32
-"""Prompts are padded to a multiple of so many positions: one graph serves many lengths."""
 
 FUSED_ROWS = 4
 """Up to so many rows the products with vectors win; see `step` and `batched_step`."""
@@ -70,32 +67,30 @@ class DecodingEngine:
         self.sampling = sampling
         tuning = tuning or Tuning.choose(self.device, rows)
         room = prompt or config.text_positions + config.audio_positions
-        self.room = longest = -(-room // BUCKET) * BUCKET
+        self.room = bucketed(room)
+        capacity = self.room + BUCKET + self.steps  # the padding behind a prompt is written, too
         self.state = DecodingState.empty(
-            config, rows, longest + self.steps, self.steps, tuning.splits, self.device, dtype
+            config, rows, capacity, self.steps, tuning.splits, self.device, dtype
         )
+        self.prefixes = Prefixes(self.gpt)
         self.weights = DecodingWeights.of(self.gpt, dtype)
         kind = step_class(self.device, rows)
         self.step: Callable[[], None] = kind(
             config, self.weights, self.state, sampling, tuning, banned
         )
         self._replay: Graphed | None = None
-        self._prefills: dict[int, tuple[Graphed, Tensor, Tensor]] = {}
-        self._admissions: dict[int, Admission] = {}
+        self._readings: dict[tuple[int, int, int], Reading] = {}
 
     @torch.inference_mode()
     def start(self, prompts: Sequence[Prompt]) -> None:
         """Read a prompt for every row. `UsageError` for a wrong number, or what it cannot do."""
         if len(prompts) != self.state.rows:
             raise UsageError(f"the engine decodes {self.state.rows} rows, not {len(prompts)}")
-        embedded, lengths = self._embed(prompts)
-        bucket = -(-embedded.shape[1] // BUCKET) * BUCKET
-        prefill, room, sizes = self._prefill(bucket)
+        said = self._embed(prompts)
+        reading = self._reading(said, self.state.rows, 0)
         self._ready()
-        room[:, : embedded.shape[1]].copy_(embedded)
-        sizes.copy_(lengths)
-        self._restart(list(range(len(prompts))), prompts, lengths)
-        prefill()
+        self._restart(None, prompts, said.lengths)
+        reading(said, range(len(prompts)))
 
     @torch.inference_mode()
     def admit(
@@ -106,51 +101,43 @@ class DecodingEngine:
         `recorded`: one prompt is read by a graph, recorded at its length's first use; nothing else
         may be at work on the device then.
         """
-        embedded, lengths = self._embed(prompts)
+        said = self._embed(prompts)
         self._ready()
-        count, longest, _ = embedded.shape
         if recorded and self.device.type == "cuda":
-            self._admission(longest, rows[0])(embedded, lengths, rows[0])
-            self._restart(rows, prompts, lengths)
-            return
-        own = self.gpt.empty_cache(count, longest)
-        hidden = self.gpt.prefill(embedded, lengths, own)
-        at = torch.tensor(rows, device=self.device)
-        state = self.state
-        state.cache.keys[:, at, :, :longest] = own.keys
-        state.cache.values[:, at, :, :longest] = own.values
-        state.states[at, 0] = hidden.float()
-        state.logits[at] = self.gpt.audio_head(hidden).float()
-        self._restart(rows, prompts, lengths)
+            self._reading(said, 1, rows[0])(said, rows)
+        else:
+            Reading(self.gpt, self.prefixes, self.state, said.room(1), len(rows))(said, rows)
+        self._restart(rows, prompts, said.lengths)
 
-    def _admission(self, longest: int, row: int) -> Admission:
-        bucket = -(-longest // BUCKET) * BUCKET
-        if bucket not in self._admissions:
-            self._admissions[bucket] = Admission(self.gpt, self.state, bucket, row)
-        return self._admissions[bucket]
+    def _reading(self, said: Embedded, rows: int, row: int) -> Reading:
+        """What reads such prompts, recorded at its first use; `row` may be overwritten then."""
+        prefix, rest = said.room(BUCKET)
+        if (prefix, rest, rows) not in self._readings:
+            reading = Reading(self.gpt, self.prefixes, self.state, (prefix, rest), rows)
+            reading.record(row)
+            self._readings[prefix, rest, rows] = reading
+        return self._readings[prefix, rest, rows]
 
-    def _embed(self, prompts: Sequence[Prompt]) -> tuple[Tensor, Tensor]:
-        """Embedded prompts [B, P, D] and their lengths [B], of what this engine can decode."""
+    def _embed(self, prompts: Sequence[Prompt]) -> Embedded:
+        """Prompts of what this engine can decode."""
         if any(p.sampling != self.sampling for p in prompts):
             raise UsageError("sampling: all prompts of an engine are drawn as the engine was told")
         check_prompts(self.gpt, prompts)
-        embedded, lengths = embed_prompts(self.gpt, prompts)
-        if embedded.shape[1] > self.room:
-            raise UsageError(
-                f"prompt: {embedded.shape[1]} positions are more than the engine's {self.room}"
-            )
-        return embedded, lengths
+        said = Embedded(self.gpt, prompts)
+        if (longest := max(said.lengths)) > self.room:
+            raise UsageError(f"prompt: {longest} positions are more than the engine's {self.room}")
+        return said
 
-    def _restart(self, rows: Sequence[int], prompts: Sequence[Prompt], lengths: Tensor) -> None:
+    def _restart(
+        self, rows: Sequence[int] | None, prompts: Sequence[Prompt], lengths: Sequence[int]
+    ) -> None:
+        """Begin some rows anew, or all of them (None)."""
         most = self.steps - 1
-        limits = torch.tensor([min(limit_of(self.gpt, p), most) for p in prompts])
+        limits = [min(limit_of(self.gpt, p), most) for p in prompts]
+        counts = torch.tensor([lengths, [p.counted for p in prompts], limits], dtype=torch.int32)
         random = torch.stack([uniforms(p.seed, self.steps) for p in prompts])
-        counted = torch.tensor([p.counted for p in prompts])
-        self.state.restart(
-            torch.tensor(rows, device=self.device),
-            lengths,
-            *(tensor.to(self.device) for tensor in (counted, limits, random)),
-        )
+        at = slice(None) if rows is None else torch.tensor(rows, device=self.device)
+        self.state.restart(at, counts.to(self.device), random.to(self.device))
 
     @torch.inference_mode()
     def advance(self, steps: int) -> None:
@@ -194,20 +181,6 @@ class DecodingEngine:
             self._replay = Graphed(self.step, self.device)
         return self._replay
 
-    def _prefill(self, bucket: int) -> tuple[Graphed, Tensor, Tensor]:
-        if bucket not in self._prefills:
-            width, rows = self.gpt.config.width, self.state.rows
-            room = torch.zeros(rows, bucket, width, device=self.device, dtype=self._dtype)
-            sizes = torch.ones(rows, dtype=torch.long, device=self.device)
-            run = partial(self._read, room, sizes)
-            self._prefills[bucket] = (Graphed(run, self.device), room, sizes)
-        return self._prefills[bucket]
-
-    def _read(self, room: Tensor, sizes: Tensor) -> None:
-        state = self.gpt.prefill(room, sizes, self.state.cache)
-        self.state.states[:, 0] = state
-        self.state.logits.copy_(self.gpt.audio_head(state))
-
     @property
     def _dtype(self) -> torch.dtype:
         return self.gpt.audio_embedding.weight.dtype
@@ -225,9 +198,9 @@ def step_class(device: torch.device, rows: int) -> type[Any]:
 
 def row_bytes(config: GptConfig, prompt: int, dtype: torch.dtype) -> int:
     """Memory of a row: its part of the cache, its states and what it is drawn from."""
-    room = -(-prompt // BUCKET) * BUCKET
     steps = config.max_codes + 1
-    cache = 2 * config.layers * config.width * (room + steps) * dtype.itemsize
+    slots = bucketed(prompt) + BUCKET + steps
+    cache = 2 * config.layers * config.width * slots * dtype.itemsize
     return cache + 4 * steps * config.width
 
 

@@ -17,6 +17,15 @@ import triton.language as tl
 
 
 @triton.jit
+def await_inputs(PDL: tl.constexpr, EARLY: tl.constexpr):
+    """Wait for what the predecessor writes; then, at the latest, the next kernel may start."""
+    if PDL:
+        tl.extra.cuda.gdc_wait()
+        if not EARLY:
+            tl.extra.cuda.gdc_launch_dependents()
+
+
+@triton.jit
 def norm_product(x, gamma, tile, sums, K, eps):
     """Weights `tile` [R, K] on the layer norm of a row `x` [K] (0 where masked), but for its beta.
 
@@ -54,12 +63,14 @@ def gelu(x):
 @triton.jit
 def qkv_kernel(
     x, weight, gamma, bias, sums, query, keys, values, slots, rows, D, W, L, eps,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """Norm, then query, key and value: x [B, D] -> query [B, D], and slot `slots[b]` of the cache.
 
     `keys` and `values` are one layer's [B, H, L, W].
     """
+    if PDL and EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < D
@@ -72,9 +83,7 @@ def qkv_kernel(
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
     scale = tl.load(gamma + columns, mask=inside, other=0.0)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
+    await_inputs(PDL, EARLY)
     part, unit = outputs // D, outputs % D
     head, lane = unit // W, unit % W
     for row in range(rows):
@@ -89,49 +98,28 @@ def qkv_kernel(
 
 
 @triton.jit
-def attention_kernel(
-    query, keys, values, slots, partial, peaks, sums, arrived, attended, H, L, scale,
-    W: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr, S: tl.constexpr,
-    PDL: tl.constexpr,
-):  # fmt: skip
-    """Attention of a head over one of S shares of the keys; the last share to arrive joins them.
+def attend_block(q, k, v, inside, peak, total, acc):
+    """One block of keys and values [L, W] more: running maximum, sum and weighted sum."""
+    score = tl.where(inside, tl.sum(k * q[None, :], axis=1), -1e30)
+    top = tl.maximum(peak, tl.max(score, axis=0))
+    weight = tl.where(inside, tl.exp(score - top), 0.0)
+    fade = tl.exp(peak - top)
+    acc = acc * fade + tl.sum(v * weight[:, None], axis=0)
+    return top, total * fade + tl.sum(weight, axis=0), acc
 
-    Shares leave unnormalised sums [B, H, S, W]; the result is `attended` [B, D]. `arrived` int32
-    [B, H] counts the shares and is 0 again at the end.
-    """
-    pair, split = tl.program_id(0), tl.program_id(1)
-    row = pair // H
-    lanes = tl.arange(0, BLOCK_W)
-    wide = lanes < W
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
-    length = tl.load(slots + row) + 1
-    share = tl.cdiv(tl.cdiv(length, S), BLOCK_L) * BLOCK_L
-    begin = split * share
-    end = tl.minimum(begin + share, length)
-    q = tl.load(query + pair * W + lanes, mask=wide, other=0.0) * scale
-    peak = -1e30
-    total = 0.0
-    acc = tl.zeros([BLOCK_W], dtype=tl.float32)
-    for start in range(begin, end, BLOCK_L):
-        places = start + tl.arange(0, BLOCK_L)
-        inside = places < end
-        cells = (pair * L + places[:, None]) * W + lanes[None, :]
-        both = inside[:, None] & wide[None, :]
-        k = tl.load(keys + cells, mask=both, other=0.0).to(tl.float32)
-        score = tl.where(inside, tl.sum(k * q[None, :], axis=1), -1e30)
-        top = tl.maximum(peak, tl.max(score, axis=0))
-        weight = tl.where(inside, tl.exp(score - top), 0.0)
-        fade = tl.exp(peak - top)
-        v = tl.load(values + cells, mask=both, other=0.0).to(tl.float32)
-        acc = acc * fade + tl.sum(v * weight[:, None], axis=0)
-        total = total * fade + tl.sum(weight, axis=0)
-        peak = top
-    place = pair * S + split
-    tl.store(partial + place * W + lanes, acc, mask=wide)
-    tl.store(peaks + place, peak)
-    tl.store(sums + place, total)
+
+@triton.jit
+def refreshed(newest, tile, place, wide):
+    """A tile [L, W] with the row at `place` [L] read only now, from `newest` [W]."""
+    row = tl.load(newest, mask=wide, other=0.0).to(tl.float32)
+    return tl.where(place[:, None], row[None, :], tile.to(tl.float32))
+
+
+@triton.jit
+def join_shares(
+    partial, peaks, sums, arrived, attended, pair, lanes, wide, W: tl.constexpr, S: tl.constexpr
+):
+    """Make one of a head's shares, if this one is the last to arrive."""
     tl.debug_barrier()  # every thread's share is written before it counts as arrived
     if tl.atomic_add(arrived + pair, 1) == S - 1:
         shares = pair * S + tl.arange(0, S)
@@ -146,11 +134,73 @@ def attention_kernel(
 
 
 @triton.jit
+def attention_kernel(
+    query, keys, values, slots, partial, peaks, sums, arrived, attended, H, L, scale,
+    W: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_L: tl.constexpr, S: tl.constexpr,
+    AHEAD: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
+):  # fmt: skip
+    """Attention of a head over one of S shares of the keys; the last share to arrive joins them.
+
+    Shares leave unnormalised sums [B, H, S, W]; the result is `attended` [B, D]. `arrived` int32
+    [B, H] counts the shares and is 0 again at the end. `AHEAD`: a share's first block is fetched
+    before `gdc_wait`, but for the newest slot: every other one was written before the predecessor,
+    which must let this kernel start only after it has itself waited (no EARLY there).
+    """
+    if PDL and EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
+    pair, split = tl.program_id(0), tl.program_id(1)
+    row = pair // H
+    lanes = tl.arange(0, BLOCK_W)
+    wide = lanes < W
+    if not AHEAD:
+        await_inputs(PDL, EARLY)
+    length = tl.load(slots + row) + 1
+    share = tl.cdiv(tl.cdiv(length, S), BLOCK_L) * BLOCK_L
+    begin = split * share
+    end = tl.minimum(begin + share, length)
+    peak = -1e30
+    total = 0.0
+    acc = tl.zeros([BLOCK_W], dtype=tl.float32)
+    if AHEAD:
+        places = begin + tl.arange(0, BLOCK_L)
+        cells = (pair * L + places[:, None]) * W + lanes[None, :]
+        old = (places < tl.minimum(end, length - 1))[:, None] & wide[None, :]
+        k = tl.load(keys + cells, mask=old, other=0.0)
+        v = tl.load(values + cells, mask=old, other=0.0)
+        await_inputs(PDL, EARLY)
+        q = tl.load(query + pair * W + lanes, mask=wide, other=0.0) * scale
+        newest = (pair * L + length - 1) * W + lanes
+        k = refreshed(keys + newest, k, places == length - 1, wide)
+        v = refreshed(values + newest, v, places == length - 1, wide)
+        peak, total, acc = attend_block(q, k, v, places < end, peak, total, acc)
+        begin += BLOCK_L
+    q = tl.load(query + pair * W + lanes, mask=wide, other=0.0) * scale
+    for start in range(begin, end, BLOCK_L):
+        places = start + tl.arange(0, BLOCK_L)
+        inside = places < end
+        cells = (pair * L + places[:, None]) * W + lanes[None, :]
+        both = inside[:, None] & wide[None, :]
+        k = tl.load(keys + cells, mask=both, other=0.0).to(tl.float32)
+        v = tl.load(values + cells, mask=both, other=0.0).to(tl.float32)
+        peak, total, acc = attend_block(q, k, v, inside, peak, total, acc)
+    if S == 1:
+        tl.store(attended + pair * W + lanes, acc / total, mask=wide)
+    else:
+        place = pair * S + split
+        tl.store(partial + place * W + lanes, acc, mask=wide)
+        tl.store(peaks + place, peak)
+        tl.store(sums + place, total)
+        join_shares(partial, peaks, sums, arrived, attended, pair, lanes, wide, W, S)
+
+
+@triton.jit
 def up_kernel(
     x, weight, gamma, bias, sums, out, rows, K, M, eps,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """Norm, project and GELU: x [B, K] -> out [B, M]."""
+    if PDL and EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < K
@@ -163,9 +213,7 @@ def up_kernel(
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
     total = tl.load(sums + outputs, mask=known, other=0.0)
     scale = tl.load(gamma + columns, mask=inside, other=0.0)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
+    await_inputs(PDL, EARLY)
     for row in range(rows):
         raw = tl.load(x + row * K + columns, mask=inside, other=0.0)
         made = norm_product(raw, scale, tile.to(tl.float32), total, K, eps) + shift
@@ -175,9 +223,11 @@ def up_kernel(
 @triton.jit
 def back_kernel(
     inner, weight, bias, x, rows, K, M,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """Project inner [B, K] and add to the residual stream x [B, M] in place: both ways back."""
+    if PDL and EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < K
@@ -188,26 +238,27 @@ def back_kernel(
         other=0.0,
     )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
+    await_inputs(PDL, EARLY)
     for row in range(rows):
+        place = x + row * M + outputs
+        before = tl.load(place, mask=known, other=0.0)
         value = tl.load(inner + row * K + columns, mask=inside, other=0.0)
         made = tl.sum(tile.to(tl.float32) * value[None, :], axis=1) + shift
-        place = x + row * M + outputs
-        tl.store(place, tl.load(place, mask=known, other=0.0) + made, mask=known)
+        tl.store(place, before + made, mask=known)
 
 
 @triton.jit
 def head_kernel(
     x, gamma, beta, last_gamma, last_beta, weight, bias, logits, states, taken,
     rows, D, V, steps, eps,
-    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr,
+    BLOCK_K: tl.constexpr, ROWS: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """Both last norms, then the audio head: x [B, D] -> logits [B, V].
 
     The states that the vocoder reads go to `states[b, taken[b]]` of [B, steps, D].
     """
+    if PDL and EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
     outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.arange(0, BLOCK_K)
     inside = columns < D
@@ -218,9 +269,7 @@ def head_kernel(
         other=0.0,
     )
     shift = tl.load(bias + outputs, mask=known, other=0.0).to(tl.float32)
-    if PDL:
-        tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
+    await_inputs(PDL, EARLY)
     for row in range(rows):
         raw = tl.load(x + row * D + columns, mask=inside, other=0.0)
         once = tl.where(inside, normalised(raw, gamma, beta, columns, inside, D, eps), 0.0)

@@ -7,9 +7,14 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.fast.engine import BUCKET, DecodingEngine
+from xtts_lab.inference.fast.engine import DecodingEngine
+from xtts_lab.inference.fast.reading import BUCKET, bucketed
 from xtts_lab.inference.generate import Prompt, limit_of
 from xtts_lab.inference.serving.rows import Said
+from xtts_lab.model import XttsModel
+
+PREFIX = 32
+"""Positions of a prefix, as XTTS-v2's Perceiver makes it; of others, graphs are recorded later."""
 
 AHEAD = 2
 """Calls of `advance` that may be under way: more would hold up who asks meanwhile."""
@@ -22,16 +27,18 @@ class EngineRows:
         self.engine, self.count = engine, engine.state.rows
         self._under_way: deque[torch.cuda.Event] = deque()
 
-    def warm(self, positions: int = 256) -> None:
-        """Capture what reads prompts of up to so many positions: no request waits for it then."""
-        if self.engine.device.type != "cuda":
+    def warm(self, positions: int = 256, prefix: int = PREFIX) -> None:
+        """Capture what reads up to so many positions after a prefix: no request waits for it."""
+        engine = self.engine
+        if engine.device.type != "cuda":
             return
-        width, device = self.engine.gpt.config.width, self.engine.device
-        for length in range(BUCKET, min(positions, self.engine.room) + 1, BUCKET):
-            prefix = torch.zeros(length - 4, width, device=device)
-            self.admit(0, Prompt(prefix, torch.tensor([3]), 0, self.engine.sampling))
+        voice = torch.zeros(prefix, engine.gpt.config.width, device=engine.device)
+        most = min(positions, bucketed(engine.gpt.config.max_text), engine.room - prefix)
+        for length in range(BUCKET, most + 1, BUCKET):
+            text = torch.full((min(length - 3, engine.gpt.config.max_text),), 3)
+            self.admit(0, Prompt(voice, text, 0, engine.sampling))
         self.advance(1)
-        torch.cuda.synchronize(device)
+        torch.cuda.synchronize(engine.device)
 
     def admit(self, row: int, prompt: Prompt) -> int:
         engine = self.engine
@@ -71,3 +78,8 @@ class EngineRows:
     def _until_stop(self, codes: Tensor) -> Tensor:
         found = (codes == self.engine.gpt.config.stop_audio).nonzero()
         return codes[: int(found[0]) + 1] if found.numel() else codes
+
+
+def warmed_prefix(model: XttsModel) -> int:
+    """How many positions of a prefix to expect: none where the output continues the reference."""
+    return 0 if model.conditioner.continues else PREFIX

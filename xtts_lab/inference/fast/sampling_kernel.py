@@ -16,30 +16,40 @@ HALF = tl.constexpr(1 << 31)
 
 
 @triton.jit
-def _kept(score, mass, top_k, top_p):
+def _highest(order, counted, wanted, above: tl.constexpr, RADIX: tl.constexpr):
+    """The highest threshold with at least `wanted` of `counted` [V] at or `above` it.
+
+    `RADIX` bits at a time: what lies beyond falls as the threshold rises, so the number of trials
+    that have enough is the bits' value; the first trial of the first round always has.
+    """
+    least = tl.zeros([], dtype=tl.int64)
+    trials = tl.arange(0, 1 << RADIX).to(tl.int64)
+    unit = tl.full([], 1, dtype=tl.int64) << (32 - RADIX)
+    for _ in range(32 // RADIX):
+        trial = (least + trials * unit)[:, None]
+        beyond = (order[None, :] > trial) if above else (order[None, :] >= trial)
+        zero = tl.zeros_like(counted)[None, :]
+        enough = tl.sum(tl.where(beyond, counted[None, :], zero), axis=1) >= wanted
+        passed = tl.sum(enough.to(tl.int64), axis=0)
+        least += tl.maximum(passed - 1, 0) * unit
+        unit = unit // (1 << RADIX)
+    return least
+
+
+@triton.jit
+def _kept(score, mass, top_k, top_p, RADIX: tl.constexpr):
     """Which codes top-k and top-p leave, of unnormalised probabilities `mass` [V]."""
     # The order of the floats as integers: from the least to the largest, from 0 to 2^32 - 1.
     bits = score.to(tl.int32, bitcast=True)
     order = tl.where(bits < 0, -1 - bits, bits).to(tl.int64)
     order = tl.where(bits < 0, order, HALF + order)
     order = tl.where(mass > 0.0, order, 0)
-    least = tl.zeros([], dtype=tl.int64)
-    bit = tl.full([], HALF, dtype=tl.int64)
-    for _ in range(32):
-        trial = least + bit
-        enough = tl.sum((order >= trial).to(tl.int32), axis=0) >= top_k
-        least = tl.where(enough, trial, least)
-        bit = bit // 2
+    ones = (order >= 0).to(tl.int32)
+    least = _highest(order, ones, top_k, False, RADIX)
     kept = (mass > 0.0) & ((top_k == 0) | (order >= least))
     mass = tl.where(kept, mass, 0.0)
     whole = tl.sum(mass, axis=0)
-    low = tl.zeros([], dtype=tl.int64)
-    bit = tl.full([], HALF, dtype=tl.int64)
-    for _ in range(32):
-        trial = low + bit
-        above = tl.sum(tl.where(order > trial, mass, 0.0), axis=0)
-        low = tl.where(above >= top_p * whole, trial, low)
-        bit = bit // 2
+    low = _highest(order, mass, top_p * whole, True, RADIX)
     return kept & ((top_p >= 1.0) | (order > low))
 
 
@@ -61,7 +71,8 @@ def draw_kernel(
     limits,
     V, D, steps, capacity, positions, temperature, top_k, top_p, penalty, stop_code, margin_limit,
     banned,
-    BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, GREEDY: tl.constexpr, PDL: tl.constexpr,
+    BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, GREEDY: tl.constexpr, RADIX: tl.constexpr,
+    PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """logits [B, V] -> `codes[b, taken[b]]`, the next input x [B, D], and every counter moved on.
 
@@ -74,8 +85,11 @@ def draw_kernel(
     index = tl.arange(0, BLOCK_V)
     inside = index < V
     if PDL:
+        if EARLY:
+            tl.extra.cuda.gdc_launch_dependents()
         tl.extra.cuda.gdc_wait()
-        tl.extra.cuda.gdc_launch_dependents()
+        if not EARLY:
+            tl.extra.cuda.gdc_launch_dependents()
     step = tl.load(taken + row)
     raw = tl.load(logits + row * V + index, mask=inside, other=-1e30)
     said = tl.load(seen + row * V + index, mask=inside, other=0)
@@ -92,7 +106,7 @@ def draw_kernel(
         score = score / temperature
         best = best / temperature
         mass = tl.where(score > -1e29, tl.exp(score - best), 0.0)
-        kept = _kept(score, mass, top_k, top_p)
+        kept = _kept(score, mass, top_k, top_p, RADIX)
         uniform = tl.load(uniforms + row * steps + tl.minimum(step, steps - 1))
         code, margin = _draw(mass, kept, uniform, inside, V)
     live = tl.load(stopped + row) == 0

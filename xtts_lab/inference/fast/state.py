@@ -97,14 +97,16 @@ class DecodingState:
     def steps(self) -> int:
         return self.codes.shape[1]
 
-    def restart(
-        self, rows: Tensor, lengths: Tensor, counted: Tensor, limits: Tensor, uniforms: Tensor
-    ) -> None:
-        """Begin `rows` [R] anew: prompts of `lengths` [R] are in the cache, the output goes on
-        after `counted` [R] positions for up to `limits` [R] more; `uniforms` float64 [R, n]."""
-        self.slots[rows] = (lengths - 1).int()
-        self.places[rows] = (counted + 1).int()
-        self.limits[rows] = limits.int()
+    def restart(self, rows: Tensor | slice, counts: Tensor, uniforms: Tensor) -> None:
+        """Begin `rows` [R] anew, with random numbers `uniforms` float64 [R, n].
+
+        `counts` int32 [3, R]: positions of the prompts in the cache, after how many positions the
+        output goes on, and for how many more at most.
+        """
+        lengths, counted, limits = counts
+        self.slots[rows] = lengths - 1
+        self.places[rows] = counted + 1
+        self.limits[rows] = limits
         self.uniforms[rows] = uniforms
         for counter in (self.taken, self.tight, self.stopped, self.seen):
             counter[rows] = 0

@@ -42,7 +42,9 @@ class DecodingStep:
             self._layer(index, layer)
 
     def _launch(self, programs: tuple[int, ...], kernel: Any, *values: Any, **meta: Any) -> None:
-        options: dict[str, Any] = {"num_warps": self.tuning.warps, "PDL": self.tuning.pdl} | meta
+        cut = self.tuning
+        options: dict[str, Any] = {"num_warps": cut.warps, "PDL": cut.pdl, "EARLY": cut.early}
+        options |= meta
         if self.tuning.pdl:
             options["launch_pdl"] = True
         kernel[programs](*values, **options)
@@ -63,6 +65,7 @@ class DecodingStep:
             state.x, layer.qkv, *layer.folded_qkv, state.query, cache.keys, cache.values,
             state.slots, state.rows, width, width // self.config.heads, state.cache.capacity,
             self.weights.eps, BLOCK_K=triton.next_power_of_2(width), ROWS=rows,
+            EARLY=self.tuning.early and not self.tuning.ahead,
         )  # fmt: skip
 
     def launch_attention(self, index: int) -> None:
@@ -75,7 +78,7 @@ class DecodingStep:
             state.sums, state.arrived, state.attended, config.heads, state.cache.capacity,
             lane**-0.5, W=lane,
             BLOCK_W=triton.next_power_of_2(lane), BLOCK_L=tuning.block_keys, S=tuning.splits,
-            num_warps=tuning.attention_warps,
+            AHEAD=tuning.ahead, num_warps=tuning.attention_warps,
         )  # fmt: skip
 
     def launch_out(self, _index: int, layer: LayerWeights) -> None:
@@ -126,5 +129,5 @@ class DecodingStep:
             options.top_k, options.top_p, options.repetition_penalty, config.stop_audio, TIGHT,
             self.banned, BLOCK_V=triton.next_power_of_2(config.audio_tokens),
             BLOCK_D=triton.next_power_of_2(config.width), GREEDY=options.greedy,
-            num_warps=self.tuning.draw_warps,
+            RADIX=self.tuning.radix, num_warps=self.tuning.draw_warps,
         )  # fmt: skip

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.fast.rows import EngineRows
+from xtts_lab.inference.fast.rows import EngineRows, warmed_prefix
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.serving.server import StreamServer
@@ -28,12 +28,12 @@ class FastStream:
     def __init__(
         self, model: XttsModel, engine: DecodingEngine, dtype: torch.dtype | None = None
     ) -> None:
-        self._rows = EngineRows(engine)
+        self._rows, self._prefix = EngineRows(engine), warmed_prefix(model)
         self._server = StreamServer(self._rows, StreamVocoder(model, dtype), quantum=None)
 
     def warm(self, schedule: Schedule | None = None) -> None:
         """Capture the graphs of prompts and codes, and the vocoder's for a schedule."""
-        self._rows.warm()
+        self._rows.warm(prefix=self._prefix)
         self._server.vocoder.warm(schedule or Schedule())
 
     def stream(

@@ -12,7 +12,9 @@ class Tuning:
     """How the kernels cut their work; every choice computes the same but for rounding.
 
     Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
-    kernels (programmatic dependent launch, compute capability 9.0 and later).
+    kernels (programmatic dependent launch, compute capability 9.0 and later): `early` lets the next
+    one start at once, not after this one's wait, and `ahead` fetches old keys before the wait.
+    `radix` bits of a threshold are found at a time when a code is drawn.
     """
 
     qkv_rows: int = 16
@@ -25,6 +27,9 @@ class Tuning:
     warps: int = 8
     attention_warps: int = 2
     draw_warps: int = 8
+    radix: int = 1
+    early: bool = True
+    ahead: bool = True
     pdl: bool = False
 
     @classmethod

@@ -40,11 +40,11 @@ def _engine_rows(
     model: XttsModel, streams: int, sampling: SamplingOptions, memory_gb: float | None
 ) -> Rows:
     from xtts_lab.inference.fast.engine import DecodingEngine, row_bytes
-    from xtts_lab.inference.fast.rows import EngineRows
+    from xtts_lab.inference.fast.rows import EngineRows, warmed_prefix
 
     config, dtype = model.gpt.config, model.gpt.audio_embedding.weight.dtype
     size = row_bytes(config, config.text_positions + config.audio_positions, dtype)
     rows = max(min(streams, memory_of(model.device, memory_gb) // size), 1)
     made = EngineRows(DecodingEngine(model.gpt, sampling, rows=rows, dtype=dtype))
-    made.warm()
+    made.warm(prefix=warmed_prefix(model))
     return made
