@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from xtts_lab.report.sections.caveats import caveats
 from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.load import under_load
 from xtts_lab.report.sections.methods import methods
 from xtts_lab.runs.reading import Run, read_run
 from xtts_lab.statistics.method_notes import method_notes
@@ -167,6 +169,26 @@ def test_a_run_without_streams_has_no_latency_section(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "run"))
     assert latency.percentiles(run) is None
     assert latency.timeline(run) is None
+
+
+def test_load_has_a_row_an_arm_and_rate(run: Run) -> None:
+    assert under_load(run) is None
+    like = run.summary[(run.summary["language"] == "all") & (run.summary["arm"] == SWEPT[0])]
+    values = {
+        "0.5_per_s.first_sound_ms.p50": 12.0, "10_per_s.first_sound_ms.p50": 34.0,
+        "10_per_s.first_sound_ms.p95": math.nan, "10_per_s.equals_alone": 1.0,
+    }  # fmt: skip
+    rows = [
+        like.iloc[:1].assign(metric=f"load.{name}", mean=value, ci_low=value, ci_high=value, n=20)
+        for name, value in values.items()
+    ]
+    table = under_load(dataclasses.replace(run, summary=pd.concat([run.summary, *rows])))
+    assert table is not None
+    slow, fast = table.rows
+    assert [cell.text for cell in slow[:4]] == [SWEPT[0], "0.5", "12.0", "–"]
+    assert [cell.text for cell in fast[1:3]] == ["10", "34.0"]
+    assert (fast[3].text, fast[3].note) == ("–", "takes 200 trials")
+    assert fast[-1].text == "100.0"
 
 
 def test_the_grid_is_a_matrix_of_its_arms(run: Run) -> None:

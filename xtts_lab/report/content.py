@@ -15,6 +15,7 @@ from xtts_lab.report.sections.distributions import similarities, spreads
 from xtts_lab.report.sections.families import family_tables
 from xtts_lab.report.sections.figures import Figure, figure
 from xtts_lab.report.sections.latency import percentiles, timeline
+from xtts_lab.report.sections.load import under_load
 from xtts_lab.report.sections.methods import Methods, methods
 from xtts_lab.report.sections.parts import parts, untrained_reasons
 from xtts_lab.report.tables import Table
@@ -45,6 +46,7 @@ class Content:
     spreads: list[Figure]
     percentiles: Table | None
     timeline: Figure | None
+    load: Table | None
     counts: Table
     failures: Table | None
     check: Check
@@ -75,6 +77,7 @@ def gather(run: Run) -> Content:
         spreads=spreads(run),
         percentiles=percentiles(run),
         timeline=timeline(run),
+        load=under_load(run),
         counts=counts(run),
         failures=tables.failures(run),
         check=check(run),

@@ -67,6 +67,8 @@ def _tables(content: Content) -> Iterator[tuple[str, Table]]:
         yield figure.anchor, figure.table
     if content.percentiles is not None:
         yield "latency", content.percentiles
+    if content.load is not None:
+        yield "load", content.load
     yield "trials", content.counts
 
 

@@ -66,6 +66,8 @@ def _lines(content: Content) -> Iterator[str]:
         yield from _section("Latency", content.percentiles)
     if content.timeline is not None:
         yield from _figures("Chunks", [content.timeline])
+    if content.load is not None:
+        yield from _section("Load", content.load)
     yield from _section("Trials", content.counts)
     if content.failures is not None:
         yield from _section("Failures", content.failures)
