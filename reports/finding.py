@@ -39,7 +39,13 @@ class Row:
 ROWS = (
     Row("similarity to the speaker, Resemblyzer", "conditioners", "secs.resemblyzer.enrolment"),
     Row("the same, a second encoder", "conditioners", "secs.voicefilter.enrolment"),
-    Row("speaker found among 20", "conditioners", "identification.resemblyzer.top1", True),
+    Row(
+        "English speaker found among 20",
+        "conditioners",
+        "identification.resemblyzer.top1",
+        True,
+        "en",
+    ),
     Row("errors in sounds, `world_ctc`", "conditioners", "cer.world_ctc.micro", True),
     Row("English word errors, Whisper", "conditioners-words", "wer.micro", True, "en"),
 )
