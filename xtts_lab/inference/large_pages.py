@@ -27,7 +27,8 @@ def move(module: nn.Module) -> bool:
     size = sum(_room(p) for p in parameters)
     if size < WORTH_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
         return False
-    pages = mmap.mmap(-1, size + PAGE)
+    # Private: shared memory has other rules for large pages, and would be shared after a fork.
+    pages = mmap.mmap(-1, size + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     try:
         pages.madvise(mmap.MADV_HUGEPAGE)
     except OSError:
