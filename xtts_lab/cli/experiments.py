@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from xtts_lab.experiment.workers.pool import CrewMaker
 from xtts_lab.registry import unknown
 from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.measurements import is_measured
-from xtts_lab.runs.reading import held_to
+from xtts_lab.runs.reading import held_to, read_parquet
 from xtts_lab.runs.store import RunFolder
 
 
@@ -194,8 +193,7 @@ def _conclude(plan: Plan, folder: Path, outcome: Outcome) -> None:
 
     wanted = {"trials": "status", "scores": "value"}
     trials, scores = (
-        pd.read_parquet(io.BytesIO((folder / f"{name}.parquet").read_bytes()), columns=[column])
-        for name, column in wanted.items()
+        read_parquet(folder / f"{name}.parquet", [column]) for name, column in wanted.items()
     )
     print(coverage(trials, scores, {"limit": plan.experiment.spec.limit}))
     summary = pd.read_csv(folder / "summary.csv", keep_default_na=False, na_values=[""])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -215,10 +215,23 @@ def read_table(run: Path, table: Table) -> pd.DataFrame:
     if table.optional and not (run / table.file).is_file():
         return pd.DataFrame(columns=[*table.columns])
     if table.file.endswith(".parquet"):
-        # As bytes: pyarrow cannot open a path that the locale cannot write.
-        return _parsed(run, table.file, lambda p: pd.read_parquet(io.BytesIO(p.read_bytes())))
+        return _parsed(run, table.file, read_parquet)
     data = _parsed(run, table.file, lambda p: _csv(p, table))
     return restore(data)
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a parquet file, all of it or some columns.
+
+    In this thread alone: where a damaged file makes a thread of pyarrow's fail, it can end the
+    process. As bytes: pyarrow cannot open a path that the locale cannot write.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    file = ParquetFile(io.BytesIO(path.read_bytes()), pre_buffer=False)
+    chosen = None if columns is None else list(columns)
+    found: pd.DataFrame = file.read(chosen, use_threads=False).to_pandas(use_threads=False)
+    return found
 
 
 def _csv(path: Path, table: Table) -> pd.DataFrame:
