@@ -60,12 +60,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="stop after so long, with what there is")
-    parser.add_argument("--only", nargs="*", help="sections to run")
+    parser.add_argument("--only", nargs="*", help="sections to run, or worlds: section/row/column")
     parser.add_argument("--out", type=Path, help="a JSON file with all counts")
     given = parser.parse_args()
     start = time.perf_counter()
     every = [*verdict_worlds.jobs(), *hostile_experiments.jobs(), *pooled_experiments.jobs()]
-    jobs = [job for job in every if not given.only or job.section in given.only]
+    asked = set(given.only or [job.section for job in every])
+    jobs = [job for job in every if asked & {job.section, "/".join(job.key)}]
 
     def keep(found: Results) -> None:
         if given.out:
