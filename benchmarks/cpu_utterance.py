@@ -24,7 +24,6 @@ import torch
 from xtts_lab.inference.generate import Prompt
 from xtts_lab.inference.precision import reduce
 from xtts_lab.inference.sampling import SamplingOptions
-from xtts_lab.inference.speak import speak
 from xtts_lab.inference.speech import PlainSpeech
 
 REFERENCE = "coqui-tts float32"
@@ -88,9 +87,6 @@ def speakers(folder: Path, codes: int) -> Iterator[tuple[str, Callable[[], Any]]
         reduce(model, full.DTYPES[name])
         speech = PlainSpeech(model, "")
         yield f"ours {name}", partial(speech.speak, [prompt], [vector])
-        if name == "float32":
-            plain = partial(speak, model, [prompt], [vector])  # keeps nothing, guesses nothing
-            yield "ours float32, code by code", plain
 
 
 def spoken_by_reference(model: Any, prompt: Prompt, vector: torch.Tensor, codes: int) -> Any:
