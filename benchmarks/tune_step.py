@@ -53,6 +53,11 @@ def candidates() -> list[Tuning]:
     """How one row's kernels may cut their work; the first is what is chosen now."""
     base = Tuning.choose(CUDA, 1)
     made = [base]
+    made += [
+        replace(base, early=early, ahead=ahead)
+        for early in (True, False)
+        for ahead in (True, False)
+    ]
     made += [replace(base, draw_warps=warps) for warps in (1, 2, 4)]
     made += [replace(base, attention_warps=warps) for warps in (1, 2)]
     made += [replace(base, splits=s, block_keys=k) for s, k in ((8, 32), (16, 16), (32, 16))]
