@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from typing import Any, Protocol
 
 from xtts_lab.experiment.workers.deaths import cause, started
@@ -51,7 +51,7 @@ class Crew(Protocol):
 class LocalWorker:
     """A process of this machine."""
 
-    process: SpawnProcess
+    process: ForkServerProcess
     connection: Connection
 
 

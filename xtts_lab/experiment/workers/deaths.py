@@ -6,10 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from typing import Any
+
+PRELOADED = ("torch", "pandas", "xtts_lab.experiment.workers.host")
+"""What the server of new processes has imported: seconds that each of them would take."""
 
 
 def cause(exit_code: int | None) -> str:
@@ -22,15 +25,23 @@ def cause(exit_code: int | None) -> str:
     return f"the process ended with exit code {exit_code}"
 
 
-def started(serve: Callable[..., None], *arguments: Any) -> tuple[SpawnProcess, Connection]:
+def started(serve: Callable[..., None], *arguments: Any) -> tuple[ForkServerProcess, Connection]:
     """Start `serve(connection, *arguments)` in a process apart; return it and our end of a pipe."""
-    # Not forked: a child of a process with running threads (torch's) may deadlock.
-    context = multiprocessing.get_context("spawn")
+    # Not forked from here: a child of a process with running threads (torch's) may deadlock.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
     ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, *arguments))
+    process = context.Process(target=_serve, args=({**os.environ}, serve, theirs, *arguments))
     process.start()
     theirs.close()  # else its death would not end the pipe
     return process, ours
+
+
+def _serve(environment: Mapping[str, str], serve: Callable[..., None], *arguments: Any) -> None:
+    """Serve with the environment that the run has now: the server's is that of its own start."""
+    os.environ.clear()
+    os.environ.update(environment)
+    serve(*arguments)
 
 
 def begin_service() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from multiprocessing import util
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -40,7 +40,7 @@ class Host:
 
     def __init__(self, *, careful: bool = False) -> None:
         self.careful = careful
-        self._there: tuple[SpawnProcess, Connection] | None = None
+        self._there: tuple[ForkServerProcess, Connection] | None = None
         self._in_a_row: dict[str, int] = {}
 
     def apart(self, kind: str, spec: Mapping[str, Any]) -> bool:
@@ -97,7 +97,7 @@ class Host:
         return cause(process.exitcode)
 
 
-def _let_go(process: SpawnProcess, connection: Connection) -> None:
+def _let_go(process: ForkServerProcess, connection: Connection) -> None:
     connection.close()
     process.join(_PATIENCE_S)
     if process.is_alive():
