@@ -21,7 +21,7 @@ systems: {a: {name: espeak}, b: {name: espeak, speed_wpm: 220}}
 texts: {name: builtin, languages: [en, de], per_language: 3}
 speakers: {name: synthetic, count: 3}
 repeats: 2
-metrics: [{name: duration}, {name: sanity}]
+metrics: [{name: duration}, {name: sanity, recognizer: null}]
 statistics: {baseline: a, resamples: 200}
 """
 
@@ -33,6 +33,7 @@ ablate: {systems.x.sampling.temperature: [0.0, 0.9]}
 texts: {name: builtin, languages: [en, de], per_language: 2}
 speakers: {name: synthetic, count: 2}
 metrics: [{name: duration}]
+sanity: false
 statistics: {resamples: 200}
 """
 

@@ -30,6 +30,7 @@ pairing: cross
 metrics:
   - {name: latency, warmups: 1, trials: 4}
   - {name: duration}
+sanity: false
 """
 
 

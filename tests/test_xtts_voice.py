@@ -134,10 +134,10 @@ print(peak_mb(), made.prefix_s, made.embedding_s)
 @pytest.mark.skipif(
     not Path("/proc/self/status").is_file(), reason="reads the peak from Linux's /proc"
 )
-def test_an_hour_of_references_costs_the_memory_of_a_minute(tmp_path: Path) -> None:
+def test_twenty_minutes_of_references_cost_the_memory_of_a_minute(tmp_path: Path) -> None:
     minute = (np.random.default_rng(0).standard_normal(60 * 8000) * 0.1).astype(np.float32)
     peaks = []
-    for minutes in (1, 60):
+    for minutes in (1, 20):
         path = tmp_path / f"{minutes}.wav"
         with soundfile.SoundFile(str(path), "w", 8000, 1) as file:
             for _ in range(minutes):
