@@ -61,8 +61,8 @@ def start(arguments: list[str], cache: Path) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def children(pid: int) -> dict[int, bytes]:
-    """Return the processes of a run below its first, each with its command line."""
+def children(pid: int) -> dict[int, tuple[bytes, bytes]]:
+    """Return the processes of a run below its first: the command line of each and its parent's."""
     parents, spoken = {}, {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -73,16 +73,17 @@ def children(pid: int) -> dict[int, bytes]:
     below, found = {pid}, {}
     while fresh := {one for one, parent in parents.items() if parent in below} - below:
         below |= fresh
-        found.update({one: spoken.get(one, b"") for one in fresh})
+        found.update({one: (spoken.get(one, b""), spoken.get(parents[one], b"")) for one in fresh})
     return found
 
 
 def victims(way: str, pid: int) -> list[int]:
-    """Return who may be killed: workers are spawned; the child that does the work is forked."""
+    """Return who may be killed: workers, whom a server forks; the child that does the work."""
     there = children(pid)
     if way == "a worker":
-        return [one for one, spoken in there.items() if b"spawn_main" in spoken]
-    return [one for one, spoken in there.items() if b"xtts_lab.cli" in spoken]
+        server = b"multiprocessing.forkserver"
+        return [one for one, (own, above) in there.items() if server in own and server in above]
+    return [one for one, (own, _) in there.items() if b"xtts_lab.cli" in own]
 
 
 def is_there(way: str, folder: Path, cache: Path) -> bool:
