@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="Cases at a time.")
     parser.add_argument("--most", type=int, default=None, help="Only so many cases, drawn by seed.")
+    parser.add_argument("--only", default="", help="Only the cases with this in their name.")
     parser.add_argument("--where", choices=("cache", "run"), help="Only the cases there.")
     own, flags = split(sys.argv[1:], ["--languages", "en,es", "--limit", "2"])
     chosen = parser.parse_args(own)
@@ -107,7 +108,11 @@ def main() -> int:
         if first.returncode != 0:
             raise SystemExit(first.stderr)
         expected = fingerprint(root / "run")
-        asked = [case for case in cases(root) if chosen.where in (None, case[2])]
+        asked = [
+            case
+            for case in cases(root)
+            if chosen.where in (None, case[2]) and chosen.only in case[0]
+        ]
         if chosen.most is not None and chosen.most < len(asked):
             asked = random.Random(chosen.seed).sample(asked, chosen.most)
 
