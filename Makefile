@@ -5,8 +5,10 @@ VENV ?= .venv
 EXTRAS ?= offline,test,kokoro
 TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro,docs
 PARITY_VENV ?= .venv-parity
-# Processes that run tests, file by file; each may hold a recogniser and its speech (2 GB).
-TEST_WORKERS ?= 2
+# Processes that run tests, file by file; each may hold a recogniser and its speech (4 GB). One more
+# than two cores have: tests wait for processes that they start.
+TEST_WORKERS ?= 3
+NOTEBOOK_TESTS = tests/test_notebooks.py
 
 comma := ,
 empty :=
@@ -28,9 +30,11 @@ $(STAMP): pyproject.toml constraints.txt requirements-nodeps.txt
 demo: install
 	$(VENV)/bin/xtts-lab run experiments/quickstart.yaml
 
+# The suite, then the notebooks from top to bottom.
 test:
 	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
-	$(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore $(NOTEBOOK_TESTS)
+	$(VENV)/bin/python -m pytest -n 2 $(NOTEBOOK_TESTS)
 
 # The reference implementation beside ours, in an environment of its own: live parity.
 parity: $(PARITY_VENV)/.installed

@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # On shared and loaded machines how long, or how many tries, drawing an example takes says nothing.
 _PATIENT = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-settings.register_profile("local", deadline=None, suppress_health_check=_PATIENT)
+settings.register_profile("local", deadline=None, suppress_health_check=_PATIENT, max_examples=60)
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
