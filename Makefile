@@ -5,9 +5,8 @@ VENV ?= .venv
 EXTRAS ?= offline,test,kokoro
 TEST_EXTRAS ?= offline,test,quality,speakers,faster,train,kokoro,docs
 PARITY_VENV ?= .venv-parity
-# Processes that run tests, file by file; each may hold a recogniser and its speech (4 GB). One more
-# than two cores have: tests wait for processes that they start.
-TEST_WORKERS ?= 3
+# Processes that run tests, file by file; each may hold a recogniser and its speech (4 GB).
+TEST_WORKERS ?= 2
 NOTEBOOK_TESTS = tests/test_notebooks.py
 
 comma := ,
