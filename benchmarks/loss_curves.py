@@ -1,6 +1,7 @@
 """Claim (8), "better loss curves": validation losses of trained models at equal data, over seeds.
 
     python benchmarks/loss_curves.py perceiver=P0,P1 tortoise=T0,T1 [--loss audio] [--margin 0.02]
+                                     [--out DIR]
 
 P0 to T1 are folders as runs/train/gpt-perceiver-s0 is: their `validation.csv` and `config.yaml`
 are read. Runs may differ in their seed and conditioner alone (`--may-differ` names further
@@ -8,13 +9,16 @@ settings): else they have not seen the same data, and nothing is compared. Losse
 the steps that all runs have, the first family against each other one: difference of the means over
 training seeds, with the interval of Welch's t. A claim "lower by the margin at the last common
 step" holds, is refuted or undecided; with fewer than five seeds a side it is about these runs. A
-lower loss is not better speech: read it beside the judges' figures.
+lower loss is not better speech: read it beside the judges' figures. `--out` publishes: report.md,
+claims.csv (as an experiment has it), and what was read of each run under DIR/runs/, from which the
+same command makes them again.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -124,6 +128,53 @@ def compare(
     }
 
 
+def rows(
+    first: str, found: Mapping[str, Sequence[Difference]], margin: float, seeds: int
+) -> pd.DataFrame:
+    """Return a claim a row: the columns that `reports/verdicts.py` reads of an experiment's."""
+    few = seeds < ENOUGH_SEEDS
+    return pd.DataFrame(
+        {
+            "claim": f"{first} < {name} by {margin:g} nats at step {all_steps[-1].step}",
+            "verdict": all_steps[-1].verdict(margin),
+            "difference": all_steps[-1].value,
+            "ci_low": all_steps[-1].low,
+            "ci_high": all_steps[-1].high,
+            "unit": "nats",
+            "baseline": name,
+            "seeds": seeds,
+            "reason": f"about these runs; about the method from {ENOUGH_SEEDS} seeds"
+            if few
+            else "",
+        }
+        for name, all_steps in found.items()
+    )
+
+
+def publish(folder: Path, families: Mapping[str, Sequence[Path]], table: pd.DataFrame) -> None:
+    """Write claims.csv, and copy what was read of the runs; those in the folder stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "claims.csv", index=False)
+    for run in (run for runs in families.values() for run in runs):
+        copy = folder / "runs" / run.name
+        copy.mkdir(parents=True, exist_ok=True)
+        for name in ("validation.csv", "config.yaml"):
+            if (run / name).resolve() != (copy / name).resolve():
+                shutil.copyfile(run / name, copy / name)
+
+
+def command(asked: argparse.Namespace, families: Mapping[str, Sequence[Path]]) -> str:
+    """Return what makes the published report again."""
+    place = asked.out.as_posix()
+    named = [
+        f"{name}={','.join(f'{place}/runs/{run.name}' for run in runs)}"
+        for name, runs in families.items()
+    ]
+    chosen = [f"--loss {asked.loss}", f"--margin {asked.margin:g}"]
+    chosen += [f"--may-differ {asked.may_differ}"] if asked.may_differ else []
+    return " ".join(["python benchmarks/loss_curves.py", *named, *chosen, f"--out {place}"])
+
+
 def lines(
     first: str, found: Mapping[str, Sequence[Difference]], margin: float, seeds: int
 ) -> list[str]:
@@ -149,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--loss", default="audio")
     parser.add_argument("--margin", type=float, default=0.02)
     parser.add_argument("--may-differ", default="", metavar="a.b,c")
+    parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     try:
         families = {}
@@ -166,7 +218,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"loss_curves: {error}", file=sys.stderr)
         return 2
     fewest = min(len(runs) for runs in families.values())
-    print("\n".join(lines(next(iter(families)), found, chosen.margin, fewest)))
+    first = next(iter(families))
+    text = "\n".join(lines(first, found, chosen.margin, fewest))
+    print(text)
+    if chosen.out is not None:
+        publish(chosen.out, families, rows(first, found, chosen.margin, fewest))
+        head = (
+            "# Validation losses at equal data\n\nMade by this command, of the runs beside it:\n\n"
+        )
+        told = f"{head}    {command(chosen, families)}\n\n{text}"
+        (chosen.out / "report.md").write_text(told, encoding="utf-8")
     return 0
 
 

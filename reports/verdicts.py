@@ -25,6 +25,8 @@ from xtts_lab.runs.schema import CLAIMS, EVIDENCE, TRIALS
 HERE = Path(__file__).parent
 CLAIMS_HERE = HERE / "claims"
 EXPERIMENTS = HERE.parent / "experiments" / "claims"
+LOSSES = 8
+"""The claim that is no experiment: `benchmarks/loss_curves.py --out` publishes it."""
 HEARD = 1
 """Utterances whose players stay in a published report."""
 MOST_BYTES = 600_000
@@ -108,7 +110,8 @@ def page(runs: list[Path]) -> str:
         lines.append(f"## ({number}) {sentence}\n")
         own = [run for run in runs if run.name.startswith(f"claims-{number}-")]
         for run in own:
-            lines += [_links(run, files.get(run.name)), "", *_table(run), ""]
+            links = _curves(run) if number == LOSSES else _links(run, files.get(run.name))
+            lines += [links, "", *_table(run), ""]
         if not own:
             lines.append(f"Not run here. {_why(number)}\n")
     return "\n".join(lines)
@@ -117,7 +120,7 @@ def page(runs: list[Path]) -> str:
 def _why(number: int) -> str:
     if number == 5:
         return "What was timed by `xtts-lab latency` stands in [latency](../latency/report.md)."
-    if number == 8:
+    if number == LOSSES:
         return "`benchmarks/loss_curves.py` compares training runs; none is published."
     return "The command stands in `experiments/claims/`."
 
@@ -131,6 +134,14 @@ def _links(run: Path, file: Path | None) -> str:
         place = file.relative_to(HERE.parent).as_posix()
         command = f", command: [`xtts-lab run {place}`](../../{place})"
     return f"{question} {links}{command}"
+
+
+def _curves(run: Path) -> str:
+    return (
+        "Does the Perceiver learn more of the same data? "
+        f"[report.md]({run.name}/report.md) with the command, "
+        f"[curves and settings]({run.name}/runs)"
+    )
 
 
 def _table(run: Path) -> list[str]:
@@ -148,7 +159,10 @@ def _row(row: dict[Any, Any]) -> str:
         sign = "+" if pd.notna(row["baseline"]) else ""
         effect = f"{row['difference']:{sign}.3f}{unit}"
         interval = f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
-    counts = [str(int(row[name])) for name in ("speakers", "sentences", "trials", "seeds")]
+    counts = [
+        str(int(row[name])) if pd.notna(row.get(name)) else "-"
+        for name in ("speakers", "sentences", "trials", "seeds")
+    ]
     cells = [f"`{row['claim']}`", f"**{row['verdict']}**", effect, interval, *counts, _reason(row)]
     return "| " + " | ".join(cells) + " |"
 
@@ -160,7 +174,7 @@ def _reason(row: dict[Any, Any]) -> str:
     needs = [
         f"{int(row[name])} {name.removeprefix('need_')}"
         for name in ("need_speakers", "need_sentences", "need_seeds")
-        if pd.notna(row[name])
+        if pd.notna(row.get(name))
     ]
     return "; ".join([*said, *([f"would take {' and '.join(needs)}"] if needs else [])])
 

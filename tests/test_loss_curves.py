@@ -72,6 +72,20 @@ def test_verdicts_at_the_last_common_step(
     assert "| 1000 | 4.0000 | 4.0000 | +0.0000 | [+0.0000, +0.0000] |" in text
 
 
+def test_what_is_published_makes_itself_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], curves: Any
+) -> None:
+    out = tmp_path / "published"
+    asked = families(tmp_path, [3.0, 3.1], [3.2, 3.3])
+    assert said(capsys, curves, *asked, "--out", str(out))[0] == 0
+    text, table = (out / "report.md").read_text(), (out / "claims.csv").read_text()
+    (again,) = (line for line in text.splitlines() if "loss_curves.py" in line)
+    assert "a < b by 0.02 nats at step 2000" in table
+    assert said(capsys, curves, *again.split()[2:])[0] == 0
+    assert (out / "report.md").read_text() == text
+    assert (out / "claims.csv").read_text() == table
+
+
 def test_few_seeds_are_about_these_runs_and_one_has_no_interval(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], curves: Any
 ) -> None:

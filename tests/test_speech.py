@@ -271,11 +271,15 @@ def test_batches_of_the_fast_engine_keep_their_order(
     given = [Request(TEXTS[i % 4], "en", (Reference(clip),), i) for i in range(7)]
     given[4] = Request("  ", "en", (Reference(clip),), 4)
     made = []
-    for window in (100, 2):
+    for window, at_once in ((100, None), (2, None), (100, 1)):
         monkeypatch.setattr(xtts_system, "WINDOW", window)
-        system = XttsSystem(checkpoint="random-tiny", device="cpu", engine="fast", max_codes=4)
+        system = XttsSystem(
+            checkpoint="random-tiny", device="cpu", engine="fast", max_codes=4, at_once=at_once
+        )
         made.append(list(system.synthesise(given)))
-    for one, other in zip(*made, strict=True):
+    timed = [isinstance(m, Synthesis) and m.timings.total_ms is not None for m in made[2]]
+    assert timed == [i != 4 for i in range(7)]
+    for one, other in zip(made[0] * 2, [*made[1], *made[2]], strict=True):
         assert isinstance(one, Failure) == isinstance(other, Failure)
         if isinstance(one, Synthesis) and isinstance(other, Synthesis):
             assert torch.equal(one.codes, other.codes)  # type: ignore[arg-type]

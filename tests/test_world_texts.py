@@ -12,7 +12,9 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.plan import make_plan
 from xtts_lab.experiment.spec import load
 from xtts_lab.registry import lookup
+from xtts_lab.training.corpora.world_clips import Recorder
 from xtts_lab.training.corpora.world_texts import WorldTexts
+from xtts_lab.training.corpora.worlds import world
 
 ASKED: dict[str, Any] = {"world": "formant16", "per_language": 2, "speakers": 2, "enrolment": 1}
 
@@ -46,12 +48,32 @@ def test_many_references_say_different_things() -> None:
     assert fewer[0].voice.references == made[0].voice.references[:6]
 
 
+def test_any_number_of_processes_records_the_same(tmp_path: Path) -> None:
+    made = []
+    for processes in (1, 2):
+        recorder = Recorder(world("formant16"), 0, tmp_path / str(processes))
+        said = recorder.sayable(["Good morning, my friend.", "It will rain on Friday."], "en")
+        paths = [recorder.clip(speaker, one) for one in said if one for speaker in (0, 1)]
+        recorder.record(processes)
+        made.append([path.read_bytes() for path in paths])
+    assert len(made[0]) == 4
+    assert made[0] == made[1]
+
+
 def test_cross_lingual_items_say_the_same_from_the_next_language() -> None:
     made = WorldTexts(**ASKED, languages=("en", "de"), cross_lingual=True).sentences()
     assert [s.voice.reference_language for s in made[:4]] == ["en", "de", "en", "de"]
     assert made[0].text == made[1].text
     assert made[0].id != made[1].id
     assert made[0].speaker == made[1].speaker
+
+
+def test_a_sentence_is_said_by_several_speakers() -> None:
+    made = WorldTexts(**{**ASKED, "speakers": 3}, speakers_each=2).sentences()
+    assert [s.speaker[-1] for s in made] == ["0", "1", "2", "0"]
+    assert [s.text == made[0].text for s in made] == [True, True, False, False]
+    assert len({s.id for s in made}) == 4
+    assert made[0].target != made[1].target
 
 
 def test_passages_are_long_and_nobody_recorded_them() -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
 from xtts_lab.kokoro import front_end
 from xtts_lab.kokoro.styles import named
@@ -23,16 +24,23 @@ class KokoroSystem(BaseSystem):
     """Kokoro-82M, which clones nobody: `voice` speaks, whoever is asked for.
 
     `voice`: one of `kokoro.wheels.VOICES`, or a mix in parts, as in {jf_alpha: 1, jm_kumo: 2};
-    `speed`: 0.5 to 2. A request's references and seed change nothing. It runs on the CPU.
+    `speed`: 0.5 to 2. A request's references and seed change nothing.
     """
 
     languages = frozenset(front_end.LANGUAGES)
 
-    def __init__(self, *, voice: str | dict[str, float] = "jm_kumo", speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        voice: str | dict[str, float] = "jm_kumo",
+        speed: float = 1.0,
+        device: str = "auto",
+    ) -> None:
         if not (math.isfinite(speed) and SLOWEST <= speed <= FASTEST):
             raise UsageError(f"kokoro: speed must be {SLOWEST} to {FASTEST}, not {speed}")
         self._voice = named(voice)
         self._speed = speed
+        self._device = device
         self._front_end = front_end.FrontEnd()
         self._model: Kokoro | None = None
 
@@ -65,7 +73,7 @@ class KokoroSystem(BaseSystem):
 
         from xtts_lab.kokoro.speech import SAMPLE_RATE, Kokoro
 
-        self._model = self._model or Kokoro()
+        self._model = self._model or Kokoro(resolve_device(self._device))
         started = time.perf_counter()
         symbols = self._front_end(request.text, request.language)
         samples = self._model.speak(symbols, self._voice, self._speed)

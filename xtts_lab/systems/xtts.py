@@ -48,14 +48,15 @@ class XttsSystem(BaseSystem):
 
     `engine` (auto, fast, plain), `dtype` (float32, bfloat16, float16), `tf32` and `memory_gb` are
     those of `xtts_lab.XTTS`. `batch_size` is of the plain engine: the fast one takes as many
-    requests at a time as its memory holds. Where one does not suffice, a batch is halved. `chunks`
-    is the codes a streamed chunk waits for: `20`, or `6:2:40` (first, growth, most).
+    requests at a time as its memory holds, or `at_once` of them: 1 answers each as a lone listener
+    is answered, so that `speed` has its time. Where one does not suffice, a batch is halved.
+    `chunks` is the codes a streamed chunk waits for: `20`, or `6:2:40` (first, growth, most).
     """
 
     free_settings = frozenset(
         {"checkpoint", "conditioner.weights", "decoder.weights", "vocoder.weights"}
     )
-    batch_settings = frozenset({"batch_size", "memory_gb"})
+    batch_settings = frozenset({"at_once", "batch_size", "memory_gb"})
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class XttsSystem(BaseSystem):
         max_codes: int | None = None,
         voice: str | None = None,
         batch_size: int = 1,
+        at_once: int | None = None,
         coqui_compat: bool = False,
         engine: Literal["auto", "fast", "plain"] = "auto",
         dtype: Literal["float32", "bfloat16", "float16"] = "float32",
@@ -80,6 +82,8 @@ class XttsSystem(BaseSystem):
 
         if batch_size < 1:
             raise UsageError(f"batch_size: must be at least 1, not {batch_size}")
+        if at_once is not None and not 1 <= at_once <= WINDOW:
+            raise UsageError(f"at_once: must be 1 to {WINDOW}, not {at_once}")
         if max_codes is not None and max_codes < 1:
             raise UsageError(f"max_codes: must be at least 1, not {max_codes}")
         if memory_gb is not None and not 0.0 < memory_gb < 1e6:
@@ -94,7 +98,7 @@ class XttsSystem(BaseSystem):
         self._sampling: SamplingOptions = self._parts.options(coqui_compat)
         self._max_codes = max_codes
         self._voice_name = voice
-        self._batch_size = batch_size
+        self._batch_size, self._together = batch_size, at_once
         self._compat = coqui_compat
         self._chunks = Schedule.parse(chunks)
         self.dtype = dtype
@@ -174,7 +178,9 @@ class XttsSystem(BaseSystem):
             fast = self._loaded().speech.name == "fast"
         except Exception:
             fast = False
-        return (WINDOW, 1) if fast else (self._batch_size, 0)
+        if not fast:
+            return self._batch_size, 0
+        return self._together or WINDOW, int(self._together != 1)  # read ahead, it is not alone
 
     def _speak(self, batch: Sequence[Request]) -> list[Synthesis | Failure]:
         """Speak a batch; where it fails, its halves, so that a request fails at most itself."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,20 @@ from xtts_lab.notices import say
 from xtts_lab.training.corpora import nuisance
 from xtts_lab.training.corpora.folder import SAMPLE_RATE
 from xtts_lab.training.corpora.texts import draw_text
-from xtts_lab.training.corpora.worlds import Renderer, World
+from xtts_lab.training.corpora.worlds import World
+from xtts_lab.training.corpora.worlds import world as world_named
 from xtts_lab.types import Audio
 
 RECITED = "bench"
 """Stands in the names that voices are drawn from: corpora name theirs after their splits."""
+
+CLIPS_EACH = 8
+"""A process that records fewer spends its time on loading the voice."""
+MOST_PROCESSES = 16
+"""A neural voice takes a gigabyte in each."""
+
+Job = tuple[Path, Mapping[str, Any], Mapping[str, Any]]
+"""Where a clip goes, what is said and how, and by whom."""
 
 
 @dataclass(frozen=True)
@@ -89,37 +100,60 @@ class Recorder:
             self._waiting[path] = (row, voice)
         return path
 
-    def record(self) -> None:
-        """Make the clips that are not there. Raises `UsageError` for a cache it cannot write to."""
+    def record(self, processes: int | None = None) -> None:
+        """Make the clips that are not there; the same samples with any number of `processes`.
+
+        None: as many as this process has cores, if each has `CLIPS_EACH` to make. Raises
+        `UsageError` for a cache it cannot write to.
+        """
         if not self._waiting:
             return
         self._world.ready()
-        say(f"{self._world.name}: recording {len(self._waiting)} clips, once; the cache keeps them")
-        for path, (row, voice) in self._waiting.items():
-            self._save(path, row, self._renderer.render(row, voice))
+        jobs: list[Job] = [(path, row, voice) for path, (row, voice) in self._waiting.items()]
+        say(f"{self._world.name}: recording {len(jobs)} clips, once; the cache keeps them")
+        count = processes or _processes(len(jobs))
+        if count == 1:
+            _record(self._world.name, jobs)
+        else:
+            # Spawned, not forked: threads of this process may hold locks.
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(count, mp_context=context) as pool:
+                shares = [jobs[first::count] for first in range(count)]
+                for _ in pool.map(_record, [self._world.name] * count, shares):
+                    pass
         self._waiting.clear()
-
-    def _save(self, path: Path, row: Mapping[str, Any], speech: Any) -> None:
-        import torch
-
-        circumstances = nuisance.Nuisance(**{name: row[name] for name in nuisance.COLUMNS})
-        pcm = nuisance.apply(speech, circumstances, path.stem)
-        samples = torch.from_numpy(pcm).float() / 32768.0
-        try:
-            made = Audio(samples, SAMPLE_RATE)
-            audio.save(path, made, title=seal(path, pcm.tobytes(), SAMPLE_RATE))
-        except OSError as error:
-            raise UsageError(
-                f"{path.parent}: cannot be written ({error.strerror}), and speakers' audio must be "
-                "made there; set XTTS_LAB_CACHE to a folder that can be written"
-            ) from error
 
     def _voice(self, name: str) -> dict[str, Any]:
         return self._world.speaker(random.Random(f"{name} voice"))
 
-    @cached_property
-    def _renderer(self) -> Renderer:
-        return self._world.renderer("cpu", {})
+
+def _processes(clips: int) -> int:
+    own = hasattr(os, "sched_getaffinity")  # where it is, a machine may lend a part of itself
+    cores = len(os.sched_getaffinity(0)) if own else os.cpu_count() or 1
+    return max(1, min(cores, clips // CLIPS_EACH, MOST_PROCESSES))
+
+
+def _record(world: str, jobs: Sequence[Job]) -> None:
+    """Make clips one after the other."""
+    renderer = world_named(world).renderer("cpu", {})
+    for path, row, voice in jobs:
+        _save(path, row, renderer.render(row, voice))
+
+
+def _save(path: Path, row: Mapping[str, Any], speech: Any) -> None:
+    import torch
+
+    circumstances = nuisance.Nuisance(**{name: row[name] for name in nuisance.COLUMNS})
+    pcm = nuisance.apply(speech, circumstances, path.stem)
+    samples = torch.from_numpy(pcm).float() / 32768.0
+    try:
+        made = Audio(samples, SAMPLE_RATE)
+        audio.save(path, made, title=seal(path, pcm.tobytes(), SAMPLE_RATE))
+    except OSError as error:
+        raise UsageError(
+            f"{path.parent}: cannot be written ({error.strerror}), and speakers' audio must be "
+            "made there; set XTTS_LAB_CACHE to a folder that can be written"
+        ) from error
 
 
 def enough(found: Sequence[Spoken | None], count: int, what: str) -> list[Spoken]:

@@ -26,6 +26,7 @@ PROMPTS_FOR_REFERENCES = 5
 class WorldTexts:
     """The first `per_language` built-in sentences that the world can say, in turn by `speakers`.
 
+    `speakers_each`: each sentence is an item of so many speakers, the next ones in turn.
     Each comes with so many `references` of its speaker in its language (drawn texts follow where
     the built-in prompts end) and `enrolment` clips, and with its recording. `cross_lingual` adds
     each sentence once more, cloned from references in the next of the `languages`.
@@ -45,6 +46,7 @@ class WorldTexts:
         languages: tuple[str, ...] = ("en",),
         per_language: int = 20,
         speakers: int = 10,
+        speakers_each: int = 1,
         references: int = 1,
         enrolment: int = 2,
         cross_lingual: bool = False,
@@ -59,6 +61,7 @@ class WorldTexts:
                 raise UsageError(unknown(f"language of {world}", language, known))
         _check("per_language", per_language, 1, 100)
         _check("speakers", speakers, 2 if couples else 1, 100_000)
+        _check("speakers_each", speakers_each, 1, speakers)
         _check("references", references, 1, 64)
         _check("enrolment", enrolment, 1, 3)
         _check("sentences_each", sentences_each, 1, 200)
@@ -68,7 +71,7 @@ class WorldTexts:
         if couples and references != 1:
             raise UsageError("texts.world: couples have one reference of each; leave references 1")
         self._languages, self._per_language = languages, per_language
-        self._speakers, self._seed = speakers, seed
+        self._speakers, self._speakers_each, self._seed = speakers, speakers_each, seed
         self._references, self._enrolment = references, enrolment
         self._cross_lingual, self._each, self._couples = cross_lingual, sentences_each, couples
 
@@ -78,7 +81,8 @@ class WorldTexts:
         turns = count()
         for place, language in enumerate(self._languages):
             following = self._languages[(place + 1) % len(self._languages)]
-            for text in self._texts(language):
+            texts = [t for t in self._texts(language) for _ in range(self._speakers_each)]
+            for text in texts:
                 speaker = next(turns) % self._speakers
                 made.append(self._item(text, speaker, language))
                 if self._cross_lingual:
