@@ -9,6 +9,7 @@ makes of their `scores.parquet`. A published report keeps the players of one utt
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -51,17 +52,16 @@ margin, as declared before the run. What decides it, and what the full size take
 of the file that the command names.
 
 **Read this first.** These are nano models (`xtts_lab/weights/README.md`): four million
-parameters, trained for minutes on synthetic speech, one training seed each. They clone the voice
-as far as their codec lets through. Claim 1 was run on the models that ship now, the others on
-those before, which read half of the words. So the verdicts show what the bench does with a claim,
-and are about these checkpoints; none is about XTTS-v2. Every run is at the reduced size of its
-file (20 sentences, 10 speakers: the least that carries a verdict), on two CPU cores that others
-used at the same time: times are those of a crowded machine. With several training seeds:
-[conditioners](../conditioners/report.md).
+parameters, trained for minutes on synthetic speech. They clone the voice as far as their codec lets
+through. So the verdicts show what the bench does with a claim, and are about these models; none is
+about XTTS-v2. Where the column says one training seed, a verdict is about the checkpoint; with five
+a side it is about the way to train it. Under each question stands the machine, and the weights by
+their SHA-256.
 
 `holds`: the interval lies beyond the margin; `refuted`: wholly on this side of it; else
-`undecided`. Three clicks: the report has the players of one utterance in every arm; the audio of
-the others is made again by the command.
+`undecided`. Three clicks: the report has the players of one utterance in every arm,
+`experiment.yaml` the whole configuration; `xtts-lab run` with that file makes the rest of the audio
+again.
 """
 
 
@@ -125,6 +125,27 @@ def _why(number: int) -> str:
     return "The command stands in `experiments/claims/`."
 
 
+def _made(run: Path) -> str:
+    """Say on which machine a run was made, and with which trained weights."""
+    found = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    weights = {
+        name: str(system["identity"]["weights_sha256"])[:8]
+        for name, system in found["systems"].items()
+        if system["spec"]["name"] == "xtts" and "weights_sha256" in system["identity"]
+    }
+    inner = {
+        name: str(system["identity"]["system"]["weights_sha256"])[:8]
+        for name, system in found["systems"].items()
+        if "weights_sha256" in system["identity"].get("system", {})
+    }
+    by_hash: dict[str, list[str]] = {}
+    for name, digest in {**weights, **inner}.items():
+        by_hash.setdefault(digest, []).append(name.partition("[")[0])
+    said = [f"{', '.join(dict.fromkeys(names))} `{digest}`" for digest, names in by_hash.items()]
+    device = "a CPU" if found["device"] == "cpu" else found["device"]
+    return f"Made on {device}, torch {found['packages']['torch']}; weights: {'; '.join(said)}."
+
+
 def _links(run: Path, file: Path | None) -> str:
     names = ("report.md", "report.html", "scores.parquet", "trials.parquet", "experiment.yaml")
     links = ", ".join(f"[{name}]({run.name}/{name})" for name in names)
@@ -133,7 +154,7 @@ def _links(run: Path, file: Path | None) -> str:
     if file is not None:
         place = file.relative_to(HERE.parent).as_posix()
         command = f", command: [`xtts-lab run {place}`](../../{place})"
-    return f"{question} {links}{command}"
+    return f"{question} {links}{command}. {_made(run)}"
 
 
 def _curves(run: Path) -> str:
