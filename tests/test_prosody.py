@@ -324,8 +324,11 @@ def test_prosody_by_hand() -> None:
         "voiced": 0.5,
         "energy_sd": 8.0,
         "rate": 12.0,
+        "rate_sd": 0.0,
     }
     assert "rate" not in metric.values(metric.components(trials[1:]))
+    slower = evidence({"pitch": {**pitch, "speech_s": 4.0}})
+    assert metric.values(metric.components([trials[0], slower]))["rate_sd"] == pytest.approx(3.0)
 
 
 def test_target_distance_needs_a_target_that_can_be_read(spoken: Audio, tmp_path: Path) -> None:
