@@ -161,7 +161,8 @@ def _curves(run: Path) -> str:
     return (
         "Does the Perceiver learn more of the same data? "
         f"[report.md]({run.name}/report.md) with the command, "
-        f"[curves and settings]({run.name}/runs)"
+        f"[curves and settings]({run.name}/runs). How each takes other learning rates: "
+        "[experiments/train/nano](../../experiments/train/nano/README.md)"
     )
 
 
