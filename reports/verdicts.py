@@ -1,7 +1,7 @@
 """The verdicts on the release notes, out of published runs.
 
     python reports/verdicts.py RUNS     # publish RUNS/claims-*/ here first, without audio
-    python reports/verdicts.py          # write reports/claims/README.md anew
+    python reports/verdicts.py          # write reports/claims/README.md and the README's table anew
 
 Everything is read from the `claims.csv` of the runs, which `xtts-lab report RUN --resamples N`
 makes of their `scores.parquet`. A published report keeps the players of one utterance.
@@ -24,6 +24,8 @@ from xtts_lab.files import write_text
 from xtts_lab.runs.schema import CLAIMS, EVIDENCE, TRIALS
 
 HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+BEGIN, END = "<!-- claims: python reports/verdicts.py -->\n", "<!-- /claims -->\n"
 CLAIMS_HERE = HERE / "claims"
 EXPERIMENTS = HERE.parent / "experiments" / "claims"
 LOSSES = 8
@@ -115,6 +117,21 @@ def page(runs: list[Path]) -> str:
         if not own:
             lines.append(f"Not run here. {_why(number)}\n")
     return "\n".join(lines)
+
+
+def block(runs: list[Path]) -> str:
+    """Return what stands in the README between the marks: how many claims of each became what."""
+    names = ("holds", "refuted", "undecided")
+    lines = [
+        "| the release notes, in our words | holds | refuted | undecided |",
+        "| --- " * 4 + "|",
+    ]
+    for number, sentence in SENTENCES.items():
+        own = [run for run in runs if run.name.startswith(f"claims-{number}-")]
+        found = [v for run in own for v in pd.read_csv(run / CLAIMS.file)["verdict"]]
+        counts = [str(found.count(name)) if own else "-" for name in names]
+        lines.append(f"| ({number}) {sentence} | {' | '.join(counts)} |")
+    return "\n".join(["", *lines, ""])
 
 
 def _why(number: int) -> str:
@@ -211,6 +228,8 @@ def main(arguments: list[str]) -> int:
         print(f"verdicts: {error}", file=sys.stderr)
         return 2
     write_text(CLAIMS_HERE / "README.md", page(published()))
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    write_text(README, f"{before}{BEGIN}{block(published())}\n{END}{rest.partition(END)[2]}")
     print(CLAIMS_HERE / "README.md")
     return 0
 

@@ -81,7 +81,7 @@ def test_its_report_is_rebuilt_by_one_command(run: Path, tmp_path: Path) -> None
 
 
 def test_the_verdicts_are_those_of_the_published_claims() -> None:
-    """`python reports/verdicts.py` writes this page anew."""
+    """`python reports/verdicts.py` writes this page anew, and the README's table."""
     path = REPORTS / "verdicts.py"
     spec = importlib.util.spec_from_file_location("verdicts", path)
     assert spec is not None
@@ -89,7 +89,10 @@ def test_the_verdicts_are_those_of_the_published_claims() -> None:
     verdicts = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(verdicts)
     written = (REPORTS / "claims" / "README.md").read_text(encoding="utf-8")
-    assert written == verdicts.page(verdicts.published())
+    runs = verdicts.published()
+    assert written == verdicts.page(runs)
+    readme = (REPORTS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"{verdicts.BEGIN}{verdicts.block(runs)}\n{verdicts.END}" in readme
 
 
 @pytest.mark.skipif(not FAMILIES, reason="nothing is published")
