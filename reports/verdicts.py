@@ -32,7 +32,7 @@ LOSSES = 8
 """The claim that is no experiment: `benchmarks/loss_curves.py --out` publishes it."""
 HEARD = 1
 """Utterances whose players stay in a published report."""
-MOST_BYTES = 600_000
+MOST_BYTES = 1_500_000
 
 ABOUT = ("about these checkpoints", "about the method")
 

@@ -5,13 +5,15 @@ A clip's name is the hash of what determines it, so that runs share clips and no
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
 import random
+import signal
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -112,15 +114,20 @@ class Recorder:
         jobs: list[Job] = [(path, row, voice) for path, (row, voice) in self._waiting.items()]
         say(f"{self._world.name}: recording {len(jobs)} clips, once; the cache keeps them")
         count = processes or _processes(len(jobs))
-        if count == 1:
-            _record(self._world.name, jobs)
-        else:
-            # Spawned, not forked: threads of this process may hold locks.
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(count, mp_context=context) as pool:
-                shares = [jobs[first::count] for first in range(count)]
-                for _ in pool.map(_record, [self._world.name] * count, shares):
-                    pass
+        shares = [jobs[first::count] for first in range(count)]
+        # Spawned, not forked: threads of this process may hold locks.
+        context = multiprocessing.get_context("spawn")
+        helpers = [
+            context.Process(target=_help, args=(self._world.name, share, os.getpid()), daemon=True)
+            for share in shares[1:]
+        ]
+        for helper in helpers:
+            helper.start()
+        _record(self._world.name, shares[0])
+        for helper in helpers:
+            helper.join()
+        # What a helper could not make: if it cannot be made here either, the error is told.
+        _record(self._world.name, [job for job in jobs if not is_whole(job[0])])
         self._waiting.clear()
 
     def _voice(self, name: str) -> dict[str, Any]:
@@ -133,10 +140,20 @@ def _processes(clips: int) -> int:
     return max(1, min(cores, clips // CLIPS_EACH, MOST_PROCESSES))
 
 
-def _record(world: str, jobs: Sequence[Job]) -> None:
+def _help(world: str, jobs: Sequence[Job], parent: int) -> None:
+    """Make clips for the process that waits for them, as long as it is there."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+    with contextlib.suppress(Exception):
+        _record(world, itertools.takewhile(lambda _: os.getppid() == parent, jobs))
+
+
+def _record(world: str, jobs: Iterable[Job]) -> None:
     """Make clips one after the other."""
+    first = next(waiting := iter(jobs), None)
+    if first is None:
+        return
     renderer = world_named(world).renderer("cpu", {})
-    for path, row, voice in jobs:
+    for path, row, voice in itertools.chain([first], waiting):
         _save(path, row, renderer.render(row, voice))
 
 
