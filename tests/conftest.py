@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # sleeps instead of spinning, which beside another busy process costs several times the work.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where the environment asks for no bytecode, every process that a test starts would compile anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # On shared and loaded machines how long, or how many tries, drawing an example takes says nothing.
 _PATIENT = [HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -211,8 +211,11 @@ for name in ('judge', 'pooler', 'hearer'):
 """
 
 
-def _in_a_process(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+def _in_a_process(
+    command: list[str], folder: Path, *more: Path
+) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([*map(str, more), str(folder), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -272,46 +275,61 @@ def test_built_in_parts_that_die_are_recorded_in_the_same_run(
     assert (summary[summary["metric"] == "pooler.x"]["n"] == 0).all()
 
 
-@pytest.mark.parametrize("what", ["system", "instrument", "metric", "import"])
+DOOMED = """
+from tests.dying_jobs import die
+from tests.dying_parts import Judge
+
+class Doomed:
+    def __init__(self): die('SIGKILL')
+
+class Hearer(Judge):
+    def __init__(self):
+        super().__init__()
+        self.needs = ('d-instrument',)
+"""
+DOOMED_GROUPS = {
+    "systems": {"d-system": "Doomed"},
+    "instruments": {"d-instrument": "Doomed"},
+    "metrics": {"d-metric": "Doomed", "hearer": "Hearer"},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("d-system", {"systems": {"a": {"name": "d-system"}}}),
+        ("d-instrument", {"metrics": [{"name": "hearer"}]}),
+        ("d-metric", {"metrics": [{"name": "d-metric"}]}),
+    ],
+)
 def test_a_part_that_dies_when_it_is_set_up_is_a_mistake_that_names_it(
-    what: str, tmp_path: Path
+    part: str,
+    changes: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    code = "from tests.dying_parts import Ear, Judge, Mouth\nfrom tests.dying_jobs import die\n"
-    code += "import sys\n"
-    if what == "import":
-        code += "die('exit-0')\n"
-    code += "class Doomed:\n    def __init__(self): die('SIGKILL')\n"
-    groups = {
-        "systems": {"d-system": "Doomed"},
-        "instruments": {"d-instrument": "Doomed"},
-        "metrics": {"d-metric": "Doomed", "hearer": "Hearer"},
-    }
-    code += (
-        "class Hearer(Judge):\n    def __init__(self):\n"
-        "        super().__init__()\n        self.needs = ('d-instrument',)\n"
-    )
-    _plugin(tmp_path / "site", code, groups)
-    changes: dict[str, object] = {
-        "system": {"systems": {"a": {"name": "d-system"}}},
-        "instrument": {"metrics": [{"name": "hearer"}]},
-        "metric": {"metrics": [{"name": "d-metric"}]},
-        "import": {"systems": {"a": {"name": "d-system"}}},
-    }[what]
+    _plugin(tmp_path / "site", DOOMED, DOOMED_GROUPS)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
     file = _experiment(tmp_path, **changes)
-    command = [*_program(tmp_path, ""), "run", str(file), "--out", "run"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path]),
-    }
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    own = [line for line in done.stderr.splitlines() if line.startswith("xtts-lab: ")]
-    assert (done.returncode, len(own)) == (2, 1), done.stderr
-    name = "d-system" if what == "import" else f"d-{what}"
-    assert name in own[0]
-    assert ("exit code 0" if what == "import" else "SIGKILL") in own[0]
+    assert run_app(["run", str(file), "--out", str(tmp_path / "run")]) == 2
+    _check_the_line(capfd.readouterr().err, part, "SIGKILL")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_part_that_dies_when_it_is_imported_is_a_mistake_that_names_it(tmp_path: Path) -> None:
+    _plugin(tmp_path / "site", f"{DOOMED}\ndie('exit-0')\n", DOOMED_GROUPS)
+    file = _experiment(tmp_path, systems={"a": {"name": "d-system"}})
+    command = [*_program(tmp_path, ""), "run", str(file), "--out", "run"]
+    done = _in_a_process(command, tmp_path, tmp_path / "site")
+    assert done.returncode == 2, done.stderr
+    _check_the_line(done.stderr, "d-system", "exit code 0")
+    assert not (tmp_path / "run").exists()
+
+
+def _check_the_line(err: str, *words: str) -> None:
+    (own,) = [line for line in err.splitlines() if line.startswith("xtts-lab: ")]
+    assert [word for word in words if word not in own] == []
 
 
 @pytest.mark.parametrize("way", ["sys-exit", "stop", "generator"])

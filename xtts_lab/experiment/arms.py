@@ -90,7 +90,7 @@ def resolved(system: Mapping[str, Any], where: Where) -> dict[str, Any]:
 
 def _has_own(system: Mapping[str, Any]) -> bool:
     name = system.get("name")
-    if not isinstance(name, str) or name not in registry.targets("systems"):
+    if not isinstance(name, str) or name not in registry.candidates("systems", name):
         return False  # resolving will say so
     return LANGUAGES in config.schema(registry.lookup("systems", name)).model_fields
 

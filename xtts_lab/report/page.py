@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -44,8 +45,9 @@ def render_html(run: Run, content: Content) -> str:
     return shown.rstrip() + "\n"
 
 
+@cache
 def templates() -> jinja2.Environment:
-    """Return the templates of all pages, with what they call."""
+    """Return the templates of all pages, with what they call; compiled once in a process."""
     pages = jinja2.Environment(
         loader=jinja2.PackageLoader("xtts_lab.report"),
         autoescape=True,
