@@ -105,7 +105,7 @@ def check_continuous(device: str = "cpu") -> None:
     options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
     two = _prompts(options, device)
     prompts = [replace(two[i % 2], seed=i, max_codes=(4, 1, 7)[i % 3]) for i in range(7)]
-    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=32)
+    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=32, radix=4)  # in fewer rounds
     engine = DecodingEngine(gpt, options, rows=2, steps=7, tuning=tuning)
     made = dict(decode_all(engine, prompts, look_every=2))
     for index, plain in enumerate(generate(gpt, prompts)):
@@ -126,7 +126,7 @@ def check_stream(device: str = "cpu") -> None:
     gpt = replace(tiny.gpt, audio_tokens=40, start_audio=38, stop_audio=39)
     model = XttsModel(replace(tiny, gpt=gpt, dvae=None)).to(device).eval()
     embedding = torch.randn(32, device=device)
-    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=128)
+    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=128, radix=4)
     options = SamplingOptions(temperature=1.5, top_k=0, top_p=1.0, repetition_penalty=1.0)
     fast = FastStream(model, DecodingEngine(model.gpt, options, steps=9, tuning=tuning))
     for seed, bias in ((0, -50.0), (1, 5.5)):
@@ -144,7 +144,7 @@ def check_stream(device: str = "cpu") -> None:
 def check_all(device: str = "cpu") -> None:
     for name in OPTIONS:
         check(name, device)
-    check("default", device, copies=3)  # more rows than the fused kernels take
+    check("default", device, copies=3, radix=4)  # more rows than the fused kernels take
     check("default", device, ahead=True, radix=4)
     check("narrow", device, ahead=True, early=True, splits=1, block_keys=4, radix=2)
     check_generator(device)
