@@ -40,8 +40,9 @@ def test_a_recogniser_that_was_not_asked_is_named_with_the_remedy() -> None:
 
 @needs_base
 def test_whisper_says_the_language_beside_the_text(clips: list[Clip]) -> None:
-    plain = list(Whisper(device="cpu").measure(clips))
-    found = list(Whisper(device="cpu", detect_language=True).measure(clips))
+    some = clips[1:4]  # Spanish, English, noise
+    plain = list(Whisper(device="cpu").measure(some))
+    found = list(Whisper(device="cpu", detect_language=True).measure(some))
     for one, other in zip(plain, found, strict=True):
         assert isinstance(one, dict)
         assert isinstance(other, dict)
@@ -49,8 +50,8 @@ def test_whisper_says_the_language_beside_the_text(clips: list[Clip]) -> None:
         values = list(other["languages"].values())
         assert values == sorted(values, reverse=True)
         assert len(values) == 5
-    first = [next(iter(output["languages"])) for output in found[:3] if isinstance(output, dict)]
-    assert first == ["es", "es", "en"]
+    first = [next(iter(output["languages"])) for output in found[:2] if isinstance(output, dict)]
+    assert first == ["es", "en"]
 
 
 @needs_base

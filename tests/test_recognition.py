@@ -84,6 +84,12 @@ def base() -> Whisper:
     return Whisper(batch_size=3, device="cpu")
 
 
+@pytest.fixture(scope="module")
+def heard(base: Whisper, clips: Sequence[Clip]) -> list[Output]:
+    """What Whisper base hears in the three spoken clips, in one batch."""
+    return outputs(base, clips[:3])
+
+
 def outputs(judge: Whisper | FasterWhisper, clips: Sequence[Clip]) -> list[Output]:
     found = list(judge.measure(clips))
     assert not [one for one in found if isinstance(one, Failure)], found
@@ -126,11 +132,9 @@ def assert_same(ours: Sequence[Output], theirs: Sequence[Output]) -> None:
 
 @needs_base
 def test_a_batch_hears_what_openai_whisper_hears_one_by_one(
-    base: Whisper, clips: Sequence[Clip]
+    base: Whisper, clips: Sequence[Clip], heard: Sequence[Output]
 ) -> None:
-    spoken = clips[:3]
-    theirs = library_hears(base._weights.path, spoken, temperature=0.0)
-    assert_same(outputs(base, spoken), theirs)
+    assert_same(heard, library_hears(base._weights.path, clips[:3], temperature=0.0))
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"temperature": 0.0, "beam_size": 3}])
@@ -138,8 +142,8 @@ def test_a_network_that_never_ends_is_batched_exactly_too(
     narrow: Path, clips: Sequence[Clip], options: dict[str, Any]
 ) -> None:
     judge = Whisper(model=str(narrow), beam_size=options.get("beam_size", 1), device="cpu")
-    ours = outputs(judge, clips)
-    assert_same(ours, library_hears(narrow, clips, **options))
+    ours = outputs(judge, clips[::2])
+    assert_same(ours, library_hears(narrow, clips[::2], **options))
     assert all(one["looped"] and one["tokens"] == 224 for one in ours)
     assert len({one["text"] for one in ours}) > 1
 
@@ -238,12 +242,12 @@ def test_compression_ratio_is_whispers(text: str) -> None:
 
 @needs_base
 def test_ctranslate2_in_float32_hears_the_same(
-    base: Whisper, clips: Sequence[Clip], tmp_path: Path
+    heard: Sequence[Output], clips: Sequence[Clip], tmp_path: Path
 ) -> None:
     pytest.importorskip("faster_whisper", reason="xtts_lab[faster] is not installed")
     judge = FasterWhisper(compute_type="float32", device="cpu")
     spoken = clips[:3]
-    for ours, theirs in zip(outputs(base, spoken), outputs(judge, spoken), strict=True):
+    for ours, theirs in zip(heard, outputs(judge, spoken), strict=True):
         assert ours["text"] == theirs["text"]
         assert ours.keys() == theirs.keys()
         assert ours["avg_logprob"] == pytest.approx(theirs["avg_logprob"], abs=5e-3)

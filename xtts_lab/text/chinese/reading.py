@@ -171,7 +171,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\w])~(?=\d)|(?<=[\u4e00-\u9fff])~(?=\d)", lambda _: "约"),
     (r"(?<=\d)\s?[x×]\s?(?=\d)", lambda _: "乘以"),
     (r"(?<![\d/.])(\d+\s)?(\d+)/(\d+)(?![\d/])", _slash),
-    (r"(\d+|[A-Za-z])\^(-?\d+)", lambda m: f"{m[1]}的{m[2].replace('-', '负')}次方"),
+    (r"((?<!\d)\d+|[A-Za-z])\^(-?\d+)", lambda m: f"{m[1]}的{m[2].replace('-', '负')}次方"),
     (r"#\s?(\d+)", lambda m: f"{m[1]}号"),
     (r"§\s?(\d+)", lambda m: f"第{m[1]}条"),
 )  # fmt: skip

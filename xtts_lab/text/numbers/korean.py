@@ -24,7 +24,7 @@ def native(number: int) -> str:
 
 def read_powers(text: str) -> str:
     """Read "10^6", and "1만", whose one is not said."""
-    text = re.sub(r"(\d+)\s?\^(-?\d+)", r"\1의 \2 제곱", text)
+    text = re.sub(r"(?<!\d)(\d+)\s?\^(-?\d+)", r"\1의 \2 제곱", text)
     return re.sub(r"(?<![\d.,])1(?=만)", "", text)
 
 
