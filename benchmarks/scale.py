@@ -55,10 +55,13 @@ def measure(trials: int, folder: Path) -> Cost:
         "--out", str(folder / str(trials)), "--no-cache",
     ]  # fmt: skip
     start = time.perf_counter()
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    said = folder / f"{trials}.txt"
+    with said.open("wb") as output:
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"the run of {trials} trials ended with {status}")
+        last = said.read_text(encoding="utf-8", errors="replace")[-1000:]
+        raise SystemExit(f"the run of {trials} trials ended with {status}: {last}")
     spent = usage.ru_utime + usage.ru_stime
     return Cost(trials, time.perf_counter() - start, spent, usage.ru_maxrss / 1024)
 
