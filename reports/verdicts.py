@@ -30,6 +30,8 @@ CLAIMS_HERE = HERE / "claims"
 EXPERIMENTS = HERE.parent / "experiments" / "claims"
 LOSSES = 8
 """The claim that is no experiment: `benchmarks/loss_curves.py --out` publishes it."""
+ON_A_CPU = "-cpu"
+"""Ends the name of a run whose experiment is published from a GPU as well."""
 HEARD = 1
 """Utterances whose players stay in a published report."""
 MOST_BYTES = 1_500_000
@@ -112,7 +114,11 @@ def page(runs: list[Path]) -> str:
         lines.append(f"## ({number}) {sentence}\n")
         own = [run for run in runs if run.name.startswith(f"claims-{number}-")]
         for run in own:
-            links = _curves(run) if number == LOSSES else _links(run, files.get(run.name))
+            links = (
+                _curves(run)
+                if number == LOSSES
+                else _links(run, files.get(run.name.removesuffix(ON_A_CPU)))
+            )
             lines += [links, "", *_table(run), ""]
         if not own:
             lines.append(f"Not run here. {_why(number)}\n")
