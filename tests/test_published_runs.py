@@ -16,7 +16,7 @@ from xtts_lab.cli import run_app
 from xtts_lab.conditions import ALL
 from xtts_lab.runs.metric_use import metric_info
 from xtts_lab.runs.reading import read_run
-from xtts_lab.statistics.cells import CELL, cell_table, placed
+from xtts_lab.statistics.cells import CELL, cell_table, placed, with_enough
 from xtts_lab.statistics.estimates import point
 
 REPORTS = Path(__file__).parent.parent / "reports"
@@ -55,6 +55,7 @@ def test_its_figures_are_those_of_its_scores(run: Path) -> None:
     info = metric_info(read.uses)
     pools = {metric: known.pool for metric, known in info.items() if known.pool is not None}
     cells = cell_table(read.scores, placed(read.trials), pools)
+    cells = with_enough(cells, {m: known.least for m, known in info.items() if known.least})
     found = {
         key: point(part.sort_values(CELL, kind="stable"), info[str(key[1])])
         for key, part in cells.groupby(["arm", "metric", "condition"])
