@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,19 @@ ALL_METRICS = {
 
 def make_rich_run(folder: Path) -> Path:
     """Write a run folder with a 2 x 2 grid, repeats, claims and streamed trials."""
+    shutil.copytree(Path(_rich_run().name) / "run", folder)
+    return folder
+
+
+@cache
+def _rich_run() -> TemporaryDirectory[str]:
+    """Make the run once for all tests of this process: its statistics take seconds."""
+    made = TemporaryDirectory()
+    _make(Path(made.name) / "run")
+    return made
+
+
+def _make(folder: Path) -> None:
     make_run(folder, repeats=2, per_language=6)
     rng = np.random.default_rng(1)
     known = pd.read_parquet(folder / "trials.parquet")
@@ -56,7 +72,6 @@ def make_rich_run(folder: Path) -> Path:
                 | {"denominator": 10 + 0 * edits, "detail": "{}"}
             )
     _write(folder, trials, pd.DataFrame(rows))
-    return folder
 
 
 def _write(folder: Path, trials: pd.DataFrame, scores: pd.DataFrame) -> None:
