@@ -46,16 +46,22 @@ def with_noise(path: Path, snr_db: float) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def heard(clean: Path) -> dict[str, Any]:
+    """What DNSMOS says of the clean sentence by itself."""
+    return only(Dnsmos().measure([Clip(clean)]))
+
+
 def only(results: Iterator[Any]) -> dict[str, Any]:
     (result,) = results
     assert isinstance(result, dict), result
     return result
 
 
-def test_dnsmos_equals_the_package_by_itself(clean: Path) -> None:
+def test_dnsmos_equals_the_package_by_itself(clean: Path, heard: dict[str, Any]) -> None:
     from speechmos import dnsmos
 
-    ours = only(Dnsmos().measure([Clip(clean)]))
+    ours = heard
     theirs = dnsmos.run(audio.load(clean, 16_000).samples.numpy(), sr=16_000)
     for name, field in {"ovrl": "ovrl_mos", "sig": "sig_mos", "bak": "bak_mos"}.items():
         assert ours[name] == pytest.approx(float(theirs[field]), abs=1e-3)
@@ -73,10 +79,10 @@ def test_distillmos_equals_the_package_by_itself(clean: Path) -> None:
     assert ours["mos"] == pytest.approx(float(theirs), abs=1e-3)
 
 
-def test_noise_lowers_dnsmos(clean: Path) -> None:
-    paths = [clean, with_noise(clean, 20.0), with_noise(clean, 5.0)]
+def test_noise_lowers_dnsmos(clean: Path, heard: dict[str, Any]) -> None:
+    paths = [with_noise(clean, 20.0), with_noise(clean, 5.0)]
     scores = [only(iter([one]))["ovrl"] for one in Dnsmos().measure([Clip(p) for p in paths])]
-    assert scores[0] > scores[1] > scores[2] >= 1.0
+    assert heard["ovrl"] > scores[0] > scores[1] >= 1.0
 
 
 def test_distillmos_does_not_hear_a_gain(clean: Path, tmp_path: Path) -> None:
@@ -96,7 +102,7 @@ def judges(utmos_checkpoint: Path) -> list[Any]:
 
 
 def test_what_cannot_be_judged_is_a_failure_of_that_clip(
-    judges: list[Any], clean: Path, tmp_path: Path
+    judges: list[Any], clean: Path, heard: dict[str, Any], tmp_path: Path
 ) -> None:
     audio.save(tmp_path / "silence.wav", Audio(torch.zeros(32_000), 16_000))
     audio.save(tmp_path / "dither.wav", Audio(torch.rand(32_000) * 6e-5, 16_000))
@@ -106,7 +112,8 @@ def test_what_cannot_be_judged_is_a_failure_of_that_clip(
     clips = [*(Clip(tmp_path / name) for name in names), Clip(clean)]
     for judge in judges:
         *failures, good = judge.measure(clips)
-        assert good == only(judge.measure([Clip(clean)]))
+        alone = heard if isinstance(judge, Dnsmos) else only(judge.measure([Clip(clean)]))
+        assert good == alone
         for name, failure in zip(names, failures, strict=True):
             assert isinstance(failure, Failure)
             assert failure.error.startswith(name)

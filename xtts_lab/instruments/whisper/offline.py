@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import io
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def checkpoint() -> Path:
     """
     path = cache_dir() / "weights" / f"whisper-base-{SHA256[:12]}-v{_CONVERTER}.pt"
     digest = path.with_suffix(".sha256")
-    if path.is_file() and digest.is_file() and digest.read_text().strip() == audio.sha256(path):
+    if path.is_file() and digest.is_file() and digest.read_text().strip() == _digest(path):
         return path
     serialised = _serialise(whisper_layout.convert(ctranslate2_format.parse(_joined())))
     try:
@@ -55,6 +56,17 @@ def checkpoint() -> Path:
     except OSError as error:
         raise _cannot_write(path.parent, error) from error
     return path
+
+
+def _digest(path: Path) -> str:
+    """Hash a large file once a process, as long as it is not written to."""
+    found = path.stat()
+    return _digest_of(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache
+def _digest_of(path: Path, _size: int, _written: int) -> str:
+    return audio.sha256(path)
 
 
 def ctranslate2_folder() -> Path:
@@ -67,7 +79,7 @@ def ctranslate2_folder() -> Path:
         for name in BESIDE:
             files.write_bytes(folder / name, _half(HALVES[1][0], f"data/{name}").read_bytes())
         model = folder / "model.bin"
-        if not model.is_file() or audio.sha256(model) != SHA256:
+        if not model.is_file() or _digest(model) != SHA256:
             files.write_bytes(model, _joined())
     except OSError as error:
         raise _cannot_write(folder, error) from error
