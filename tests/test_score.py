@@ -196,7 +196,7 @@ def test_score_gives_the_numbers_of_the_experiment(twenty: Path, tmp_path: Path)
         "metrics": [{"name": "secs", "encoder": "resemblyzer"}, {"name": "duration"}],
     }
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(experiment))
-    assert run_app(["run", str(tmp_path / "x.yaml"), "--no-cache", "--out", str(ran)]) == 0
+    assert run_app(["run", str(tmp_path / "x.yaml"), "--out", str(ran)]) == 0
     for table in ("scores.parquet", "trials.parquet"):
         one, other = (pd.read_parquet(folder / table) for folder in (scored, ran))
         wall = [c for c in ("synthesis_s",) if c in one]

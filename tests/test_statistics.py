@@ -223,13 +223,20 @@ def test_languages_with_speakers_of_their_own_are_never_drawn_empty() -> None:
     assert (drawn[..., 1] > 0).all()
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_nothing(random: Any) -> None:
+@pytest.fixture(scope="module")
+def small() -> tuple[pd.DataFrame, ...]:
+    """Scores and trials of a small world, its summary and its comparisons."""
     scores, trials = frames(world(2, speakers=3, sentences=4))
     options = OPTIONS | {"resamples": 60}
-    expected = summarise(scores, trials, INFO, **options)
     gaps = compare(scores, trials, INFO, baseline="arm0", **options)
+    return scores, trials, summarise(scores, trials, INFO, **options), gaps
+
+
+@settings(max_examples=10, deadline=None)
+@given(random=st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(small: tuple[pd.DataFrame, ...], random: Any) -> None:
+    scores, trials, expected, gaps = small
+    options = OPTIONS | {"resamples": 60}
     order = list(range(len(scores)))
     random.shuffle(order)
     mixed, moved = scores.iloc[order], trials.iloc[order[::-1]]

@@ -291,6 +291,7 @@ ablate:
 texts: {name: builtin, languages: [en], per_language: 2}
 speakers: {name: synthetic, count: 2}
 metrics: [{name: duration}, {name: latency, warmups: 1}]
+sanity: false
 """
 
 

@@ -135,9 +135,9 @@ for name in sys.argv[1:]:
 @pytest.mark.skipif(
     not Path("/proc/self/status").is_file(), reason="reads the peak from Linux's /proc"
 )
-def test_twenty_minutes_of_references_cost_the_memory_of_a_minute(tmp_path: Path) -> None:
+def test_ten_minutes_of_references_cost_the_memory_of_a_minute(tmp_path: Path) -> None:
     minute = (np.random.default_rng(0).standard_normal(60 * 8000) * 0.1).astype(np.float32)
-    lengths = (1, 20)
+    lengths = (1, 10)
     for minutes in lengths:
         with soundfile.SoundFile(str(tmp_path / f"{minutes}.wav"), "w", 8000, 1) as file:
             for _ in range(minutes):
@@ -152,7 +152,7 @@ def test_twenty_minutes_of_references_cost_the_memory_of_a_minute(tmp_path: Path
     rows = [[*map(float, line.split())] for line in done.stdout.splitlines()]
     for minutes, (_, *seconds) in zip(lengths, rows, strict=True):
         assert seconds == pytest.approx([60.0 * minutes] * 2, abs=0.01)
-    assert rows[1][0] - rows[0][0] < 64
+    assert rows[1][0] - rows[0][0] < 16  # the file alone is 19 MB as float32
 
 
 def test_bad_references_are_refused_in_one_line(tmp_path: Path) -> None:
