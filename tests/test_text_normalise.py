@@ -41,7 +41,7 @@ def test_the_docs_show_the_table() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_text_is_read_and_no_digit_is_left(language: str, data: st.DataObject) -> None:
     text = data.draw(st.one_of(st.text(max_size=30), number_like(language)))
