@@ -299,6 +299,21 @@ def test_leaving_early_leaves_nothing_running(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_a_vocoder_of_codes_says_what_the_plain_path_says(tmp_path: Path) -> None:
+    """The codes of the engine lie on the CPU, and what reads them on the GPU."""
+    clip = write_voice(tmp_path / "v.wav", 3.0)
+    given = [Request(TEXTS[i], "en", (Reference(clip),), i) for i in range(3)]
+    fast, plain = (
+        XTTS.from_pretrained("nano", device="cuda", engine=engine).synthesise_batch(given)
+        for engine in ("fast", "plain")
+    )
+    for one, other in zip(fast, plain, strict=True):
+        assert torch.equal(one.codes, other.codes)  # type: ignore[arg-type]
+        assert torch.allclose(one.audio.samples, other.audio.samples, atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("most", [256, 24])
 def test_on_a_gpu_many_are_said_as_each_alone(most: int) -> None:
     """More prompts than become waveforms at once: sounding goes on beside decoding."""

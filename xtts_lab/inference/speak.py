@@ -86,13 +86,14 @@ def vocode(
     """
     vector = embedding.to(model.device, model.vocoder_dtype).unsqueeze(0)
     chain = before_vocoder(model, speed, coqui_compat)
+    codes = generation.codes.to(model.device)  # the engine's are on the CPU
     if model.vocoder.reads == "codes":
-        inputs = generation.codes.unsqueeze(0)
+        inputs = codes.unsqueeze(0)
     elif model.vocoder.reads == "levels":
-        codes = generation.codes.unsqueeze(0) if generation.levels is None else generation.levels
-        inputs = stages.whole(chain, codes.unsqueeze(0))
+        levels = codes.unsqueeze(0) if generation.levels is None else generation.levels
+        inputs = stages.whole(chain, levels.unsqueeze(0))
     elif model.vocoder.reads == "mel":
-        inputs = stages.whole(chain, generation.codes.view(1, 1, -1))
+        inputs = stages.whole(chain, codes.view(1, 1, -1))
     else:
         states = generation.states.to(model.vocoder_dtype).unsqueeze(0).transpose(1, 2)
         inputs = stages.whole(chain, states).transpose(1, 2)
