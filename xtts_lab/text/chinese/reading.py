@@ -108,8 +108,11 @@ def _slash(match: re.Match[str]) -> str:
         return f"{over}月{under}日"
     if not whole and over > under:
         return f"{over}杠{under}"
+    if not whole and over == under == 50:
+        return f"{over}比{under}"
     mixed = f"{_number(whole)}又" if whole else ""
-    return f"{mixed}{_number(match[3])}分之{_number(match[2])}"
+    parts = {100: "百", 1000: "千", 10_000: "万"}.get(under) or _number(match[3])
+    return f"{mixed}{parts}分之{_number(match[2])}"
 
 
 def _spelt(match: re.Match[str]) -> str:

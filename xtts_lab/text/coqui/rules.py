@@ -164,7 +164,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fractions",
-        "Simple fractions are halves, quarters, twentieths; 24/7 is said as the language says it.",
+        "Simple fractions are halves, quarters, twentieths; points are out of what there is "
+        "(99/100); after a word that says so a day has its month (le 1/12); 24/7 is said as the "
+        "language says it.",
         {"*": r"\d/\d"},
     ),
     Rule(

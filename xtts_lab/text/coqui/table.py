@@ -27,7 +27,7 @@ ROWS: tuple[Row, ...] = (
         ),
         ("one two three four five six seven eight nine zero one two three four five six seven"),
     ),
-    Row("thousands", "ko", "4,735명", "sa jeom chil sam omyeong", "sacheonchilbaegsamsib-omyeong"),
+    Row("thousands", "ko", "4,735명", "sa jeom chil sam omyeong", "sacheonchilbaegsamsib-o myeong"),
     Row(
         "thousands",
         "fr",

@@ -142,11 +142,23 @@ def _model(match: re.Match[str]) -> str:
     return f"{' '.join(model)} {kind}" if int(model) > int(kind) else match[0]
 
 
+_PART_AFTER = (
+    r"\s?(?:スケール|サイズ|モデル|縮尺|以下|以上|未満|程度|くらい|ぐらい|ほど|ずつ|倍"
+    r"|の(?:大きさ|サイズ|スケール|確率|量|値段|価格|縮尺|長さ|重さ|速度|規模|コスト|費用|人|割合|濃度)"
+    r"|に(?:縮|減|落|薄|なっ|なり|なる|満))"
+)
+_PART_BEFORE = re.compile(r"(?:約|縮尺|全体の|人口の|確率は|割合は|わずか)\s?$")
+"""What makes of 1/20 a part of something; a month and a day otherwise."""
+
+
 def _slash(match: re.Match[str]) -> str:
-    """A fraction below one with a denominator to ten or over 31, or a month and a day."""
+    """A part of something, or a month and a day, which figures below 13 and 32 mostly are."""
     over, under = int(match[2]), int(match[3])
     whole = f"{match[1].strip()}と" if match[1] else ""
-    if whole or over < under <= 10 or over < 10 <= 31 < under:
+    before, after = match.string[: match.start()][-8:], match.string[match.end() :]
+    told = re.match(_PART_AFTER, after) or _PART_BEFORE.search(before)
+    no_day = under > 31 or over > 12
+    if whole or over < under <= 10 or (over < under and (no_day or told)):
         return f"{whole}{under}ぶんの{over}"
     if 1 <= over <= 12 and 1 <= under <= 31 and not match[2].startswith("00"):
         return f"{over}月{under}日"

@@ -34,9 +34,12 @@ _MONTH_FIRST = re.compile(
     r"(?<![\w.,/:-])(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])/(\d{4}|\d{2})(?![\d/])"
 )
 _MONTH_AND_DAY = re.compile(  # Korean; with smaller figures it is a fraction
-    r"(?<![\w.,/:-])(?=1[0-2]/|0?\d/(?:1[1-9]|[23]\d))(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])"
-    r"(?![\w/]|[.,:-]\d)"
+    r"(?<![\w.,/:-])(?=1[0-2]/|0?\d/(?:1[1-9]|[23]\d)|\d+/\d+(?:에|까지|부터|\s?\([월화수목금토일]\)))"
+    r"(0?[1-9]|1[0-2])/(0?[1-9]|[12]\d|3[01])(?![0-9A-Za-z_/]|[.,:-]\d)"
 )
+_PARTS_AFTER = r"의|로|씩|배|정도|수준|크기|축척|스케일|사이즈|이하|이상|미만|밖에"
+_PARTS_BEFORE = re.compile(r"(?:약|축척|전체의|인구의|확률(?:은|이)?|비율(?:은|이)?|의)\s$")
+"""What makes of 1/20 a part of something in Korean; a month and a day otherwise."""
 _YEAR = {"ru": "года", "pl": "roku"}
 _YEARS = {
     "ru": r"(?<![\d.,:/-])([12]\d{3})(?=\s(год|года|году|годом)\b)",
@@ -60,7 +63,7 @@ def read_dates(text: str, base: str) -> str:
     English figures with slashes are a month and a day; everywhere else the day comes first.
     """
     if base == "ko":
-        return _MONTH_AND_DAY.sub(r"\1월 \2일", _YEAR_FIRST.sub(_korean, text))
+        return _MONTH_AND_DAY.sub(_korean_day, _YEAR_FIRST.sub(_korean, text))
     text = read_day_ranges(read_month_names(text, base), base)
     text = read_years(read_days(text) if base == "en" else text, base)
     text = _YEAR_FIRST.sub(lambda match: _date(match, match[4], match[3], match[1], base), text)
@@ -167,6 +170,17 @@ _READERS: Mapping[str, Callable[..., str]] = {
 
 def _korean(match: re.Match[str]) -> str:
     return f"{match[1]}년 {int(match[3])}월 {int(match[4])}일"
+
+
+def _korean_day(match: re.Match[str]) -> str:
+    """A month and a day, or a part: "1/20의", "약 1/20"."""
+    month, day = int(match[1]), int(match[2])
+    before, after = match.string[: match.start()][-12:], match.string[match.end() :]
+    if month < day <= 4 and not re.match(r"\s?\(", after):
+        return match[0]  # 2/3까지
+    if month < day and (re.match(rf"\s?(?:{_PARTS_AFTER})", after) or _PARTS_BEFORE.search(before)):
+        return f"{day}분의 {month}"
+    return f"{month}월 {day}일"
 
 
 def _slavic(text: str, base: str) -> str:

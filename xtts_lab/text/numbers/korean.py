@@ -13,6 +13,8 @@ _COUNTERS = (
     (12, "시(?![즌도스])"),
     (30, "권|잔|병|달(?!러)|가지|송이|그루|켤레|자루|벌"),
 )
+_THINGS = rf"(?:{_COUNTERS[0][1]}|{_COUNTERS[2][1]})"
+"""Counters that stand apart from their number, however large it is: 백 명."""
 
 
 def native(number: int) -> str:
@@ -20,6 +22,14 @@ def native(number: int) -> str:
     if number == 20:
         return "스무"
     return _TENS[number // 10] + _ONES[number % 10]
+
+
+def read_signs(text: str) -> str:
+    """Read "§ 3" as an article of a law, and "≥ 5" without a counter as it is said: 5 이상."""
+    text = re.sub(r"§\s?(\d+)(?![\d.])", r"제\1조", text)
+    for sign, word in (("≥", "이상"), ("≤", "이하")):
+        text = re.sub(rf"(?<!\w){sign}\s?(\d+(?:\.\d+)?)(?![\w%°]|[.,]\d)", rf"\1 {word}", text)
+    return text
 
 
 def read_powers(text: str) -> str:
@@ -38,7 +48,7 @@ def read_counted(text: str) -> str:
             lambda match, limit=limit: _native_or_not(match, limit),  # type: ignore[misc]
             text,
         )
-    return text
+    return re.sub(rf"(?<=\d)(?={_THINGS})", " ", text)
 
 
 def _native_or_not(match: re.Match[str], limit: int) -> str:

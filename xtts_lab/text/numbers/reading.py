@@ -18,7 +18,6 @@ from xtts_lab.text.numbers import (
     dates,
     dotted,
     everyday,
-    fractions,
     gender,
     korean,
     money,
@@ -28,6 +27,8 @@ from xtts_lab.text.numbers import (
 )
 from xtts_lab.text.numbers.endings import reading as endings
 from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
+from xtts_lab.text.numbers.slashed.fractions import read_fractions
+from xtts_lab.text.numbers.slashed.reading import read_slashes
 from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, join_groups, parse
 
 _VERSION = re.compile(
@@ -50,6 +51,7 @@ _Read = Callable[[re.Match[str]], str]
 def read_numbers(text: str, base: str) -> str:
     """Replace everything written with digits by words; no ASCII digit is left."""
     text = _VERSION.sub(rf"\1 {numerals.DOT.get(base, '')} \2", text) if base != "en" else text
+    text = korean.read_signs(text) if base == "ko" else text
     text = everyday.read_always(everyday.read_indian(text) if base == "en" else text, base)
     text = codes.read_codes(re.sub(r"(?<!\w)['’‘](?=\d\d(?!\d))", "", text), base)
     text = ranges.read_scales(text, base)
@@ -57,7 +59,8 @@ def read_numbers(text: str, base: str) -> str:
     text = _point_first(join_groups(text, base), base)
     text = _TIMES.sub(" × ", ranges.read_ranges(text, base))
     text = ranges.read_minus(text, base)
-    text = fractions.read_fractions(roman.read_roman(text, base), base)
+    text = read_slashes(roman.read_roman(text, base), base)
+    text = read_fractions(text, base)
     text = money.read_money(money.read_scales(text, base), base)
     text = money.read_signs(text, base)
     text = endings.read_endings(text, base)
@@ -90,6 +93,8 @@ def _last(text: str, base: str) -> str:
     if base == "ar":
         text = arabic.read_twos(arabic.read_ones(text))
     text = _replace(NUMBER, lambda match: _counting(match, base), text, base != "ar")
+    if base == "it":  # one o'clock
+        text = re.sub(r"\b(all|dall)e (?=una\b)", r"\1'", text, flags=re.IGNORECASE)
     return re.sub(r"\b(un'|d') (?=\w)", r"\1", text) if base in ("it", "fr") else text
 
 
@@ -100,6 +105,8 @@ def _counting(match: re.Match[str], base: str) -> str:
         return words
     if isinstance(number, Parts) or number.fraction:
         return words
+    if base == "hu" and re.match(r"\saz?\s|[²³]", match.string[match.end() : match.end() + 4]):
+        return words  # what an article follows counts nothing: kettő a négyzeten
     if base == "ar":
         noun = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
         return arabic.counted(words, noun[1] if noun else "")

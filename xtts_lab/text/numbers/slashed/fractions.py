@@ -12,7 +12,7 @@ from xtts_lab.text.numbers.ordinals import ordinal
 
 _SMALL = r"[2-9]|1\d|24|25|32|64|125|128|[2-9]0|[125]0{2,4}|250"
 _FRACTION = re.compile(
-    rf"(?<![\w.,/:-])(?:(\d{{1,6}})\s)?([1-9])/({_SMALL})(?![\w/:]|[.,-]\d|\s?/)"
+    rf"(?<![\w.,/:-])(?:(\d{{1,6}})\s)?([1-9])/({_SMALL})(?![^\W가-힣]|분기|[/:]|[.,-]\d|\s?/)"
 )
 _DAY = re.compile(
     r"\b(?:on|by|until|since|before|after|from|of|le|du|au|jusqu'au|el|del|al|hasta el|il|dal|em"
@@ -20,6 +20,7 @@ _DAY = re.compile(
     re.IGNORECASE,
 )
 """Words before a day and a month, which a denominator up to 31 may be."""
+_FRENCH_THE = re.compile(r"\b(?:le|du|au)\s$", re.IGNORECASE)
 _HALVES: Mapping[str, tuple[str, str]] = {
     "en": ("one half", "and a half"), "es": ("medio", "y medio"), "fr": ("un demi", "et demi"),
     "de": ("ein halb", "einhalb"), "it": ("mezzo", "e mezzo"), "pt": ("meio", "e meio"),
@@ -57,6 +58,13 @@ def _read(match: re.Match[str], base: str) -> str:
     if over >= under or (under > 10 and _may_be_a_day(match, base)):
         return match[0]
     if not whole:
+        if (
+            base == "fr"
+            and over == 1
+            and under > 2
+            and _FRENCH_THE.search(match.string[: match.start()])
+        ):
+            return fraction(over, under, base).removeprefix("un ")  # le quart
         return _HALVES[base][0] if (over, under) == (1, 2) else fraction(over, under, base)
     words = cardinal(whole, base)
     if (over, under) == (1, 2):

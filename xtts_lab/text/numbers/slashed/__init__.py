@@ -1,0 +1,1 @@
+"""Two numbers with a slash between: fractions, days, scores."""
