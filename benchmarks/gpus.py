@@ -1,0 +1,126 @@
+"""One GPU against several of the same host: trials a minute of a run with scoring, by stage.
+
+    python benchmarks/gpus.py [--workers 4] [--trials 2000] [--executor ray] [--device D] [--out F]
+
+Two nano arms say 20 English sentences by 25 synthetic speakers; similarity (Resemblyzer), errors
+(the shipped recogniser), durations and sanity are measured. The run is made with one worker and
+with `--workers`, each in a process of its own and without a cache, after a run of four trials that
+compiles kernels and makes the speakers. Printed are the wall of the whole run, of synthesis, of
+measuring, and from the first trial to the last measurement (which leaves out start-up and report),
+trials a minute of both, the ratios, and whether the tables are equal byte for byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+EXPERIMENT = """
+name: gpus
+systems:
+  a: {{name: xtts, checkpoint: nano-perceiver}}
+  b: {{name: xtts, checkpoint: nano-tortoise}}
+texts: {{name: builtin, languages: [en], per_language: 20}}
+speakers: {{name: synthetic, count: 25, references: 1}}
+pairing: cross
+limit: {items}
+repeats: {repeats}
+metrics:
+  - {{name: duration}}
+  - {{name: secs, encoder: resemblyzer}}
+  - {{name: cer, recognizer: world_ctc}}
+statistics: {{baseline: b}}
+"""
+ITEMS = 20 * 25
+TABLES = ("scores.parquet", "evidence.parquet", "summary.csv", "comparisons.csv")
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of a run and of its parts."""
+
+    trials: int
+    wall_s: float
+    synthesis_s: float
+    measuring_s: float
+    work_s: float
+
+    @property
+    def a_minute(self) -> tuple[float, float]:
+        """Trials a minute: of the whole run, and from the first trial to the last measurement."""
+        return 60 * self.trials / self.wall_s, 60 * self.trials / max(self.work_s, _LOOK_S)
+
+
+def spend(arguments: list[str], out: Path, trials: int) -> Spent:
+    """Run, and see from outside when the journals grow. Raises `SystemExit` where the run fails."""
+    command = [sys.executable, "-m", "xtts_lab.cli", "run", *arguments, "--out", str(out)]
+    sizes: dict[str, int] = {}
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    began = time.perf_counter()
+    with (out.parent / f"{out.name}.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--no-cache"], stdout=log, stderr=log)
+        while process.poll() is None:
+            for name in ("trials", "evidence"):
+                journal = out / ".state" / f"{name}.jsonl"
+                size = journal.stat().st_size if journal.exists() else 0
+                if size != sizes.get(name, 0):
+                    sizes[name], last[name] = size, time.perf_counter() - began
+                    first.setdefault(name, last[name])
+            time.sleep(_LOOK_S)
+    wall = time.perf_counter() - began
+    if process.returncode:
+        said = (out.parent / f"{out.name}.log").read_text(errors="replace")[-2000:]
+        raise SystemExit(f"the run ended with {process.returncode}: {said}")
+    stages = [last[name] - first[name] for name in ("trials", "evidence")]
+    return Spent(trials, wall, *stages, work_s=last["evidence"] - first["trials"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--executor", default=None)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--out", type=Path, default=None, help="JSON of what is printed.")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        items = min(ITEMS, -(-chosen.trials // 2))
+        repeats = -(-chosen.trials // (2 * items))
+        experiment = folder / "e.yaml"
+        experiment.write_text(EXPERIMENT.format(items=items, repeats=repeats))
+        base = [str(experiment), "--device", chosen.device]
+        spend([*base, "--limit", "2", "repeats=1"], folder / "warm", 4)
+        executor = ["--executor", chosen.executor] if chosen.executor else []
+        trials = 2 * items * repeats
+        one = spend([*base, "--workers", "1"], folder / "one", trials)
+        several = ["--workers", str(chosen.workers), *executor]
+        many = spend([*base, *several], folder / "many", trials)
+        same = {
+            table: (folder / "one" / table).read_bytes() == (folder / "many" / table).read_bytes()
+            for table in TABLES
+        }
+    ratios = {
+        part.removesuffix("_s"): round(getattr(one, part) / max(getattr(many, part), _LOOK_S), 2)
+        for part in ("wall_s", "synthesis_s", "measuring_s", "work_s")
+    }
+    for name, spent in (("1 worker", one), (f"{chosen.workers} workers", many)):
+        whole, work = spent.a_minute
+        print(f"{name}: {spent.wall_s:.1f} s, {whole:.0f} trials a minute; at work {work:.0f}")
+    print(f"ratios: {ratios}; equal: {same}")
+    if chosen.out:
+        runs = {"one": dataclasses.asdict(one), "many": dataclasses.asdict(many)}
+        chosen.out.write_text(json.dumps({**runs, "ratios": ratios, "equal": same}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
