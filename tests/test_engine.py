@@ -144,6 +144,7 @@ def test_evidence_is_taken_once_per_audio_and_kept(tmp_path: Path) -> None:
     assert json.loads(evidence.iloc[0]["output"])["embedding"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_locked_folder_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from xtts_lab.runs.store import RunFolder
 

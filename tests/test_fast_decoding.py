@@ -96,7 +96,7 @@ def check_generator(device: str = "cpu") -> None:
 
 
 def check_continuous(device: str = "cpu") -> None:
-    """Seven prompts through two rows: each becomes what it becomes alone."""
+    """Five prompts through two rows: each becomes what it becomes alone."""
     from xtts_lab.inference.fast.continuous import decode_all
     from xtts_lab.inference.fast.engine import DecodingEngine
     from xtts_lab.inference.fast.tuning import Tuning
@@ -104,9 +104,9 @@ def check_continuous(device: str = "cpu") -> None:
     gpt = _gpt().to(device)
     options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
     two = _prompts(options, device)
-    prompts = [replace(two[i % 2], seed=i, max_codes=(4, 1, 7)[i % 3]) for i in range(7)]
+    prompts = [replace(two[i % 2], seed=i, max_codes=(3, 1, 5)[i % 3]) for i in range(5)]
     tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=32, radix=4)  # in fewer rounds
-    engine = DecodingEngine(gpt, options, rows=2, steps=7, tuning=tuning)
+    engine = DecodingEngine(gpt, options, rows=2, steps=5, tuning=tuning)
     made = dict(decode_all(engine, prompts, look_every=2))
     for index, plain in enumerate(generate(gpt, prompts)):
         assert made[index].codes.tolist() == plain.codes.tolist()
@@ -142,8 +142,9 @@ def check_stream(device: str = "cpu") -> None:
 
 
 def check_all(device: str = "cpu") -> None:
-    for name in OPTIONS:
-        check(name, device)
+    check("default", device)
+    check("greedy", device)
+    check("narrow", device, radix=4)
     check("default", device, copies=3, radix=4)  # more rows than the fused kernels take
     check("default", device, ahead=True, radix=4)
     check("narrow", device, ahead=True, early=True, splits=1, block_keys=4, radix=2)

@@ -274,6 +274,7 @@ def test_a_lock_of_a_dead_process_holds_nobody(here: Path) -> None:
         assert (here / "run" / "report.html").is_file(), content
 
 
+@pytest.mark.usefixtures("impatient")
 def test_two_runs_in_a_folder(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert _runs(here) == 0
     (here / "run" / "report.html").unlink()

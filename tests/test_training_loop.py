@@ -263,20 +263,20 @@ def test_runs_that_wait_for_each_other_are_refused(
 
 def test_how_long_a_run_lasts_may_be_set_until_its_rate_falls(tmp_path: Path) -> None:
     """What comes of it is what the later settings give from the beginning."""
-    loop = {**LOOP, "steps": 30, "decay": 0.5, "warmup": 1}
+    loop = {"steps": 10, "decay": 0.5, "warmup": 1, "log_every": 2, "validate_every": 3}
     file = write(tmp_path / "a.yaml", training=loop)
-    sooner = ("training.steps=16", "training.decay=0.25")
+    sooner = ("training.steps=8", "training.decay=0.5")
     assert train(file, *sooner, "--out", tmp_path / "whole") == 0
-    for _ in range(12):
+    for _ in range(4):
         assert train(file, "--out", tmp_path / "x", "--minutes", 1e-9) == 0
-    assert train(file, "training.steps=12", "--out", tmp_path / "x") == 2  # would have fallen
+    assert train(file, "training.steps=6", "--out", tmp_path / "x") == 2  # would have fallen
     assert train(file, *sooner, "--out", tmp_path / "x") == 0
     assert outcome(tmp_path / "x" / "line") == outcome(tmp_path / "whole" / "line")
     assert train(file, "--out", tmp_path / "x") == 2  # it is done
     late = ("--out", tmp_path / "y")
-    for _ in range(16):
+    for _ in range(6):
         assert train(file, *late, "--minutes", 1e-9) == 0
-    assert train(file, "training.steps=40", *late) == 2
+    assert train(file, "training.steps=14", *late) == 2
     assert train(file, *late) == 0
 
 
