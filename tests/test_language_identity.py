@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_recognition import clips as clips  # a fixture
+from tests.test_recognition import brief as brief  # a fixture
+from tests.test_recognition import clips as clips
 from tests.test_recognition import needs_base
 from xtts_lab.experiment.construction import content_of
 from xtts_lab.instruments.whisper.recogniser import Whisper
@@ -39,10 +40,11 @@ def test_a_recogniser_that_was_not_asked_is_named_with_the_remedy() -> None:
 
 
 @needs_base
-def test_whisper_says_the_language_beside_the_text(clips: list[Clip]) -> None:
-    some = clips[1:4]  # Spanish, English, noise
-    plain = list(Whisper(device="cpu").measure(some))
-    found = list(Whisper(device="cpu", detect_language=True).measure(some))
+def test_whisper_says_the_language_beside_the_text(clips: list[Clip], brief: Path) -> None:
+    plain, found = [], []
+    for model, some in (("base", clips[1:3]), (str(brief), clips[3:4])):  # Spanish, English; noise
+        plain += Whisper(model=model, device="cpu").measure(some)
+        found += Whisper(model=model, device="cpu", detect_language=True).measure(some)
     for one, other in zip(plain, found, strict=True):
         assert isinstance(one, dict)
         assert isinstance(other, dict)
@@ -54,15 +56,15 @@ def test_whisper_says_the_language_beside_the_text(clips: list[Clip]) -> None:
     assert first == ["es", "en"]
 
 
-@needs_base
-def test_a_clip_over_one_window_is_known_by_its_beginning(tmp_path: Path) -> None:
+def test_a_clip_over_one_window_is_known_by_its_beginning(tmp_path: Path, brief: Path) -> None:
     import torch
 
     from xtts_lab import audio
     from xtts_lab.types import Audio
 
     audio.save(tmp_path / "long.wav", Audio(torch.zeros(16_000 * 31), 16_000))
-    (output,) = Whisper(device="cpu", detect_language=True).measure([Clip(tmp_path / "long.wav")])
+    judge = Whisper(model=str(brief), device="cpu", detect_language=True)
+    (output,) = judge.measure([Clip(tmp_path / "long.wav")])
     assert isinstance(output, dict)
     assert len(output["languages"]) == 5
 
