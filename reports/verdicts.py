@@ -103,6 +103,7 @@ def publish(run: Path, folder: Path = CLAIMS_HERE) -> Path:
             shutil.copy(run / path, copy / path)
     report.build(copy)
     shutil.rmtree(copy / "audio", ignore_errors=True)
+    (copy / "tables.tex").unlink(missing_ok=True)  # `xtts-lab report` makes it
     size = (copy / "report.html").stat().st_size
     if size > MOST_BYTES:
         raise UsageError(f"{copy}: report.html has {size:,} bytes, over {MOST_BYTES:,}")
