@@ -10,7 +10,7 @@ Whoever cannot stream is heard when everything is said.
   python benchmarks/decoders.py --out decoders.json                      # one GPU, bf16
   python benchmarks/decoders.py --sizes tiny --seconds 0.5,1 --trials 3  # anywhere, in seconds
 
-p95 stands where a point has 200 trials, the greatest everywhere; a point ends after --budget seconds.
+p95 stands where a point has 200 trials, the greatest everywhere. A point ends after --budget s.
 """
 
 from __future__ import annotations
