@@ -79,6 +79,7 @@ _WITHOUT_DOT: Mapping[str, Mapping[str, str]] = {
         "mme=madame; mlle=mademoiselle; dr=docteur; bd=boulevard"
     ),  # French titles that end as the word ends
     "en": _table("mr=mister; mrs=misess"),  # British spelling
+    "pl": _table("nr=numer; dr=doktor; mgr=magister"),  # likewise
 }
 _STREET = re.compile(r"(?<=[^\W\d] )St\.(?!\s+[A-Z])")
 """After a name, and not before one: "Main St. is", unlike "St. Mary" (needs the case)."""
@@ -88,7 +89,9 @@ _BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
     "de": _table("nr=nummer; s=seite; kap=kapitel; abb=abbildung; bd=band"),
     "fr": _table("p=page; pp=pages; chap=chapitre; fig=figure; vol=volume"),
     "es": _table("p=página; pág=página; págs=páginas; cap=capítulo; núm=número; fig=figura"),
-    "it": _table("p=pagina; pag=pagina; pagg=pagine; cap=capitolo; fig=figura; vol=volume"),
+    "it": _table(
+        "n=numero; p=pagina; pag=pagina; pagg=pagine; cap=capitolo; fig=figura; vol=volume"
+    ),
     "pt": _table("p=página; pág=página; págs=páginas; cap=capítulo; fig=figura; vol=volume"),
     "pl": _table("str=strona; s=strona; rozdz=rozdział; rys=rysunek"),
     "cs": _table("č=číslo; str=strana; s=strana; kap=kapitola; obr=obrázek"),

@@ -179,6 +179,7 @@ def speak_reference(text: str, base: str) -> str:
 
 def speak(text: str, base: str) -> str:
     """Replace every symbol that has a word in the language; no space before a closing mark."""
+    text = re.sub(r"§\s?§", "paragrafen " if base == "de" else "§", text)
     words = _translation(SIGNS, WORDS[base]) | _translation(OUR_SIGNS, OUR_WORDS[base])
     return re.sub(
         f"([{re.escape(SIGNS + OUR_SIGNS)}])(?:[ ]*(?=[,.;:!?…)»”،؛؟]))?",

@@ -95,6 +95,13 @@ def _range(match: re.Match[str]) -> str:
     return f"{low}{unit}到{high}"
 
 
+def _percent_range(match: re.Match[str]) -> str:
+    """Read "20~30%", whose percent comes first and once: 百分之二十到三十."""
+    low, high = match[1], match[2]
+    upwards = float(low) < float(high)
+    return f"百分之{_number(low)}到{_number(high)}" if upwards else match[0]
+
+
 def _model(match: re.Match[str]) -> str:
     """A type of aircraft, 747-400; of scores in hundreds hardly any ends on a round one."""
     model, kind = match.groups()
@@ -148,6 +155,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d.-])\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}(?![\d-])", _spelt),
     (r"(?<![\d.-])[48]00-\d{3,4}-\d{3,4}(?![\d-])", _spelt),
     (r"(?<![\d.-])\d{3,4}(?:[ -]\d{3,4}){2,4}(?![\d-])", _spelt),
+    (r"(?<![\d.:-])[1-9]\d{2,3}(?=室|号房|教室|病房)", _spelt),
     (r"(?<=[打拨号])(?:1[12]\d|9\d\d)(?!\d|[.,:]\d|[分个次元人块年月日号%])", _spelt),
     # Dates.
     (r"(?<![\d/.-])((?:19|20)\d{2})([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12]\d|3[01])[日号]?"
@@ -164,6 +172,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d.-])([1-9]\d\d)[-–]([1-9]00)(?![\d-])", _model),
     (r"(?<![A-Za-z\d.])[-–−](\d+(?:\.\d+)?)\s?[-~～〜]\s?([-–−]?)(?=\d+(?:\.\d+)?\s?(?:℃|℉|°|度|%))",
      lambda m: f"负{m[1]}到{'负' * bool(m[2])}"),
+    (rf"(?<![A-Za-z0-9./-])(\d+(?:\.\d+)?)\s?{_DASH}\s?(\d+(?:\.\d+)?)\s?%", _percent_range),
     (rf"(?<![A-Za-z0-9./-])(\d+(?:\.\d+)?)({_UNIT})?\s?({_DASH})\s?(\d+(?:\.\d+)?)"
      r"(?![\d-]|\s?=)", _range),
     (r"(?<=\d)\s?[-–]\s?(?=\d+\s?=)", lambda _: "减"),
@@ -175,6 +184,8 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<=\d)\s?[x×]\s?(?=\d)", lambda _: "乘以"),
     (r"(?<![\d/.])(\d+\s)?(\d+)/(\d+)(?![\d/])", _slash),
     (r"((?<!\d)\d+|[A-Za-z])\^(-?\d+)", lambda m: f"{m[1]}的{m[2].replace('-', '负')}次方"),
+    (r"((?<!\d)\d+|(?<![A-Za-z\d])[A-Za-z])([²³])(?!\w)",
+     lambda m: m[1] + symbols.word_of(m[2], "zh")),
     (r"#\s?(\d+)", lambda m: f"{m[1]}号"),
     (r"§\s?(\d+)", lambda m: f"第{m[1]}条"),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xtts_lab.text.abbreviations import own_pattern
 from xtts_lab.text.coqui.differences import Rule
 from xtts_lab.text.numbers import currencies
+from xtts_lab.text.numbers.cases.prepositions import PREPOSITIONS
 from xtts_lab.text.numbers.codes import CUE, EMERGENCY
 from xtts_lab.types import LANGUAGES
 
@@ -14,6 +15,9 @@ _ABBREVIATIONS = {
 _LETTER = r"[^\W\d_]"
 _SIGNS = "".join(sign for sign in currencies.SIGNS if sign not in "$£")
 _SPACED = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "hu", "ko")
+
+
+_CASES = {base: rf"{words}\s\d" for base, words in PREPOSITIONS.items()}
 
 
 def _money(base: str) -> str:
@@ -79,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         "years",
         "Years are said in hundreds: nineteen ninety-six, neunzehnhundertdreiundsiebzig.",
         dict.fromkeys(
-            ("en", "de", "nl"), rf"{_LETTER},? (?:1[1-9]|20)\d\d(?!\d)|\d, (?:1[1-9]|20)\d\d"
+            ("en", "de", "nl"), rf"{_LETTER},? (?:1\d|20)\d\d(?!\d)|\d, (?:1[1-9]|20)\d\d"
         ),
     ),
     Rule(
@@ -248,7 +252,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "korean counters",
         'Native numerals before counters, hours and ages; "번" and "차" are no ordinals there.',
-        {"ko": r"\d\s?(?:개|명|마리|권|잔|병|달|가지|사람|송이|그루|켤레|자루|벌|살|시|월|번|차)"},
+        {
+            "ko": r"\d\s?(?:개|명|마리|권|잔|병|달|가지|사람|송이|그루|켤레|자루|벌|살|시|월|번|차"
+            "|대|장)"
+        },
+    ),
+    Rule(
+        "cases",
+        "Russian, Polish and Czech numbers have the case of the preposition before them, or the "
+        "one that the noun's ending shows.",
+        _CASES,
     ),
     Rule(
         "chinese",
@@ -258,7 +271,7 @@ RULES: tuple[Rule, ...] = (
         {
             "zh": r"\d\D+\d|\d{4}|(?<!\d)0\d|2[^\d月日号]|\d\s?[-.:：/%‰℃℉°~～]"
             r"|[-−–~～#§+]\s?\d|[&@#%+=×÷±≥≤≈≠§π√∞‰²³]|\d\s*[A-Za-z]|[A-Za-z]\s?\d"
-            rf"|[{_SIGNS}$£]|[IVX]{{2}}|[打拨号]\d{{3}}|\d0年代"
+            rf"|[{_SIGNS}$£]|[IVX]{{2}}|[打拨号]\d{{3}}|\d{{3}}(?:室|号房|教室|病房)|\d0年代"
         },
     ),
     Rule(

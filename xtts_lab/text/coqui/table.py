@@ -213,6 +213,7 @@ ROWS: tuple[Row, ...] = (
     Row("korean counters", "ko", "9시 30분", "gusi samsibbun", "ahob si samsibbun"),
     Row("korean counters", "ko", "3번", "se beon-jjae", "sambeon"),
     Row("korean counters", "ko", "6월", "yug-wol", "yu-wol"),
+    Row("cases", "ru", "до 18 лет", "до восемнадцать лет", "до восемнадцати лет"),
     Row("chinese", "zh-cn", "2个苹果", "er4ge4ping2guo3", "liang3ge4ping2guo3"),
     Row("chinese", "zh-cn", "5000人", "wu3ling2ling2ling2ren2", "wu3qian1ren2"),
     Row("chinese", "zh-cn", "1,000人", "yi1,ren2", "yi1qian1ren2"),

@@ -50,6 +50,7 @@ _OWN: Mapping[str, tuple[str, Mapping[int, str]]] = {
     "時": ("じ", {4: "よ", 7: "しち", 9: "く"}),
     "時間": ("じかん", {4: "よ", 7: "なな", 9: "く"}),
     "時半": ("じはん", {4: "よ", 7: "しち", 9: "く"}),
+    "時間半": ("じかんはん", {4: "よ", 7: "なな", 9: "く"}),
     "年": ("ねん", {4: "よ"}),
     "年間": ("ねんかん", {4: "よ"}),
     "年生": ("ねんせい", {4: "よ"}),
@@ -83,6 +84,8 @@ _NATIVE = {
     "晩": "ばん", "部屋": "へや", "切れ": "きれ", "口": "くち", "株": "かぶ", "房": "ふさ",
 }  # fmt: skip
 _NATIVE_NUMBERS = {1: "ひと", 2: "ふた"}
+_NOUGHT = frozenset({"時", "時半", "度", "点"})
+"""Counters before which nought is れい."""
 
 COUNTERS = tuple(sorted({*_COUNTERS, *_OWN, *_NATIVE, "つ"}, key=len, reverse=True))
 """Every counter, the longest first."""
@@ -97,13 +100,11 @@ def counted(digits: str, counter: str, is_date: bool = False) -> list[str]:
     special = _special(number, counter, is_date)
     if special:
         return special
-    parts = cardinal(digits)
+    parts = ["れい"] if number == 0 and counter in _NOUGHT else cardinal(digits)
     if counter in _OWN:
         reading, digits_ = _OWN[counter]
         ones = number % 10
-        if number == 0 and counter in ("時", "時半"):
-            parts = ["れい"]
-        elif ones in digits_:
+        if ones in digits_:
             parts = [*parts[:-1], digits_[ones]]
         return [*parts, reading]
     if counter in _NATIVE:

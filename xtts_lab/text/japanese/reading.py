@@ -18,7 +18,7 @@ from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)(?<!\d\.)\d+(?:\.\d+)?"
 _COUNTER = "|".join(map(re.escape, counters.COUNTERS))
-_COUNTED = re.compile(rf"(?<!\d)(?<!\d\.)(?P<month>月)?(?P<number>\d+)\s?(?P<counter>{_COUNTER})")
+_COUNTED = re.compile(rf"(?<!\d)(?<!\d\.)(?P<number>\d+)\s?(?P<counter>{_COUNTER})")
 _UNITS = r"(?:度|℃|°|%|パーセント|ポイント|点|円|分|秒|つ|個|人|倍)"
 
 Write = Callable[[list[str]], str]
@@ -80,10 +80,9 @@ def _number(digits: str) -> list[str]:
 
 def _counted(match: re.Match[str], write: Write) -> str:
     digits = match["number"]
-    before = match.string[: match.start()]
     if digits.startswith("0") and len(digits) > 2:
         return write(numerals.spell(digits)) + match["counter"]
-    is_date = before.endswith("月") or bool(match["month"])
+    is_date = match.string[: match.start()].endswith("月")
     return write(counters.counted(digits, match["counter"], is_date))
 
 
@@ -162,6 +161,12 @@ def _slash(match: re.Match[str]) -> str:
         return f"{whole}{under}ぶんの{over}"
     if 1 <= over <= 12 and 1 <= under <= 31 and not match[2].startswith("00"):
         return f"{over}月{under}日"
+    if over == under == 50:
+        return "フィフティフィフティ"
+    if 85 <= over < 250 and 40 <= under < over:  # blood pressure
+        return f"{over}の{under}"
+    if 1 < under < over < 1000:
+        return f"{under}ぶんの{over}"
     return f"{match[2]}スラッシュ{match[3]}"
 
 

@@ -60,6 +60,22 @@ def read_twos(text: str) -> str:
     return re.sub(r"(?<![\d.,/:\w] )(?<![\w.,/:-])2 ([ء-ي]+)", dual, text)
 
 
+_SCALES = {"ألف": "آلاف", "مليون": "ملايين", "مليار": "مليارات"}
+
+
+def read_scales(text: str) -> str:
+    """Write "5 مليون" with the plural that it asks for, and read "2 مليون", which is a dual."""
+
+    def form(match: re.Match[str]) -> str:
+        number, scale = match.groups()
+        if number != "2":
+            return f"{number} {_SCALES[scale]}"
+        noun = re.match(r"\s([ء-ي]+)", match.string[match.end() :])
+        return scale + ("ا" if noun and noun[1] not in _NO_NOUNS.split() else "ان")
+
+    return re.sub(rf"(?<![\w.,/:-])(10|[2-9])\s({'|'.join(_SCALES)})(?![ء-ي])", form, text)
+
+
 def read_ones(text: str) -> str:
     """Read "1" before a noun, which it follows in speech: 1 كتاب is كتاب واحد."""
 

@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"(?<![\w.,:/\-+])\+?\d{4,19}(?![\w%]|[.,:/-]\d)")
 CUE = (
     r"(?:\b(?:tel|telef|telefon\w*|tél|téléphon\w+|teléfon\w+|telefono|phone|mobile|mobil|móvil"
     r"|cellulare|celular|telemóvel|handy|fax|faks|call|dial|ring|ruf\w*|appel\w+|llam\w+|lig\w+"
-    r"|chiam\w+|zadzwoń|dzwoń|zavolej\w*|volej\w*|bel|ara(?:yın(?:ız)?)?|hívj\w*|hívd|pin|code|codice|código"
+    r"|chiam\w+|zadzwoń|dzwoń|zavolej\w*|volej\w*|bel|ara(?:yın(?:ız)?)?|hívj\w*|hívd|pin|pincode|postleitzahl|postcode|code|codice|código"
     r"|kód|kod|kodu|plz|zip|isbn|iban|whatsapp|sms|тел|телефон\w*|звоните|позвоните|факс|код"
     r"|هاتف|رقم|اتصل|جوال|전화\w*|번호\w*|cep|psč|cap)\b[\s.:=]*"
     r"(?:number|no\.?|nummer|numer\w*|číslo|číslem|número|numéro|numero|номер\w*|numara\w*|unter|auf"
@@ -34,11 +34,12 @@ CUE = (
 """Words before a telephone number or a code."""
 _CUE = re.compile(CUE + "$", re.IGNORECASE)
 EMERGENCY = (
-    r"(?<!\w)((?:call|dial|ring|appelez|llame|llama|chiama|chiamare|ligue|ruf|rufen sie|wählen sie"
-    r"|bel|zadzwoń pod|zadzwoń na|dzwoń na|звоните|звони|позвоните|zavolejte|volejte"
+    r"(?<!\w)((?:call|dial|ring|llame|llama|chiama|chiamare|ligue|ruf|rufen sie|wählen sie"
+    r"|bel|(?:zadzwoń (?:pod|na)|dzwoń na)(?! 112)|звоните|звони|позвоните"
     r")(?: le| al| o| para| die| na| по| i| numer| numéro)? )([019]\d\d)(?=\s*(?:$|[.,;:!?)]))"
 )
-"""A verb of calling and a number of three digits, at the end of a clause."""
+"""A verb of calling and a number of three digits, at the end of a clause; French and Czech people
+say such a number as one (cent douze, sto dvanáct), Polish ones 112."""
 _EMERGENCY = re.compile(EMERGENCY, re.IGNORECASE)
 _THREES_MAY_BE_PHONES = frozenset({"cs", "pl", "es", "pt", "it", "fr"})
 

@@ -248,6 +248,11 @@ def unit_forms(code: str, base: str) -> Forms:
     return tuple(unit.split("|")) if unit else ()
 
 
+def all_forms(base: str) -> list[Forms]:
+    """Return the forms of every short name."""
+    return [unit_forms(code, base) for code in _names(base)]
+
+
 @cache
 def _names(base: str) -> dict[str, str]:
     entries = (entry.strip().partition(" ") for entry in _NAMES[base].split(";"))

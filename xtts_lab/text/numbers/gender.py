@@ -17,7 +17,7 @@ _RANGE = re.compile(r"\s(?:bis|a|à|až|do|ou|oder|o|или|nebo|lub)\s\d[\d.,]*
 _ENDS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("es", "m"): ((r"\bveintiuno$", "veintiún"), (r"\buno$", "un")),
     ("es", "f"): ((r"uno$", "una"), (r"(?<=cient)os\b", "as"), (r"\bquinientos\b", "quinientas")),
-    ("pt", "f"): ((r"\bum$", "uma"), (r"\bdois$", "duas"), (r"entos\b", "entas")),
+    ("pt", "f"): ((r"\bum$", "uma"), (r"\bdois(?=$| mil\b)", "duas"), (r"entos\b", "entas")),
     ("fr", "f"): ((r"\bun$", "une"),),
     ("ru", "f"): ((r"\bодин$", "одна"), (r"\bдва$", "две")),
     ("ru", "n"): ((r"\bодин$", "одно"),),
@@ -86,6 +86,8 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
         return _german(word, last, _RANGE.match(after) is not None)
     if base in ("ru", "pl", "cs"):
         return _slavic(word, number, base)
+    if base == "es" and number % 10 == 1 and re.match(r"\smil\b", after):
+        return "m"  # veintiún mil personas
     return nouns.gender(word, base)
 
 
@@ -110,11 +112,14 @@ def _counted(after: str, base: str) -> str | None:
     if first is None or (first.start() == first.start(1) and other is None and base != "hu"):
         return None
     word = first[1].lower()
-    if nouns.is_function_word(word, base):
+    if nouns.is_function_word(word, base) and first[1] != "Mal":
         return None
     second = _WORD.match(after, first.end())
     if base == "de":
         return _german_noun(first[1], second[1] if second else "", base)
+    if second and base in ("es", "pt") and word == "mil":  # duzentas mil pessoas
+        known = not nouns.is_function_word(second[1].lower(), base)
+        return second[1].lower() if known else word
     if second and base in ("ru", "pl") and re.search("(ых|их|ych|ich)$", word):
         return second[1].lower()
     return word

@@ -13,6 +13,22 @@ _COUNTERS = (
     (12, "시(?![즌도스])"),
     (30, "권|잔|병|달(?!러)|가지|송이|그루|켤레|자루|벌"),
 )
+_ALONE = re.compile(r"(?<![\w)] )(?<![\w)])([≥≤<>])\s?(\d+(?:\.\d+)?)(?![\w%°]|[.,]\d)")
+_PAIR = re.compile(r"(?<![\w.,])(\d+|[A-Za-z])\s?([<>])\s?(\d+)(?![\w.,%°])")
+_COMPARED = {"≥": "이상", "≤": "이하", ">": "초과", "<": "미만"}
+_MACHINES = (
+    r"차|자동차|승용차|버스|택시|트럭|자전거|오토바이|비행기|헬기|컴퓨터|노트북|카메라|휴대폰|전화기|스마트폰|냉장고|세탁기|에어컨"
+    "|텔레비전|TV|기계|로봇|드론|피아노"
+)
+_SHEETS = (
+    r"종이|사진|표|티켓|입장권|상품권|쿠폰|카드|우표|엽서|명함|포스터|그림|셔츠|수건|이불|담요|지폐|앨범|음반|벽돌|유리|마스크"
+    "|김|봉투"
+)
+_AFTER_NOUNS = re.compile(
+    rf"(?<![가-힣])((?:(?:{_MACHINES})(?=\S?\s\d+\s?대)|(?:{_SHEETS})(?=\S?\s\d+\s?장))[을를이가은는]?\s)"
+    r"([12]?\d|30)\s?(?=[대장])"
+)
+"""Counters that are also a generation and a chapter: native after a noun that they count."""
 _THINGS = rf"(?:{_COUNTERS[0][1]}|{_COUNTERS[2][1]})"
 """Counters that stand apart from their number, however large it is: 백 명."""
 
@@ -25,11 +41,17 @@ def native(number: int) -> str:
 
 
 def read_signs(text: str) -> str:
-    """Read "§ 3" as an article of a law, and "≥ 5" without a counter as it is said: 5 이상."""
+    """Read "§ 3" as an article of a law, "≥ 5" and "< 5" without a counter as 5 이상 and 5 미만,
+    and "5 > 3" as what is greater than what."""
     text = re.sub(r"§\s?(\d+)(?![\d.])", r"제\1조", text)
-    for sign, word in (("≥", "이상"), ("≤", "이하")):
-        text = re.sub(rf"(?<!\w){sign}\s?(\d+(?:\.\d+)?)(?![\w%°]|[.,]\d)", rf"\1 {word}", text)
-    return text
+    text = _PAIR.sub(_compared, text)
+    return _ALONE.sub(lambda match: f"{match[2]} {_COMPARED[match[1]]}", text)
+
+
+def _compared(match: re.Match[str]) -> str:
+    first, sign, second = match.groups()
+    closed = first[-1] in "013678" if first[-1].isdigit() else first.lower() in "lmnr"
+    return f"{first}{'은' if closed else '는'} {second}보다 {'크다' if sign == '>' else '작다'}"
 
 
 def read_powers(text: str) -> str:
@@ -41,6 +63,7 @@ def read_powers(text: str) -> str:
 def read_counted(text: str) -> str:
     """Replace the digits in "3개", "2명", "3시" (세 개, 두 명, 세 시), and in June and October."""
     text = re.sub(r"(?<!\d)(6|10)월", lambda match: {"6": "유월", "10": "시월"}[match[1]], text)
+    text = _AFTER_NOUNS.sub(lambda match: f"{match[1]}{native(int(match[2]))} ", text)
     for limit, counters in _COUNTERS:
         number = r"(?<![\d.,:/-])([1-9]\d?)"
         text = re.sub(

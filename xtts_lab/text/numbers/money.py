@@ -102,6 +102,11 @@ def read_scales(text: str, base: str) -> str:
     return text
 
 
+def scale_forms(base: str) -> list[tuple[str, ...]]:
+    """Return the forms of thousand, million and milliard."""
+    return [tuple(forms.partition(":")[0].split("|")) for forms in _SCALE_NAMES[base]]
+
+
 _EXPANDED = frozenset({"de", "pl", "ru", "cs", "it", "nl", "fr", "es", "hu", "tr"})
 
 
@@ -112,7 +117,8 @@ def _patterns(base: str) -> list[str]:
     else:
         words = "|".join(_SHORT[base])
         letter = r"(?:[kKmMbB]|[mb]n|mm|MM)(?![^\W_])|\s[kM](?=[$£€¥])"
-        scale = rf"(?:\s?(?P<scale>(?i:{words}))(?:\.|(?![^\W_])))?(?P<letter>{letter})?"
+        gap = "[ \u00a0-]?" if base == "en" else r"\s?"  # a $5-million deal
+        scale = rf"(?:{gap}(?P<scale>(?i:{words}))(?:\.|(?![^\W_])))?(?P<letter>{letter})?"
     signs = currencies.pattern(base)
     suffix = {"tr": turkish.SUFFIX, "hu": hungarian.SUFFIX}.get(base, r"(?P<suffix>$^)")
     of = r"(?:\s(?:de|di)(?=\s))?" if base in _OF else ""
@@ -127,14 +133,10 @@ def _amount(match: re.Match[str], base: str) -> str:
     number = parse(match["number"], base)
     if isinstance(number, Parts):
         return f"{match['number']} {currencies.name(code, 5, base)}"
-    words = amount(
-        number.whole,
-        number.fraction,
-        code,
-        base,
-        groups["scale"] or "",
-        (groups["letter"] or "").strip(),
-    )
+    scale, letter = groups["scale"] or "", (groups["letter"] or "").strip()
+    words = amount(number.whole, number.fraction, code, base, scale, letter)
+    if base == "en" and _is_attribute(match):
+        words = words.replace(currencies.name(code, 5, base), currencies.name(code, 1, base))
     if groups.get("suffix"):
         attach = turkish.harmonised if base == "tr" else hungarian.attach
         words = attach(words, groups["suffix"])
@@ -144,6 +146,23 @@ def _amount(match: re.Match[str], base: str) -> str:
     following = match.string[match.end() : match.end() + 1]
     right = " " if following.isalnum() and base not in ("ja", "zh", "ko") else ""
     return space + minus + words + right
+
+
+_BEFORE_A_NOUN = re.compile(r"\b(?:a|an|another)\s(?:[a-z]+\s)?$", re.IGNORECASE)
+_MAYBE_BEFORE_A_NOUN = re.compile(r"\b(?:the|this|that|every|each|his|her|their|our|my)\s$", re.I)
+_NO_NOUN = (
+    "is|are|was|were|has|had|have|will|would|can|could|that|which|who|i|you|he|she|it|we|they|in|for"
+    "|on|of|to|from|and|or|a|an|the|per|each|into|with|as|at|by|left|more|less|than|a|off|went|goes|came"
+)
+_NOUN_AFTER = re.compile(rf"[\s-](?!(?:{_NO_NOUN})\b)[a-z]{{3,}}", re.IGNORECASE)
+
+
+def _is_attribute(match: re.Match[str]) -> bool:
+    """Return whether an English amount stands before what it is the price of: a $5 bill."""
+    before, after = match.string[: match.start()][-24:], match.string[match.end() :]
+    told = _BEFORE_A_NOUN.search(before) or _MAYBE_BEFORE_A_NOUN.search(before)
+    whole = "." not in match["number"] or match["scale"] or match["letter"]
+    return bool(told and whole and _NOUN_AFTER.match(after))
 
 
 def text_before(match: re.Match[str]) -> str:

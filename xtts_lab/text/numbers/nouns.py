@@ -14,7 +14,8 @@ _FEMININE_ENDINGS: Mapping[str, str] = {
     "es": "as? ción ciones sión siones dad dades tad tades tud tudes umbres?",
     "pt": "as? ãs? ção ções são sões dade dades tude tudes gem gens",
     "it": "a zione sione gione tà tù",
-    "fr": "tion sion xion té ée ette elle esse ance ence ure ine aine aison aisons ille ade ude"
+    "fr": "tion sion xion té ée ette elle esse ance ence ure ine aine aison aisons"
+    " chanson boisson leçon façon moisson cuisson prison rançon ille ade ude"
     " euse"
     " trice enne anne onne ie ique ance pée",
     "de": "ung heit keit schaft tät ion ik ie enz anz e",
@@ -92,7 +93,7 @@ _MASCULINE: Mapping[str, str] = {
     " hase affe tage monate punkte wochenende gebäude gemüse gewebe getreide knie genie stadion"
     " spion skorpion erbe zeuge riese",
     "ru": "мужчина мужчины дядя дяди папа папы дедушка дедушки судья судьи юноша юноши коллега"
-    " кофе",
+    " кофе евро",
     "pl": "mężczyzna kolega poeta tata kierowca artysta turysta sędzia mężczyźni",
     "cs": "předseda kolega turista táta hrdina měsíce tisíce palce konce zajíce muže otce kluci",
 }
@@ -100,7 +101,7 @@ _NEUTER: Mapping[str, str] = {
     "pl": "imię zwierzę ramię plemię dziecię cielę kurczę",
     "cs": "moře pole kuře dítě zvíře slunce srdce vejce hřiště letiště bydliště euro penny rádio"
     " město města auta slova jablka místa vejce kuřata století euro eura",
-    "ru": "дитя время имя знамя племя евро",
+    "ru": "дитя время имя знамя племя",
     "de": "jahr jahre",
 }
 _UNITS: Mapping[str, str] = {

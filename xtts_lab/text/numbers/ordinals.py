@@ -56,6 +56,8 @@ def ordinal(digits: str, base: str, suffix: str = "") -> str:
         return czech(number)
     if base == "ru":
         return _russian(number, suffix.removeprefix("-"))
+    if base == "ko" and number == 20:
+        return "스무 번째"
     if base == "ko" and number >= 100:
         return f"{cardinal(digits, base)} 번째"
     return _inflect(_named(number, base), number, base, suffix)
@@ -88,9 +90,17 @@ def _russian(number: int, ending: str) -> str:
     return _named(number, "ru", **options)
 
 
+_SPANISH_TEENS = (
+    "undécimo", "duodécimo", "decimotercero", "decimocuarto", "decimoquinto", "decimosexto",
+    "decimoséptimo", "decimoctavo", "decimonoveno",
+)  # fmt: skip
+
+
 def _inflect(words: str, number: int, base: str, suffix: str) -> str:
     if base == "fr":
         return _french(words, number, suffix)
+    if base == "es" and 10 < number < 20:
+        words = _SPANISH_TEENS[number - 11]
     if base == "es" and suffix == "er":
         return re.sub(r"(primer|tercer)o$", r"\1", words)
     if base in ("es", "pt") and re.fullmatch("ª|[erdtmvn]*as?", suffix.lower()):

@@ -24,7 +24,10 @@ from xtts_lab.text.numbers import (
     numerals,
     ranges,
     roman,
+    spans,
 )
+from xtts_lab.text.numbers.cases.compared import read_compared
+from xtts_lab.text.numbers.cases.prepositions import read_cases
 from xtts_lab.text.numbers.endings import reading as endings
 from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
 from xtts_lab.text.numbers.slashed.fractions import read_fractions
@@ -53,12 +56,15 @@ def read_numbers(text: str, base: str) -> str:
     text = _VERSION.sub(rf"\1 {numerals.DOT.get(base, '')} \2", text) if base != "en" else text
     text = korean.read_signs(text) if base == "ko" else text
     text = everyday.read_always(everyday.read_indian(text) if base == "en" else text, base)
-    text = codes.read_codes(re.sub(r"(?<!\w)['’‘](?=\d\d(?!\d))", "", text), base)
+    century = r"|[1-9]00(?!\d)" if base == "it" else ""  # il '900
+    text = re.sub(rf"(?<!\w)['’‘](?=\d\d(?!\d){century})", "", text)
+    text = spans.read_spans(text, base)
+    text = codes.read_codes(text, base)
     text = ranges.read_scales(text, base)
     text = clock.read_times(dates.read_dates(text, base), base)
     text = _point_first(join_groups(text, base), base)
     text = _TIMES.sub(" × ", ranges.read_ranges(text, base))
-    text = ranges.read_minus(text, base)
+    text = read_compared(ranges.read_minus(text, base), base)
     text = read_slashes(roman.read_roman(text, base), base)
     text = read_fractions(text, base)
     text = money.read_money(money.read_scales(text, base), base)
@@ -89,9 +95,10 @@ def read(written: str, base: str) -> str:
 
 
 def _last(text: str, base: str) -> str:
-    """Read the figures that are left, each in the form that the word after it asks for."""
+    """Read the figures that are left, each in the form that the words around it ask for."""
+    text = read_cases(text, base)
     if base == "ar":
-        text = arabic.read_twos(arabic.read_ones(text))
+        text = arabic.read_twos(arabic.read_ones(arabic.read_scales(text)))
     text = _replace(NUMBER, lambda match: _counting(match, base), text, base != "ar")
     if base == "it":  # one o'clock
         text = re.sub(r"\b(all|dall)e (?=una\b)", r"\1'", text, flags=re.IGNORECASE)
@@ -177,8 +184,10 @@ def _form(written: str, forms: tuple[str, ...], base: str) -> str:
 
 def _number_signs(text: str, base: str) -> str:
     word = symbols.NUMBER_SIGN[base]
+    text = re.sub(r"(?<=[(«“„])№\s?", f"{word} ", text)
     text = re.sub(r"№\s?", f" {word} ", text)
     if base != "ko":
+        text = re.sub(r"(?<=[(«“„])#(?=\d)", f"{word} ", text)
         text = re.sub(r"#(?=\d)", f" {word} ", text)
     return re.sub(r"\bn\.?[°º]\s?(?=\d)", f"{word} ", text, flags=re.IGNORECASE)
 

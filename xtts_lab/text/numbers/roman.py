@@ -25,7 +25,8 @@ _ROMAN = re.compile(
 _SINGLE = re.compile(
     rf"(?P<before>[^\W\d_]{{3,}}\s)(?P<roman>[IVX])(?P<ending>er)?{_DOT}(?![\w'’.-])"
 )
-_TURKISH_FIRST = re.compile(r"(?<![\w.])(?P<roman>[IVX])\.(?=\s[A-ZÇĞİÖŞÜ][a-zçğıöşü])")
+_FIRST = re.compile(r"(?<![\w.])(?P<roman>[IVX])\.(?=\s[A-ZÁÉÍÓÖŐÚÜŰÇĞİŞ][a-záéíóöőúüűçğışü])")
+"""Turkish and Hungarian rulers: V. László."""
 _CARDINAL_LABELS: Mapping[str, str] = {
     "en": "chapter part volume vol book act scene section article war phase class type level stage"
     " grade title appendix table figure step round bowl unit schedule category world tier mark",
@@ -44,8 +45,10 @@ _CARDINAL_LABELS: Mapping[str, str] = {
 _ENGLISH_RULERS = (
     "Henry Edward George Charles Louis Richard William James Philip Napoleon Peter Nicholas"
     " Paul Pius"
-    " Alexander Benedict Leo Francis Frederick Ferdinand Gustav"
+    " Alexander Benedict Leo Francis Frederick Ferdinand Gustav Elizabeth Mary Catherine Wilhelm"
 )
+_FIRST_OF_THE_NAME = re.compile(r"\s*(?:$|[,.;:!?)])|['’]s\b|\s(?:of|died|ruled|reigned)\b")
+"""What follows a ruler's I in English, where "I" mostly begins what somebody says."""
 _BEFORE_ONE = frozenset(
     ("War", "Part", "Act", "Type", "Volume", "Phase", "Bowl", "Book", "Chapter", "Stage", "Class")
 )
@@ -71,7 +74,7 @@ def read_roman(text: str, base: str) -> str:
         text = re.sub(r"(?<![\w'’-])([VX])e(?=\s[^\W\d_]{4})", _french_single, text)
     text = _ROMAN.sub(lambda match: _read(match, base), text)
     if base in ("tr", "hu"):
-        text = _TURKISH_FIRST.sub(lambda match: ordinal(str(value(match["roman"])), base), text)
+        text = _FIRST.sub(lambda match: ordinal(str(value(match["roman"])), base), text)
     return _SINGLE.sub(lambda match: _single(match, base), text)
 
 
@@ -183,7 +186,8 @@ def _single(match: re.Match[str], base: str) -> str:
     if match["ending"]:
         return f"{before}{number}er{dot}" if base == "fr" else match[0]
     ruler = word[0].isupper() and word[1:].islower() and base not in ("en", "ar", "ko")
-    ruler = ruler or (base == "en" and roman != "I" and word in _ENGLISH_RULERS.split())
+    if base == "en" and word in _ENGLISH_RULERS.split():
+        ruler = roman != "I" or bool(_FIRST_OF_THE_NAME.match(match.string[match.end() :]))
     if not ruler or (base in _DOTTED and not dot):
         return match[0]
     return before + _numbered(number, "", dot, before, match.string[match.end() :], base)

@@ -172,7 +172,7 @@ def _russian_year(digits: str) -> str:
 
 
 def russian(digits: str, case: str) -> str:
-    """Read a number in the genitive ("g") or dative ("d")."""
+    """Read a number in a case: "g", "d", "i", or "p" for the prepositional."""
     from num2words import num2words
 
     if len(digits) > 12:
@@ -206,7 +206,8 @@ def dative_hours(hour: int, minute: int) -> str:
 
 def polish_genitive(words: str) -> str:
     """Return a Polish cardinal in the genitive, word by word."""
-    return " ".join(map(_polish_word, words.split()))
+    declined = " ".join(map(_polish_word, words.split()))
+    return re.sub(r"(?<= )jednego\b", "jeden", declined)  # dwudziestu jeden
 
 
 def _polish_word(word: str) -> str:

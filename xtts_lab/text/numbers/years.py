@@ -67,13 +67,25 @@ def read_years(text: str, base: str) -> str:
     # German verbs end in t or n; an English name or sentence begins with a capital.
     other = "[A-ZÀ-Ž]" if base == "en" else "[a-zäöüß]+[tn]\\b"
     after = rf"(?=\s*(?:$|[.,;:!?)\"”]|(?:{_MAY_FOLLOW[base]})\b|{other}))"
+    said = (lambda year: is_year(year) or "1010" <= year < "1100") if base == "en" else is_year
     day = r"(?:\s\d{1,2}(?:st|nd|rd|th)?,)?" if base == "en" else ""
     cues = rf"\b(?:(?i:{_CUES[base]})|(?:{_MONTHS[base]}){day})"
+    if base == "en":
+        end = rf"(?=\s*(?:$|[.,;:!?)]|(?:{_MAY_FOLLOW[base]})\b))"
+        text = re.sub(rf"\b(between )(\d{{4}})( and )(\d{{4}}){end}", _both, text, flags=re.I)
     return re.sub(
         rf"({cues},?\s)(\d{{4}})(?![\d%°$€£]|[.,:/-]\d){after}",
-        lambda match: match[1] + (year(match[2], base) if is_year(match[2]) else match[2]),
+        lambda match: match[1] + (year(match[2], base) if said(match[2]) else match[2]),
         text,
     )
+
+
+def _both(match: re.Match[str]) -> str:
+    """Read "between 1990 and 1995", if nothing follows that the figures could count."""
+    years = match[2], match[4]
+    if not all(map(is_year, years)):
+        return match[0]
+    return f"{match[1]}{year(years[0], 'en')}{match[3]}{year(years[1], 'en')}"
 
 
 def read_days(text: str) -> str:

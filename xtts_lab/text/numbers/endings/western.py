@@ -13,7 +13,7 @@ DUTCH: Rules = (
 )  # fmt: skip
 ENGLISH: Rules = (
     (
-        rf"{START}(\d{{1,3}})\s?[x×](?=\s{LETTER}|[.,;!?]|$)",
+        rf"{START}(\d{{1,3}})\s?[x×](?=\s{LETTER}|[.,;!?)]|$)",
         lambda m: f"{cardinal(m[1], 'en')} times",
     ),
 )

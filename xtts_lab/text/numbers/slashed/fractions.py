@@ -9,6 +9,7 @@ from xtts_lab.text.numbers.endings.turkish import harmonised
 from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.numerals import cardinal, plural
 from xtts_lab.text.numbers.ordinals import ordinal
+from xtts_lab.text.numbers.slashed.governed import governed
 
 _SMALL = r"[2-9]|1\d|24|25|32|64|125|128|[2-9]0|[125]0{2,4}|250"
 _FRACTION = re.compile(
@@ -16,10 +17,11 @@ _FRACTION = re.compile(
 )
 _DAY = re.compile(
     r"\b(?:on|by|until|since|before|after|from|of|le|du|au|jusqu'au|el|del|al|hasta el|il|dal|em"
-    r"|no dia|dia|até|op|tot|vanaf|vom|am|bis|ab|den|dnia|od|do|с|от|до|dne|től)\s$",
+    r"|no dia|dia|até|op|tot|vanaf)\s$",
     re.IGNORECASE,
 )
 """Words before a day and a month, which a denominator up to 31 may be."""
+_WRITE_DAYS_SO = frozenset({"en", "fr", "es", "it", "pt", "nl"})
 _FRENCH_THE = re.compile(r"\b(?:le|du|au)\s$", re.IGNORECASE)
 _HALVES: Mapping[str, tuple[str, str]] = {
     "en": ("one half", "and a half"), "es": ("medio", "y medio"), "fr": ("un demi", "et demi"),
@@ -65,6 +67,9 @@ def _read(match: re.Match[str], base: str) -> str:
             and _FRENCH_THE.search(match.string[: match.start()])
         ):
             return fraction(over, under, base).removeprefix("un ")  # le quart
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        if case := governed(over, under, base, before, after):
+            return case
         return _HALVES[base][0] if (over, under) == (1, 2) else fraction(over, under, base)
     words = cardinal(whole, base)
     if (over, under) == (1, 2):
@@ -80,7 +85,8 @@ def _may_be_a_day(match: re.Match[str], base: str) -> bool:
         return False
     if base == "en" and under not in (12, 16, 20):  # American days, 3/15
         return not match.string[match.end() :].startswith(" of")
-    return base == "ko" or _DAY.search(match.string[: match.start()][-12:]) is not None
+    before = match.string[: match.start()][-12:]
+    return base == "ko" or (base in _WRITE_DAYS_SO and _DAY.search(before) is not None)
 
 
 def _and_a_half(words: str, whole: str, base: str) -> str:

@@ -1,0 +1,166 @@
+"""Russian, Polish and Czech cardinals in the case that a preposition or the noun's ending shows.
+
+до 18 лет, od pięciu do dziesięciu, kolem sta lidí; в пяти городах, w dwóch miastach. Before a noun
+in the singular a number is the ordinal that names it: до 5 этажа is до пятого этажа.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from xtts_lab.text import symbols
+from xtts_lab.text.numbers import currencies, nouns, slavic
+from xtts_lab.text.numbers.money import scale_forms
+from xtts_lab.text.numbers.numerals import cardinal
+from xtts_lab.text.numbers.ordinals import ordinal
+
+_GENITIVE: Mapping[str, str] = {
+    "ru": r"до|от|из|около|более|менее|больше|меньше|свыше|без|после|для|порядка|кроме|течение"
+    r"|старше|младше|моложе|выше|ниже|с(?=\s\d+\sдо\s\d)",
+    "pl": r"do|od|około|ok\.|bez|dla|koło|poniżej|powyżej|oprócz|spośród|ciągu"
+    r"|(?<=jeden )z|(?<=jedna )z|(?<=jedno )z|(?<=\d )z",
+    "cs": r"do|od|z|ze|bez|kolem|okolo|u|během|kromě",
+}
+_LOCATIVE: Mapping[str, tuple[str, str]] = {
+    "ru": ("в|во|о|об|на|при", r"(?:[^\W\d_]+[ыи]х\s)?[^\W\d_]{2,}[ая]х"),
+    "pl": ("w|we|o|na|po|przy", r"(?:[^\W\d_]+[yi]ch\s)?[^\W\d_]{2,}ach"),
+    "cs": ("v|ve|o|na|po|při", r"(?:[^\W\d_]+[ý]ch\s)?[^\W\d_]{2,}(?:[eěí]ch|ách)"),
+}
+_INSTRUMENTAL: Mapping[str, tuple[str, str]] = {
+    "ru": ("с|со|между|над|перед", r"(?:[^\W\d_]+[ыи]ми\s)?(?:[^\W\d_]{2,}[ая]ми|людьми|детьми)"),
+    "pl": ("z|ze|między|nad|przed", r"(?:[^\W\d_]+[yi]mi\s)?(?:[^\W\d_]{2,}ami|ludźmi|dziećmi)"),
+    "cs": ("s|se|mezi|nad|před", r"[^\W\d_]{2,}(?:ami|emi|[^aeiouyáéíóúý]y|mi|i)"),
+}
+PREPOSITIONS: Mapping[str, str] = {
+    base: rf"\b(?:{_GENITIVE[base]}|{_LOCATIVE[base][0]}|{_INSTRUMENTAL[base][0]}{more})"
+    for base, more in (("ru", "|к|ко"), ("pl", ""), ("cs", ""))
+}
+"""Every preposition that a number is declined after."""
+_SINGULAR: Mapping[str, str] = {"ru": "[ая]", "pl": "[^i]?[au]", "cs": "(?!)"}
+"""How masculine and neuter nouns end in the genitive singular, and none in the plural."""
+_SMALL_INSTRUMENTALS: Mapping[str, str] = {
+    "pl": "dwoma trzema czterema pięcioma sześcioma siedmioma ośmioma dziewięcioma dziesięcioma",
+    "cs": "dvěma třemi čtyřmi",
+}
+_CZECH = {
+    "nula": "nuly", "jedna": "jedné", "dva": "dvou", "tři": "tří", "čtyři": "čtyř", "sto": "sta",
+    "dvěstě": "dvou set", "třista": "tří set", "čtyřista": "čtyř set", "tisíce": "tisíc",
+    "milion": "milionu", "miliony": "milionů",
+}  # fmt: skip
+_CZECH_LOCATIVE = {"tří": "třech", "čtyř": "čtyřech"}
+_NUMBER = r"(?P<number>\d{1,9})(?![\w.,:/%°$€£₽-]\S|\w)"
+
+
+def read_cases(text: str, base: str) -> str:
+    """Read the whole numbers after a preposition that governs a case, in that case."""
+    if base not in _GENITIVE:
+        return text
+    for case, table in (("locative", _LOCATIVE), ("instrumental", _INSTRUMENTAL)):
+        words, noun = table[base]
+        text = re.sub(
+            rf"\b(?P<word>{words})\s{_NUMBER}(?=\s{noun}\b)",
+            lambda match, case=case: _plural(match, case, base),  # type: ignore[misc]
+            text,
+            flags=re.IGNORECASE,
+        )
+    if base == "ru":
+        text = re.sub(rf"\b(?P<word>к|ко)\s{_NUMBER}", _dative, text, flags=re.IGNORECASE)
+    counted = "|".join(sorted(_counted(base), key=len, reverse=True))
+    return re.sub(
+        rf"(?<![\w-])(?P<word>{_GENITIVE[base]})\s{_NUMBER}(?P<unit>\s(?:{counted})(?!\w))?",
+        lambda match: _genitive(match, base),
+        text,
+        flags=re.IGNORECASE,
+    )
+
+
+def _genitive(match: re.Match[str], base: str) -> str:
+    digits, unit = match["number"], (match["unit"] or "").strip()
+    following = unit or _noun(match, base)
+    if _is_year(digits) and not following:
+        return match[0]
+    if unit:
+        one, few, many = _counted(base)[unit.lower()]
+        if _one(digits) and base != "ru" and unit == one:
+            return match[0]
+        unit = {one: few, few: few}.get(unit, many) if _one(digits) else many
+    elif re.fullmatch(rf".*{_SINGULAR[base]}", following) and not _one(digits) and len(digits) < 3:
+        return f"{match['word']} {_ordinal(digits, base)}"
+    words = _in_genitive(digits, following, base)
+    return " ".join(filter(None, (match["word"], words, unit)))
+
+
+def _in_genitive(digits: str, noun: str, base: str) -> str:
+    if base == "ru":
+        words = slavic.russian(digits, "g")
+        return re.sub("одного$", "одной", words) if re.search("[ыи]$", noun) else words
+    if base == "pl":
+        words = slavic.polish_genitive(cardinal(digits, "pl"))
+        return "jednej" if digits == "1" and re.search("[yi]$", noun) else words
+    words = " ".join(map(_czech, cardinal(digits, "cs").split()))
+    words = re.sub(r"^tisíc\b", "tisíce", words)
+    if digits != "1":  # "dvaceti jedna" is not declined
+        return re.sub("jedné$", "jedna", words)
+    return words if not noun or re.search("[yeě]$", noun) else "jednoho"
+
+
+def _czech(word: str) -> str:
+    if word in _CZECH:
+        return _CZECH[word]
+    if word.endswith("set") and word != "deset":
+        return f"{word.removesuffix('set')}i set"
+    return slavic.czech_dative(word)
+
+
+def _plural(match: re.Match[str], case: str, base: str) -> str:
+    digits = match["number"]
+    if _one(digits) or _is_year(digits):
+        return match[0]
+    if base == "ru":
+        words = slavic.russian(digits, case[0].replace("l", "p"))
+    elif case == "instrumental":
+        small = dict(enumerate(_SMALL_INSTRUMENTALS[base].split(), 2))
+        words = small.get(int(digits)) or _in_genitive(digits, "", base)
+    else:
+        words = _in_genitive(digits, "", base)
+        words = _CZECH_LOCATIVE.get(words, words)
+    return f"{match['word']} {words}"
+
+
+def _dative(match: re.Match[str]) -> str:
+    digits, noun = match["number"], _noun(match, "ru")
+    if _is_year(digits):
+        return match[0]
+    if re.search("[ую]$", noun) and not _one(digits) and len(digits) < 3:
+        return f"{match['word']} {ordinal(digits, 'ru', '-му')}"
+    return f"{match['word']} {slavic.russian(digits, 'd')}"
+
+
+def _ordinal(digits: str, base: str) -> str:
+    if base == "ru":
+        return ordinal(digits, "ru", "-го")
+    return re.sub(r"i\b", "iego", re.sub(r"y\b", "ego", ordinal(digits, "pl")))
+
+
+def _noun(match: re.Match[str], base: str) -> str:
+    """The word after a number, empty where it cannot be counted."""
+    found = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
+    word = found[1].lower() if found else ""
+    return "" if nouns.is_function_word(word, base) else word
+
+
+def _one(digits: str) -> bool:
+    return digits.endswith("1") and not digits.endswith("11")
+
+
+def _is_year(digits: str) -> bool:
+    return len(digits) == 4 and "1100" <= digits < "2100" and not digits.endswith("000")
+
+
+@cache
+def _counted(base: str) -> dict[str, tuple[str, str, str]]:
+    """Map each form of what our own steps counted to its forms after one, few and many."""
+    known = [*symbols.COUNTED[base].values(), *scale_forms(base), *currencies.all_forms(base)]
+    return {form.lower(): (f[0], f[1], f[2]) for f in known if len(f) == 3 for form in f}
