@@ -40,6 +40,8 @@ _MONTH_AND_DAY = re.compile(  # Korean; with smaller figures it is a fraction
 _PARTS_AFTER = r"의|로|씩|배|정도|수준|크기|축척|스케일|사이즈|이하|이상|미만|밖에"
 _PARTS_BEFORE = re.compile(r"(?:약|축척|전체의|인구의|확률(?:은|이)?|비율(?:은|이)?|의)\s$")
 """What makes of 1/20 a part of something in Korean; a month and a day otherwise."""
+_FIRST = {"it": "primo", "fr": "premier"}
+"""The first of a month, where the other days are no ordinals."""
 _YEAR = {"ru": "года", "pl": "roku"}
 _YEARS = {
     "ru": r"(?<![\d.,:/-])([12]\d{3})(?=\s(год|года|году|годом)\b)",
@@ -67,6 +69,14 @@ def read_dates(text: str, base: str) -> str:
     text = read_day_ranges(read_month_names(text, base), base)
     text = read_years(read_days(text) if base == "en" else text, base)
     text = _YEAR_FIRST.sub(lambda match: _date(match, match[4], match[3], match[1], base), text)
+    if base in _FIRST:
+        months = "|".join(MONTHS[base].split())
+        until = r"(?:(?:al|au|e il|et le)\s\d{1,2}\s)?"
+        first = rf"(?<![\d.,:/-])1(?=\s{until}(?:{months})\b)"
+        text = re.sub(first, _FIRST[base], text, flags=re.IGNORECASE)
+    if base == "hu":
+        months = "|".join(MONTHS["hu"].split())
+        text = re.sub(rf"\b({months}) 1\.(?=\s*(?:$|[,;)]))", r"\1 elseje.", text, flags=re.I)
     if base == "en":
         text = _MONTH_FIRST.sub(
             lambda match: _date(match, match[2], match[1], match[3], base), text

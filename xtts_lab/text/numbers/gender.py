@@ -72,7 +72,7 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
         return ""
     word = _counted(after, base)
     last = _last_word(before)
-    if word is None or last in _LABELS.get(base, ()):
+    if word is None or before.rstrip()[-1:] == "§" or last in _LABELS.get(base, ()):
         return ""
     if base == "hu":
         return "m"

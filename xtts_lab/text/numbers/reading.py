@@ -55,6 +55,7 @@ def read_numbers(text: str, base: str) -> str:
     """Replace everything written with digits by words; no ASCII digit is left."""
     text = _VERSION.sub(rf"\1 {numerals.DOT.get(base, '')} \2", text) if base != "en" else text
     text = korean.read_signs(text) if base == "ko" else text
+    text = re.sub(r"(?<=[$£€])\.(?=\d)", "0.", text)
     text = everyday.read_always(everyday.read_indian(text) if base == "en" else text, base)
     century = r"|[1-9]00(?!\d)" if base == "it" else ""  # il '900
     text = re.sub(rf"(?<!\w)['’‘](?=\d\d(?!\d){century})", "", text)

@@ -12,9 +12,9 @@ from functools import cache
 
 from xtts_lab.text import symbols
 from xtts_lab.text.numbers import currencies, nouns, slavic
+from xtts_lab.text.numbers.cases.named import named
 from xtts_lab.text.numbers.money import scale_forms
 from xtts_lab.text.numbers.numerals import cardinal
-from xtts_lab.text.numbers.ordinals import ordinal
 
 _GENITIVE: Mapping[str, str] = {
     "ru": r"до|от|из|около|более|менее|больше|меньше|свыше|без|после|для|порядка|кроме|течение"
@@ -38,8 +38,10 @@ PREPOSITIONS: Mapping[str, str] = {
     for base, more in (("ru", "|к|ко"), ("pl", ""), ("cs", ""))
 }
 """Every preposition that a number is declined after."""
-_SINGULAR: Mapping[str, str] = {"ru": "[ая]", "pl": "[^i]?[au]", "cs": "(?!)"}
-"""How masculine and neuter nouns end in the genitive singular, and none in the plural."""
+_MEASURES = frozenset(
+    "минуты секунды месяца километра roku dnia tygodnia miesiąca kilometra minuty strony".split()
+)
+"""Nouns that one counts rather than names: до одной минуты."""
 _SMALL_INSTRUMENTALS: Mapping[str, str] = {
     "pl": "dwoma trzema czterema pięcioma sześcioma siedmioma ośmioma dziewięcioma dziesięcioma",
     "cs": "dvěma třemi čtyřmi",
@@ -65,7 +67,16 @@ def read_cases(text: str, base: str) -> str:
             text,
             flags=re.IGNORECASE,
         )
+    text = re.sub(
+        rf"\b(?P<word>{_LOCATIVE[base][0]})\s{_NUMBER}(?=\s[^\W\d_])",
+        lambda match: _place(match, base),
+        text,
+        flags=re.IGNORECASE,
+    )
     if base == "ru":
+        text = re.sub(
+            rf"\b([сc])\s{_NUMBER}\sпо\s(?P<second>\d{{1,2}})(?=\s[^\W\d_])", _since, text
+        )
         text = re.sub(rf"\b(?P<word>к|ко)\s{_NUMBER}", _dative, text, flags=re.IGNORECASE)
     counted = "|".join(sorted(_counted(base), key=len, reverse=True))
     return re.sub(
@@ -74,6 +85,21 @@ def read_cases(text: str, base: str) -> str:
         text,
         flags=re.IGNORECASE,
     )
+
+
+def _place(match: re.Match[str], base: str) -> str:
+    ordinal = named(match["number"], _noun(match, base), "locative", base)
+    return f"{match['word']} {ordinal}" if ordinal else match[0]
+
+
+def _since(match: re.Match[str]) -> str:
+    """Read "с 5 по 10 класс", the second one in the accusative."""
+    second = named(match["second"], _noun(match, "ru"), "accusative", "ru")
+    if not second or not int(match["number"]):
+        return match[0]
+    feminine = second.endswith("ю")
+    first = named(match["number"], "главы" if feminine else "класса", "genitive", "ru")
+    return f"{match[1]} {first or match['number']} по {second}"
 
 
 def _genitive(match: re.Match[str], base: str) -> str:
@@ -86,8 +112,10 @@ def _genitive(match: re.Match[str], base: str) -> str:
         if _one(digits) and base != "ru" and unit == one:
             return match[0]
         unit = {one: few, few: few}.get(unit, many) if _one(digits) else many
-    elif re.fullmatch(rf".*{_SINGULAR[base]}", following) and not _one(digits) and len(digits) < 3:
-        return f"{match['word']} {_ordinal(digits, base)}"
+    elif (ordinal := named(digits, following, "genitive", base)) and not (
+        _one(digits) and following in _MEASURES
+    ):
+        return f"{match['word']} {ordinal}"
     words = _in_genitive(digits, following, base)
     return " ".join(filter(None, (match["word"], words, unit)))
 
@@ -133,15 +161,9 @@ def _dative(match: re.Match[str]) -> str:
     digits, noun = match["number"], _noun(match, "ru")
     if _is_year(digits):
         return match[0]
-    if re.search("[ую]$", noun) and not _one(digits) and len(digits) < 3:
-        return f"{match['word']} {ordinal(digits, 'ru', '-му')}"
+    if ordinal := named(digits, noun, "dative", "ru"):
+        return f"{match['word']} {ordinal}"
     return f"{match['word']} {slavic.russian(digits, 'd')}"
-
-
-def _ordinal(digits: str, base: str) -> str:
-    if base == "ru":
-        return ordinal(digits, "ru", "-го")
-    return re.sub(r"i\b", "iego", re.sub(r"y\b", "ego", ordinal(digits, "pl")))
 
 
 def _noun(match: re.Match[str], base: str) -> str:
