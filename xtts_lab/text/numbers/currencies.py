@@ -26,7 +26,7 @@ PREFIXED: Mapping[str, str] = {
     "AR$": "ARS", "CLP$": "CLP", "COL$": "COP", "BZ$": "BZD", "J$": "JMD", "TT$": "TTD",
     "CN¥": "CNY",
     "RMB": "CNY", "JP¥": "JPY", "RM": "MYR", "Rp": "IDR", "S/": "PEN", "Rs.": "INR",
-    "Rs": "INR", "E£": "EGP", "£E": "EGP", "IR£": "IEP",
+    "Rs": "INR", "E£": "EGP", "£E": "EGP", "IR£": "IEP", "zł": "PLN", "Kč": "CZK",
 }  # fmt: skip
 """Signs with letters, which serve every language."""
 
@@ -273,5 +273,6 @@ def _choose(forms: Forms, number: int, base: str) -> str:
 def _from_cldr(code: str, number: int, base: str) -> str:
     from babel.numbers import get_currency_name
 
-    found = get_currency_name(code, count=number, locale=base).lower()
+    found = get_currency_name(code, count=number, locale=base)
+    found = found.replace("İ", "i").lower()  # İsveç kronu
     return found.replace(" ", "") if base in ("ja", "zh") else found

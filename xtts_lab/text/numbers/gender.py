@@ -12,6 +12,9 @@ from xtts_lab.text.numbers import nouns
 AGREE = frozenset({"es", "pt", "it", "fr", "de", "ru", "pl", "cs", "hu"})
 """Languages in which a number's form depends on the noun."""
 
+_ADJECTIVES = {"ru": "ых|их|ые|ие", "pl": "ych|ich|[^i]e|kie|gie|nie", "cs": "é|á|další|cizí"
+               "|(?:posled|prv|hlav|škol|den|noč|osob|národ|stát|moder)ní"}  # fmt: skip
+"""How adjectives before a counted plural end: две новые книги."""
 _WORD = re.compile(r"[  \u202f]?([^\W\d_][^\W\d_'’-]*)")
 _RANGE = re.compile(r"\s(?:bis|a|à|až|do|ou|oder|o|или|nebo|lub)\s\d[\d.,]*(?=\s)")
 _ENDS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
@@ -120,7 +123,7 @@ def _counted(after: str, base: str) -> str | None:
     if second and base in ("es", "pt") and word == "mil":  # duzentas mil pessoas
         known = not nouns.is_function_word(second[1].lower(), base)
         return second[1].lower() if known else word
-    if second and base in ("ru", "pl") and re.search("(ых|их|ych|ich)$", word):
+    if second and base in _ADJECTIVES and re.search(f"(?:{_ADJECTIVES[base]})$", word):
         return second[1].lower()
     return word
 
@@ -128,7 +131,9 @@ def _counted(after: str, base: str) -> str | None:
 def _german_noun(first: str, second: str, base: str) -> str | None:
     if first[0].isupper() or nouns.is_unit(first.lower(), base):
         return first.lower()
-    adjective = first.endswith(("e", "er", "es", "en")) and second[:1].isupper()
+    adjective = first.endswith(("e", "er", "es", "en")) and (
+        second[:1].isupper() or nouns.is_unit(second, base)
+    )
     return second.lower() if adjective else None
 
 

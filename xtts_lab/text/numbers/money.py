@@ -60,8 +60,15 @@ _NO_OF = frozenset({"mil", "mille", "mila"})
 CJK_SCALES = {"ko": "천만|백만|만|억|조|천", "ja": "百万|千万|万|億|兆|千", "zh": "千?百?[万亿]|千"}
 
 
+_TWICE = re.compile(
+    rf"\$\s?({NUMBER})\s(?=(USD|CAD|AUD|NZD|SGD|HKD|MXN)\b)|(?:€\s?({NUMBER})\s(?=EUR\b)"
+    rf"|£\s?({NUMBER})\s(?=GBP\b))"
+)
+
+
 def read_money(text: str, base: str) -> str:
     """Replace every amount with a currency by the number and the currency's name."""
+    text = _TWICE.sub(lambda match: match[0].lstrip("$€£ "), text)  # $5 USD
     for pattern in _patterns(base):
         text = re.sub(pattern, lambda match: _amount(match, base), text)
     return text

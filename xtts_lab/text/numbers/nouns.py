@@ -55,7 +55,7 @@ _FEMININE: Mapping[str, str] = {
     " maus laus nuss haut brust faust kraft luft macht not wurst frucht schrift figur natur kultur"
     " prozedur tastatur schülerin lehrerin freundin ärztin kundin königin milch post"
     " schnur spur kur wahl qual schulter butter leiter nadel schüssel wurzel zwiebel ampel"
-    " lira",
+    " lira hrywnja rupiah",
     "ru": "ночь часть дверь кровать площадь тетрадь жизнь смерть область вещь речь мышь дочь мать"
     " церковь кость печь соль ель сеть цель роль модель степень осень очередь лошадь помощь связь"
     " грань нить запись подпись боль пыль тень ткань",
@@ -108,7 +108,9 @@ _UNITS: Mapping[str, str] = {
     "de": "jahr jahre tag tage monat monate woche wochen stunde stunden minute minuten sekunde"
     " sekunden euro dollar pfund cent prozent grad meter kilometer kilo kilogramm gramm liter mann"
     " frau kind mensch personen person mal punkt punkte stück million milliarde yen rubel won krone"
-    " franken uhr m km cm mm kg g mg l ml h min t ha kilogramm",
+    " franken uhr m km cm mm kg g mg l ml h min t ha kilogramm"
+    " lira lire rupie rupien krone kronen forint franken rand peso real dirham dinar rupiah hrywnja"
+    " lari tenge baht dong schekel ringgit złoty",
 }
 """German nouns that are known without their capital."""
 

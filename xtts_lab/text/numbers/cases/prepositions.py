@@ -39,7 +39,19 @@ PREPOSITIONS: Mapping[str, str] = {
 }
 """Every preposition that a number is declined after."""
 _MEASURES = frozenset(
-    "минуты секунды месяца километра roku dnia tygodnia miesiąca kilometra minuty strony".split()
+    [
+        "минуты",
+        "секунды",
+        "месяца",
+        "километра",
+        "roku",
+        "dnia",
+        "tygodnia",
+        "miesiąca",
+        "kilometra",
+        "minuty",
+        "strony",
+    ]
 )
 """Nouns that one counts rather than names: до одной минуты."""
 _SMALL_INSTRUMENTALS: Mapping[str, str] = {
