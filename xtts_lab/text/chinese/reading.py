@@ -155,7 +155,7 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d.-])\(?0\d{2,3}\)?[ -]?\d{3,4}[ -]?\d{4}(?![\d-])", _spelt),
     (r"(?<![\d.-])[48]00-\d{3,4}-\d{3,4}(?![\d-])", _spelt),
     (r"(?<![\d.-])\d{3,4}(?:[ -]\d{3,4}){2,4}(?![\d-])", _spelt),
-    (r"(?<![\d.:-])[1-9]\d{2,3}(?=室|号房|教室|病房)", _spelt),
+    (r"(?<![\d.:-])[1-9]\d{2,3}(?=室|号房|房间|教室|病房)", _spelt),
     (r"(?<=[打拨号])(?:1[12]\d|9\d\d)(?!\d|[.,:]\d|[分个次元人块年月日号%])", _spelt),
     # Dates.
     (r"(?<![\d/.-])((?:19|20)\d{2})([/.-])(0?[1-9]|1[0-2])\2(0?[1-9]|[12]\d|3[01])[日号]?"
@@ -192,12 +192,14 @@ _SIGNS: tuple[tuple[str, _Read], ...] = (
 _FIGURES: tuple[tuple[str, _Read], ...] = (
     (rf"({_NUMBER})\s?(?:℃|°C)", lambda m: f"{_number(m[1])}摄氏度"),
     (rf"({_NUMBER})\s?(?:℉|°F)", lambda m: f"{_number(m[1])}华氏度"),
+    (r"(?<![\d.])([0789]\d)(?=后(?![来面天期]))", lambda m: spell_digits(m[1])),
+    (r"(?<![\d.])100\s?%", lambda _: "百分之百"),
     (r"(?<!\d)([1-9]0)(?=年代)", lambda m: cardinal(m[1])),
     (r"(?<!\d)((?:[089]\d|(?:19|20)\d{2}))(?=年(?!级))", lambda m: spell_digits(m[1])),
     (r"(?<!\d)(\d{1,2})(?=月)", lambda m: cardinal(m[1]) or spell_digits(m[1])),
     (rf"({_NUMBER})\s?%", lambda m: f"百分之{_number(m[1])}"),
     (rf"({_NUMBER})\s?‰", lambda m: f"千分之{_number(m[1])}"),
-    (rf"(?<![\d.第]|周|期)2(?={_LIANG_WORDS})", lambda _: "两"),
+    (rf"(?<![\d.第点]|周|期)2(?={_LIANG_WORDS}|分(?!之))", lambda _: "两"),
     (rf"({_NUMBER})(?=[多余几]?(?:{COUNTER}|{_OUR_COUNTERS}))", lambda m: _number(m[1])),
     (r"(?<=第)\d+", lambda m: _number(m[0])),
     (rf"({_NUMBER})", lambda m: _bare(m[1])),

@@ -28,7 +28,7 @@ _LEFT = (
 _DASH = r"\s?(?P<dash>[-‐‑–—~〜～∼])\s?"
 _RIGHT = rf"(?P<second>{_SIGN})?(?P<high>\d+(?:[.,]\d+)*)(?![\d]|[-–]\d|[.,:/]\d)"
 _RANGE = re.compile(_LEFT + _DASH + _RIGHT)
-_RATIO = re.compile(r"(?<![\w.,:/+\-])(\d{1,4}):(\d{1,4})(?![\w]|[.,:/]\d)")
+_RATIO = re.compile(r"(?<![\w.,:/+\-])(\d{1,4}):(\d{1,4})(?![^\W가-힣]|[.,:/]\d)")
 _BELOW_ZERO = re.compile(
     r"(?<![\w.,:/+\-−–])[-−–](?P<low>\d+(?:[.,]\d+)?)(?P<unit>\s?°[CF]?)?\s?[~〜～–—]\s?"
     r"(?P<minus>[-−–])?(?P<high>\d+(?:[.,]\d+)?)(?!\d|[-–.,:/]\d)"

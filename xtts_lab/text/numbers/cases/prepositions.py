@@ -38,21 +38,8 @@ PREPOSITIONS: Mapping[str, str] = {
     for base, more in (("ru", "|к|ко"), ("pl", ""), ("cs", ""))
 }
 """Every preposition that a number is declined after."""
-_MEASURES = frozenset(
-    [
-        "минуты",
-        "секунды",
-        "месяца",
-        "километра",
-        "roku",
-        "dnia",
-        "tygodnia",
-        "miesiąca",
-        "kilometra",
-        "minuty",
-        "strony",
-    ]
-)
+_MEASURES = ("минуты", "секунды", "месяца", "километра", "roku", "dnia", "tygodnia", "miesiąca",
+             "kilometra", "minuty", "strony")  # fmt: skip
 """Nouns that one counts rather than names: до одной минуты."""
 _SMALL_INSTRUMENTALS: Mapping[str, str] = {
     "pl": "dwoma trzema czterema pięcioma sześcioma siedmioma ośmioma dziewięcioma dziesięcioma",
