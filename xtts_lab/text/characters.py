@@ -36,7 +36,12 @@ _LETTER_ACUTE = re.compile(r"(?<=\w)´(?=\w)")
 _STRAY = (
     (re.compile(r"([#=+@&%_$£°])\1{2,}"), " "),  # a line, not words
     (re.compile(r"(?<=\d)\s?\*\s?(?=\d)"), " × "),
-    (re.compile(r"(?<!\w)\^|\^(?![-−\d])|[<>](?!\s?[-−.]?\d)|[~](?!\s?[-−–]?[$£€¥]?\d)|\*"), " "),
+    (
+        re.compile(
+            r"(?<!\w)\^|\^(?![-−\d])|[<>](?!\s?[-−$£€¥₽]?[-−.]?\d)|[~](?!\s?[-−–]?[$£€¥]?\d)|\*"
+        ),
+        " ",
+    ),
 )
 
 
@@ -100,6 +105,9 @@ def _one(character: str, previous: str = " ") -> str:
         return unicodedata.normalize("NFKC", character)
     if "\ufb00" <= character <= "\ufb06" or "\U0001d400" <= character <= "\U0001d7ff":
         return unicodedata.normalize("NFKC", character)  # ligatures, mathematical letters
+    if "\u3300" <= character <= "\u33ff":  # units in a square: ㎏, ㎡, ㌔
+        written = unicodedata.normalize("NFKC", character)
+        return re.sub("(?<=m)[23]$", lambda match: "²³"[int(match[0]) - 2], written)
     if "\ufe00" <= character <= "\ufe0f":  # variation selectors
         return ""
     hidden = category in _INVISIBLE or category in _DROPPED

@@ -26,7 +26,10 @@ _MARKDOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, kept in (
         (r"^\s{0,3}(?:```|~~~)[\w+-]*\s*$", ""),  # fences
         (r"^\s{0,3}#{1,6}[ \t]+(?=\S)", ""),  # headings
-        (r"^\s{0,3}>[ \t]?(?=\S)(?!\d[\d.,]*\s?[%°]?\s*$)", ""),  # quotations; "> 5" compares
+        (
+            r"^\s{0,3}>[ \t]?(?=\S)(?![$£€¥₽]?\d[\d.,]*\s?[%°$£€¥₽]?C?\s*$)",
+            "",
+        ),  # quotations; "> 5" compares
         (r"^\s{0,3}[*+][ \t]+(?=\S)", ""),  # lists
         (r"^\s{0,3}-[ \t]+(?=[^\W\d])", ""),
         (r"!?\[([^\[\]\n]{1,500})\]\([^()\s]{1,1000}\)", r"\1"),  # links

@@ -38,6 +38,8 @@ def read_numbers(text: str, write: Write = "".join) -> str:
     text = re.sub(
         r"(?<![\d.])(?:\d{1,4}[百千万億兆]+)+(?:\d{1,4}(?![百千万億兆\d]))?", _scaled, text
     )
+    text = re.sub(r"(?<![A-Za-z])[Nn]o\.?\s?1(?![\d.])", "ナンバーワン", text)
+    text = re.sub(r"(?<![A-Za-z])[Nn]o(?:\.\s?|\s)(?=\d)", "ナンバー", text)
     text = _codes(re.sub(r"〒\s?(?=\d)", "郵便番号", text), write)
     for pattern, read in _WRITTEN:
         text = re.sub(pattern, read, text)
@@ -174,6 +176,8 @@ _WRITTEN: tuple[tuple[str, _Read], ...] = (
     (r"(?<![\d/.-])((?:19|20)\d{2})([/.-])(\d{1,2})\2(\d{1,2})(?![\d/-])",
      lambda m: f"{m[1]}年{int(m[3])}月{int(m[4])}日"),
     (r"(?<![\d/])((?:19|20)\d{2})/(0?[1-9]|1[0-2])(?![\d/])", lambda m: f"{m[1]}年{int(m[2])}月"),
+    (r"(?<![A-Za-z\d.-])[1-9]\d{0,3}(?:-[1-9]\d{0,3}){2,3}(?![\d-]|\s?=)",
+     lambda m: m[0].replace("-", "の")),  # an address
     (r"(?<=:\d\d)\s?[-–—~〜～]\s?(?=\d{1,2}:\d\d)", lambda _: "から"),
     (r"(?<![\d.:])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:])", _clock),
     (r"(?<![\d:])(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)(?![\d:])", lambda m: f"{m[1]}対{m[2]}"),

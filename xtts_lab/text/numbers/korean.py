@@ -15,6 +15,7 @@ _COUNTERS = (
 )
 _ALONE = re.compile(r"(?<![\w)] )(?<![\w)])([≥≤<>])\s?(\d+(?:\.\d+)?)(?![\w%°]|[.,]\d)")
 _PAIR = re.compile(r"(?<![\w.,])(\d+|[A-Za-z])\s?([<>])\s?(\d+)(?![\w.,%°])")
+_EQUALS = re.compile(r"(?<![\w.,])(\d+|[A-Za-z])\s?=\s?(?=[-−\dA-Za-z])")
 _COMPARED = {"≥": "이상", "≤": "이하", ">": "초과", "<": "미만"}
 _MACHINES = (
     r"차|자동차|승용차|버스|택시|트럭|자전거|오토바이|비행기|헬기|컴퓨터|노트북|카메라|휴대폰|전화기|스마트폰|냉장고|세탁기|에어컨"
@@ -45,13 +46,18 @@ def read_signs(text: str) -> str:
     and "5 > 3" as what is greater than what."""
     text = re.sub(r"§\s?(\d+)(?![\d.])", r"제\1조", text)
     text = _PAIR.sub(_compared, text)
+    text = _EQUALS.sub(lambda match: f"{match[1]}{_topic(match[1])} ", text)
     return _ALONE.sub(lambda match: f"{match[2]} {_COMPARED[match[1]]}", text)
 
 
 def _compared(match: re.Match[str]) -> str:
     first, sign, second = match.groups()
-    closed = first[-1] in "013678" if first[-1].isdigit() else first.lower() in "lmnr"
-    return f"{first}{'은' if closed else '는'} {second}보다 {'크다' if sign == '>' else '작다'}"
+    return f"{first}{_topic(first)} {second}보다 {'크다' if sign == '>' else '작다'}"
+
+
+def _topic(written: str) -> str:
+    """Return the particle of what a number or a letter is: 삼은, 오는."""
+    return "은" if written[-1].lower() in "013678lmnr" else "는"
 
 
 def read_powers(text: str) -> str:

@@ -233,7 +233,7 @@ def _replace(pattern: str, read_match: _Read, text: str, left: bool = True) -> s
     def spaced(match: re.Match[str]) -> str:
         before = text[match.start() - 1 : match.start()] if match.start() else ""
         after = text[match.end() : match.end() + 1]
-        space = " " if left and _needs_space(before) else ""
+        space = " " if (left or before.isascii()) and _needs_space(before) else ""
         return space + read_match(match) + (" " if _needs_space(after) else "")
 
     return re.sub(pattern, spaced, text)

@@ -63,6 +63,7 @@ _OVER = {
     "nl": "over", "hu": "per", "ru": "на", "cs": "na", "ar": "على", "ko": "에",
 }
 _SCREEN = re.compile(rf"(?<![\w.,/:-])(16|21)/(9){_END}")
+_HALVES = {"ko": " 대 ", "ru": " на ", "pl": " na ", "cs": " na ", "hu": "-"}
 _BY = {"en": "by", "de": "zu", "pt": "por", "nl": "bij", "pl": "na", "ru": "на", "ko": "대"}
 """What is said for the shape of a screen, 16/9, where it is no fraction."""
 # fmt: on
@@ -121,7 +122,7 @@ def _score(match: re.Match[str], base: str) -> str:
     if over > under or (base == "en" and over <= 12 and 10 < under <= 31):
         return match[0]  # more than there is; an American day
     if over == under and under in (20, 50):
-        return f"{over} 대 {under}" if base == "ko" else f"{over} {under}"  # fifty-fifty
+        return f"{over}{_HALVES.get(base, ' ')}{under}"  # fifty-fifty
     if base == "ko" and match.string[match.end() :].startswith("점"):
         return f"{under}점 만점에 {over}"
     if base not in _OUT_OF:
