@@ -14,7 +14,7 @@ SUFFIXES: Mapping[str, str] = {
     "pt": "º ª ° o a os as",
     "it": "º ª o a i e",
     "nl": "de ste e",
-    "ru": "-й -ый -ой -ий -я -ая -е -ое -ье -го -ого -му -ому -м -ом -х -ых -ю -ую",
+    "ru": "-й -ый -ой -ий -я -ая -е -ое -ье -го -ого -му -ому -м -ом -х -ых -ю -ую -ей",
     "tr": "inci ıncı uncu üncü nci ncı ncu ncü",
     "hu": "adik edik odik ödik dik",
     "ko": "번째 째",
@@ -84,6 +84,9 @@ def _czech_thousand(thousands: int) -> str:
 
 
 def _russian(number: int, ending: str) -> str:
+    if ending == "ей":  # третьей
+        masculine = _named(number, "ru", case="g")
+        return re.sub("ьего$", "ьей", re.sub("ого$", "ой", masculine))
     options = dict(_RUSSIAN_ENDINGS.get(ending, {}))
     if ending == "е" and number % 10 == 0 and number > 10:
         options = {"plural": True}  # "80-е" are the eighties

@@ -16,15 +16,15 @@ _SOFT = "сери|лини|аудитори|категори|стади|верс
 _NOUNS: Mapping[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("ru", "genitive"): (
         (rf"(?:{_MASCULINE})а|уровня|ряда|места", "-го"),
-        (rf"(?:{_FEMININE})[ыи]|(?:{_SOFT})и|части|степени|статьи", "-й"),
+        (rf"(?:{_FEMININE})[ыи]|(?:{_SOFT})и|части|степени|статьи", "-ей"),
     ),
     ("ru", "locative"): (
         (rf"(?:{_MASCULINE})е|уровне|ряду|месте", "-м"),
-        (rf"(?:{_FEMININE})е|(?:{_SOFT})и|части|степени|статье", "-й"),
+        (rf"(?:{_FEMININE})е|(?:{_SOFT})и|части|степени|статье", "-ей"),
     ),
     ("ru", "dative"): (
         (rf"(?:{_MASCULINE})у|уровню|ряду|месту", "-му"),
-        (rf"(?:{_FEMININE})е|(?:{_SOFT})и|части|степени|статье", "-й"),
+        (rf"(?:{_FEMININE})е|(?:{_SOFT})и|части|степени|статье", "-ей"),
     ),
     ("ru", "accusative"): (
         (rf"(?:{_MASCULINE})|уровень|ряд", "-й"),
@@ -49,15 +49,8 @@ def named(digits: str, noun: str, case: str, base: str) -> str:
         return ""
     for pattern, ending in _NOUNS.get((base, case), ()):
         if re.fullmatch(pattern, noun):
-            feminine = ending == "-й" and case != "accusative"
-            return _feminine(digits) if feminine else _ordinal(digits, ending, base)
+            return _ordinal(digits, ending, base)
     return ""
-
-
-def _feminine(digits: str) -> str:
-    """The genitive, dative and locative of a Russian feminine are one."""
-    masculine = ordinal(digits, "ru", "-го")
-    return re.sub("ьего$", "ьей", re.sub("ого$", "ой", masculine))
 
 
 def _ordinal(digits: str, ending: str, base: str) -> str:

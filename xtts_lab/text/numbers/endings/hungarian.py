@@ -29,6 +29,8 @@ def attach(words: str, suffix: str) -> str:
         return words.removesuffix("hét") + "het" + suffix
     if words.endswith(("egy", "négy")) and suffix.startswith("gy"):  # eggyel
         return words.removesuffix("gy") + "g" + suffix
+    if words.endswith("sz") and suffix.startswith("sz"):  # hússzal
+        return words.removesuffix("sz") + "s" + suffix
     for stem, short in _SHORTENED.items():
         if words.endswith(stem) and _PLAIN_VOWEL.match(suffix):
             return words[: -len(stem)] + short + suffix

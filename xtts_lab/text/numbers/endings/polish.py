@@ -13,7 +13,15 @@ from xtts_lab.text.numbers.slavic import polish_genitive
 def polish_stem(digits: str) -> str:
     """The number as it begins a compound: pięcio, dwudziesto, stu."""
     number = int(digits)
-    special = {1: "jedno", 2: "dwu", 3: "trzy", 4: "cztero", 100: "stu", 1000: "tysiąc"}
+    special = {
+        1: "jedno",
+        2: "dwu",
+        3: "trzy",
+        4: "cztero",
+        100: "stu",
+        200: "dwustu",
+        1000: "tysiąc",
+    }
     if number in special:
         return special[number]
     words = [polish_genitive(word) for word in cardinal(digits, "pl").split()]
