@@ -103,6 +103,17 @@ _BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
 _AFTER_A_NUMBER: Mapping[str, Mapping[str, str]] = {"en": {"ft": "feet", "lb": "pounds"}}
 
 
+_WITH_A_NAME: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "it": ((r"\b[Ss]ig\.(?=\s[A-Z])", "signor"),),
+    "pl": ((r"\b(?i:(przy|na|od|do|z|w|po)\s)ul\.(?=\s[A-ZŁŚŻŹĆ])", r"\1 ulicy"),
+           (r"\b[Uu]l\.(?=\s[A-ZŁŚŻŹĆ])", "ulica")),
+    "ru": ((r"\b(?i:(на|по|к|о|в)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улице"),
+           (r"\b(?i:(с|до|от|из|у|около)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улицы"),
+           (r"\b[Уу]л\.(?=\s[А-ЯЁ])", "улица")),
+}  # fmt: skip
+"""What is an abbreviation before a name only; a street has the case of its preposition."""
+
+
 def expand_reference(text: str, base: str) -> str:
     """Expand as the reference does: in the table's order, ignoring case."""
     end = r"\b" if base == "ru" else r"\."
@@ -117,6 +128,8 @@ def expand(text: str, base: str) -> str:
         text = _STREET.sub("street", text)
     if base == "de":
         text = re.sub(r"(?<=\w)str\.", "straße", text)
+    for pattern, full in _WITH_A_NAME.get(base, ()):
+        text = re.sub(pattern, full, text)
     for pattern, full in _patterns(base):
         text = pattern.sub(partial(_with_final_stop, full), text)
     return expand_reference(text, base)
@@ -148,5 +161,6 @@ def _patterns(base: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 def own_pattern(base: str) -> str:
     """Return a pattern of everything that only `expand` expands, empty where nothing is."""
     own = [pattern.pattern.replace("?P<gap>", "?:") for pattern, _ in _patterns(base)]
+    own += [pattern for pattern, _ in _WITH_A_NAME.get(base, ())]
     own += {"en": [r"\bst\."], "de": [r"str\."]}.get(base, [])
     return "|".join(own)

@@ -51,7 +51,7 @@ _CZECH = {
     "milion": "milionu", "miliony": "milionů",
 }  # fmt: skip
 _CZECH_LOCATIVE = {"tří": "třech", "čtyř": "čtyřech"}
-_NUMBER = r"(?P<number>\d{1,9})(?![\w.,:/%°$€£₽-]\S|\w)"
+_NUMBER = r"(?P<number>\d{1,9})(?![\w.,:/°$€£₽-]\S|\w)"
 
 
 def read_cases(text: str, base: str) -> str:
@@ -79,7 +79,7 @@ def read_cases(text: str, base: str) -> str:
         text = re.sub(rf"\b(?P<word>к|ко)\s{_NUMBER}", _dative, text, flags=re.IGNORECASE)
     counted = "|".join(sorted(_counted(base), key=len, reverse=True))
     return re.sub(
-        rf"(?<![\w-])(?P<word>{_GENITIVE[base]})\s{_NUMBER}(?P<unit>\s(?:{counted})(?!\w))?",
+        rf"(?<![\w-])(?P<word>(?:{_GENITIVE[base]})(?:\s(?:минус|minus))?\s\+?){_NUMBER}(?P<unit>\s(?:{counted})(?!\w))?",
         lambda match: _genitive(match, base),
         text,
         flags=re.IGNORECASE,
@@ -114,9 +114,9 @@ def _genitive(match: re.Match[str], base: str) -> str:
     elif (ordinal := named(digits, following, "genitive", base)) and not (
         _one(digits) and following in _MEASURES
     ):
-        return f"{match['word']} {ordinal}"
+        return match["word"] + ordinal
     words = _in_genitive(digits, following, base)
-    return " ".join(filter(None, (match["word"], words, unit)))
+    return match["word"] + " ".join(filter(None, (words, unit)))
 
 
 def _in_genitive(digits: str, noun: str, base: str) -> str:
