@@ -130,8 +130,8 @@ def expand(text: str, base: str) -> str:
         text = re.sub(r"(?<=\w)str\.", "straße", text)
     for pattern, full in _WITH_A_NAME.get(base, ()):
         text = re.sub(pattern, full, text)
-    for pattern, full in _patterns(base):
-        text = pattern.sub(partial(_with_final_stop, full), text)
+    for written, full in _patterns(base):
+        text = written.sub(partial(_with_final_stop, full), text)
     return expand_reference(text, base)
 
 
