@@ -69,7 +69,9 @@ def read_month_names(text: str, base: str) -> str:
     if base not in _MONTH_BEFORE_DAY:
         return text
     dot = r"\." if base == "hu" else r"\.?"
-    before = rf"\b(?P<short>{names}){dot}(?=\s(?:[12]?\d|3[01])(?:\.|,|\b)(?!\d|[:%]))"
+    before = (
+        rf"\b(?P<short>{names}){dot}(?=\s(?:[12]?\d|3[01])(?:st|nd|rd|th)?(?:\.|,|\b)(?!\d|[:%]))"
+    )
     capital = 0 if base == "en" else re.IGNORECASE
     names = "|".join(name.capitalize() for name in names.split("|")) if base == "en" else names
     before = before.replace(names.lower(), names) if base == "en" else before

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from xtts_lab.text.numbers.numerals import cardinal
 from xtts_lab.text.numbers.ordinals import ordinal
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -20,7 +21,7 @@ _DOT = r"(?P<dot>\.(?=\s|$|[,;:!?)]))?"
 _ROMAN = re.compile(
     rf"(?<![{_LETTER}\d.'’-])"
     rf"(?P<roman>(?=[IVX]{{2,}}(?![IVX])){_SMALL}|(?=[LXVI]{{3,}}(?![LXVI])){_FIFTY}|(?=[MDCLXVI]{{4,}}(?![MDCLXVI])){_YEAR})"
-    rf"(?P<ending>er|re|e|ème|[-–]?[ºª°]|-?(?:й|го|м|е|я))?{_DOT}(?![{_LETTER}\d]|[’']\w|-\d)"
+    rf"(?P<ending>er|re|e|ème|[-–]?[ºª°]|-?(?:й|го|м|е|я))?{_DOT}(?![{_LETTER}\d]|[’'](?!s\b)\w|-\d)"
 )
 _SINGLE = re.compile(
     rf"(?P<before>[^\W\d_]{{3,}}\s)(?P<roman>[IVX])(?P<ending>er)?{_DOT}(?![\w'’.-])"
@@ -102,7 +103,9 @@ def _read(match: re.Match[str], base: str) -> str:
     before, after = match.string[: match.start()], match.string[match.end() :]
     if number > 100 or base in ("ar", "ko"):
         return f"{number}{ending}{dot}"
-    return _numbered(number, ending, dot, before, after, base)
+    words = _numbered(number, ending, dot, before, after, base)
+    owner = base == "en" and re.match(r"['’]s\b", after)  # "World War II's" are no twos
+    return cardinal(words, base) if owner and words.isdigit() else words
 
 
 def _numbered(number: int, ending: str, dot: str, before: str, after: str, base: str) -> str:

@@ -24,14 +24,14 @@ _GENITIVE: Mapping[str, str] = {
     "cs": r"do|od|z|ze|bez|kolem|okolo|u|během|kromě",
 }
 _LOCATIVE: Mapping[str, tuple[str, str]] = {
-    "ru": ("в|во|о|об|на|при", r"(?:[^\W\d_]+[ыи]х\s)?[^\W\d_]{2,}[ая]х"),
+    "ru": ("в|во|о|об|на|при", r"(?:(?:[^\W\d_]+[ыи]х\s)?[^\W\d_]{2,}[ая]х|из(?=\s\d))"),
     "pl": ("w|we|o|na|po|przy", r"(?:[^\W\d_]+[yi]ch\s)?[^\W\d_]{2,}ach"),
     "cs": ("v|ve|o|na|po|při", r"(?:[^\W\d_]+[ý]ch\s)?[^\W\d_]{2,}(?:[eěí]ch|ách)"),
 }
 _INSTRUMENTAL: Mapping[str, tuple[str, str]] = {
     "ru": ("с|со|между|над|перед", r"(?:[^\W\d_]+[ыи]ми\s)?(?:[^\W\d_]{2,}[ая]ми|людьми|детьми)"),
     "pl": ("z|ze|między|nad|przed", r"(?:[^\W\d_]+[yi]mi\s)?(?:[^\W\d_]{2,}ami|ludźmi|dziećmi)"),
-    "cs": ("s|se|mezi|nad|před", r"[^\W\d_]{2,}(?:ami|emi|[^aeiouyáéíóúý]y|mi|i)"),
+    "cs": ("s|se|mezi|nad|před", r"[^\W\d_]+(?:ami|emi|[^aeiouyáéíóúý]y|mi|i)"),
 }
 PREPOSITIONS: Mapping[str, str] = {
     base: rf"\b(?:{_GENITIVE[base]}|{_LOCATIVE[base][0]}|{_INSTRUMENTAL[base][0]}{more})"
@@ -76,6 +76,9 @@ def read_cases(text: str, base: str) -> str:
         text = re.sub(
             rf"\b([сc])\s{_NUMBER}\sпо\s(?P<second>\d{{1,2}})(?=\s[^\W\d_])", _since, text
         )
+        text = re.sub(
+            r"\b(между )(\d{1,9})( и )(\d{1,9})(?![\w.,:/-]\S|\w)", _between, text, flags=re.I
+        )
         text = re.sub(rf"\b(?P<word>к|ко)\s{_NUMBER}", _dative, text, flags=re.IGNORECASE)
     counted = "|".join(sorted(_counted(base), key=len, reverse=True))
     return re.sub(
@@ -89,6 +92,13 @@ def read_cases(text: str, base: str) -> str:
 def _place(match: re.Match[str], base: str) -> str:
     ordinal = named(match["number"], _noun(match, base), "locative", base)
     return f"{match['word']} {ordinal}" if ordinal else match[0]
+
+
+def _between(match: re.Match[str]) -> str:
+    if _is_year(match[2]) or _is_year(match[4]):
+        return match[0]
+    low, high = (slavic.russian(match[n], "i") for n in (2, 4))
+    return f"{match[1]}{low}{match[3]}{high}"
 
 
 def _since(match: re.Match[str]) -> str:
