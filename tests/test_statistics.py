@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 from scipy.special import ndtr
 from scipy.stats import skew
 
 from tests.statistics_support import INFO, OPTIONS, Row, frames, means, one, world
 from xtts_lab.metrics.info import MetricInfo
-from xtts_lab.statistics import bootstrap, power
+from xtts_lab.statistics import bootstrap, power, variance
 from xtts_lab.statistics.cells import cell_table, cells_of, placed, rate, sums_of
 from xtts_lab.statistics.intervals import interval, student
 from xtts_lab.statistics.skewness import is_skewed
@@ -297,6 +298,35 @@ def test_intervals_of_speakers_that_take_turns_cover_about_as_often_as_they_say(
         return values
 
     assert 0.89 <= coverage(draw, 200) <= 0.985
+
+
+def test_intervals_of_blocks_of_speakers_and_sentences_cover_as_often_as_they_say() -> None:
+    """Sentences k and k + 10 by speakers 2k and 2k + 1: ten blocks that share nothing."""
+
+    def draw(rng: np.random.Generator) -> NDArray[np.float64]:
+        speakers, sentences = rng.normal(size=(20, 1)), rng.normal(size=(1, 20))
+        values = speakers + sentences + rng.normal(size=(20, 20))
+        same = np.arange(20)[:, None] // 2 == np.arange(20)[None, :] % 10
+        return np.where(same, values, np.nan)
+
+    assert 0.89 <= coverage(draw, 200) <= 0.985
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), shapes=st.lists(st.tuples(*[st.integers(1, 6)] * 2), min_size=1))
+def test_noise_of_cells_has_the_freedom_that_a_two_way_table_leaves(
+    seed: int, shapes: list[tuple[int, int]]
+) -> None:
+    rng = np.random.default_rng(seed)
+    said = block_diag(*[rng.random(shape) < 0.7 for shape in shapes])
+    row, column = (np.unique(code, return_inverse=True)[1] for code in np.nonzero(said))
+    if not row.size:
+        return
+    table = np.concatenate([np.eye(row.max() + 1)[row], np.eye(column.max() + 1)[column]], axis=1)
+    cells = bootstrap.Cells(row, column, np.zeros(row.size, np.int64))
+    _, free = variance._residual(cells, rng.normal(size=row.size), np.ones(row.size, np.bool_))
+    left = row.size - np.linalg.matrix_rank(table)
+    assert free.tolist() == ([left] if left else [])
 
 
 def test_failed_trials_are_counted_where_the_metric_applies() -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from xtts_lab.statistics.bootstrap import Cells, Design, Floats, Ints, Statistic, totals
 
@@ -141,22 +143,36 @@ def _residual(cells: Cells, influence: Floats, both: NDArray[np.bool_]) -> tuple
     """Return variance and degrees of freedom of the noise of cells, by language.
 
     In a language it is what rows (speakers) and columns (sentences) leave of a two-way table.
+    A table may fall into blocks that share neither (sentence k by speakers 2k and 2k + 1 alone):
+    each has a mean of its own, and leaves one more degree of freedom.
     """
     if not both.any():
         return np.empty(0), np.empty(0)
     value, language = influence[both], cells.language[both]
     pair = language * (int(cells.speaker.max()) + 1) + cells.speaker[both]
     row, column = (np.unique(c, return_inverse=True)[1] for c in (pair, cells.sentence[both]))
-    grand = _mean(value, language)[language]
-    left = value - _mean(value, row)[row] - _mean(value, column)[column] + grand
+    block = _blocks(row, column, language)
+    middle = _mean(value, block)[block]
+    left = value - _mean(value, row)[row] - _mean(value, column)[column] + middle
     number = np.bincount(language)
-    rows = np.bincount(language[np.unique(row, return_index=True)[1]], minlength=number.size)
-    columns = np.bincount(language[np.unique(column, return_index=True)[1]], minlength=number.size)
-    free = number - rows - columns + 1.0
+    rows, columns, blocks = (
+        np.bincount(language[np.unique(of, return_index=True)[1]], minlength=number.size)
+        for of in (row, column, block)
+    )
+    free = number - rows - columns + blocks.astype(float)
     square = _sums(left**2, language, number.size)
     some = (number > 0) & (free > 0)
     degrees = np.asarray(free[some], np.float64)
     return square[some] * number[some] / degrees, degrees
+
+
+def _blocks(row: Ints, column: Ints, language: Ints) -> Ints:
+    """Return which connected part of its language's table each cell lies in."""
+    columns = np.unique(language * (int(column.max()) + 1) + column, return_inverse=True)[1]
+    size = int(row.max()) + 1
+    both = size + int(columns.max()) + 1
+    edges = coo_array((np.ones(row.size, np.int8), (row, size + columns)), shape=(both, both))
+    return np.asarray(connected_components(edges, directed=False)[1][row], np.int64)
 
 
 def _satterthwaite(variance: float, parts: Floats, free: Floats) -> float:
