@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,11 @@ _RANK = {f"test_{name}.py": place for place, name in enumerate(_LONGEST)}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Take the longest files first; all others stay in their order, as does each file's inside."""
     items.sort(key=lambda item: _RANK.get(item.path.name, len(_RANK)))
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what has been imported and collected, which stays."""
+    gc.freeze()
 
 
 @pytest.fixture

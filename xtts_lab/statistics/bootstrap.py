@@ -221,8 +221,9 @@ def _swap_patterns(speakers: int, rng: np.random.Generator) -> Floats:
     if speakers <= EXACT_SPEAKERS:
         codes = np.arange(1 << speakers)
         return ((codes[:, None] >> np.arange(speakers)) & 1).astype(np.float64)
-    drawn = rng.integers(0, 2, (FLIPS, speakers)).astype(np.float64)
-    return np.concatenate([np.zeros((1, speakers)), drawn])
+    swaps = np.zeros((1 + FLIPS, speakers))
+    swaps[1:] = rng.integers(0, 2, (FLIPS, speakers))
+    return swaps
 
 
 def _counts(

@@ -1,4 +1,4 @@
-"""The processes that train one model, through Lightning Fabric."""
+"""The processes that train one model: this one alone, or several through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Processes:
         of the first in their environment.
         """
         cuda = devices[0].startswith("cuda")
-        self.fabric: Any = _fabric()(
-            accelerator="cuda" if cuda else "cpu",
-            devices=[_index(device) for device in devices] if cuda else count,
-            strategy="ddp" if count > 1 else "auto",
-        )
-        self.fabric.launch()
-        self.device: torch.device = self.fabric.device
-        self.shard = Shard(int(self.fabric.global_rank), count)
+        self.device = torch.device("cuda", _index(devices[0])) if cuda else torch.device("cpu")
+        self.shard = Shard(0, count)
+        # One process asks nothing of Fabric, whose import takes as long as torch's.
+        self.fabric: Any = _launched(devices, count) if count > 1 else None
+        if self.fabric is not None:
+            self.device = self.fabric.device
+            self.shard = Shard(int(self.fabric.global_rank), count)
         if cuda:
+            torch.cuda.set_device(self.device)
             torch.set_float32_matmul_precision("high")  # TF32: what bf16 leaves in fp32
             # cuDNN's attention builds a plan for each new shape, and every batch has one.
             torch.backends.cuda.enable_cudnn_sdp(False)
@@ -77,6 +77,17 @@ def _index(device: str) -> int:
     return int(device.partition(":")[2] or 0)
 
 
+def _launched(devices: Sequence[str], count: int) -> Any:
+    cuda = devices[0].startswith("cuda")
+    fabric = _fabric()(
+        accelerator="cuda" if cuda else "cpu",
+        devices=[_index(device) for device in devices] if cuda else count,
+        strategy="ddp",
+    )
+    fabric.launch()
+    return fabric
+
+
 def _fabric() -> Any:
     try:
         from lightning_fabric import Fabric
@@ -85,6 +96,7 @@ def _fabric() -> Any:
             from lightning.fabric import Fabric
         except ImportError:
             raise UsageError(
-                "training needs Lightning Fabric; remedy: pip install 'xtts_lab[train]'"
+                "training.processes over 1 needs Lightning Fabric; remedy: "
+                "pip install 'xtts_lab[train]'"
             ) from None
     return Fabric
