@@ -26,7 +26,7 @@ from xtts_lab.checkpoint.parts import save_part
 from xtts_lab.checkpoint.reading import is_finite
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
-from xtts_lab.model import ModelConfig
+from xtts_lab.model import ModelConfig, XttsModel
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     random_checkpoint(folder, ModelConfig.tiny(), seed=3, speakers=("Ana", "Bo"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def whole(published: Path) -> XttsModel:
+    return load(published).model
 
 
 @pytest.fixture
@@ -216,16 +221,18 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("kind", HARMLESS)
-def test_harmless_data_beside_the_weights_is_read(published: Path, folder: Path, kind: str) -> None:
+def test_harmless_data_beside_the_weights_is_read(
+    whole: XttsModel, folder: Path, kind: str
+) -> None:
     value = HARMLESS[kind]
     beside = {"config": value, "history": [{"loss": value}, (value, None)]}
     rewrite(folder, lambda state: {"model": state, **beside})
-    assert same(load(folder).model, load(published).model)
+    assert same(load(folder).model, whole)
 
 
-def test_a_state_dict_may_be_a_defaultdict(published: Path, folder: Path) -> None:
+def test_a_state_dict_may_be_a_defaultdict(whole: XttsModel, folder: Path) -> None:
     rewrite(folder, lambda state: {"model": collections.defaultdict(list, state)})
-    assert same(load(folder).model, load(published).model)
+    assert same(load(folder).model, whole)
 
 
 @pytest.mark.parametrize("key", ["gpt_layers", "gpt_n_heads", "gpt_n_model_channels"])
@@ -246,11 +253,11 @@ def test_another_frame_than_the_vocoders_is_refused(folder: Path, hop: object) -
 
 
 @pytest.mark.parametrize("hop", [256, 256.0, None])
-def test_the_vocoders_own_frame_is_fine(published: Path, folder: Path, hop: object) -> None:
+def test_the_vocoders_own_frame_is_fine(whole: XttsModel, folder: Path, hop: object) -> None:
     data = json.loads((folder / "config.json").read_text())
     data["model_args"]["output_hop_length"] = hop
     (folder / "config.json").write_text(json.dumps(data))
-    assert same(load(folder).model, load(published).model)
+    assert same(load(folder).model, whole)
 
 
 @pytest.mark.parametrize("key", ["gpt_cond_chunk_len", "max_ref_len"])
@@ -292,7 +299,7 @@ def test_names_that_cannot_be(name: str) -> None:
 
 
 def test_a_fine_tune_is_fetched_from_the_hub(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Path, whole: XttsModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its weights are called best_model.pth there as on disk."""
     import fnmatch
@@ -314,7 +321,7 @@ def test_a_fine_tune_is_fetched_from_the_hub(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     folder = locate(f"someone/fine-tune@{'a' * 40}")
     assert not (folder / "optimizer.bin").exists()
-    assert same(load(folder).model, load(published).model)
+    assert same(load(folder).model, whole)
     assert "best_model.pth" in hub.FILES
 
 

@@ -45,7 +45,6 @@ VOCODER_STAGE: dict[str, Any] = {
     "lr": 2e-3,
 }  # fmt: skip
 LOOP = {
-    "save_minutes": 1e-9,
     "warmup": 2,
     "log_every": 1,
     "validate_every": 1000,
@@ -260,13 +259,14 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     stage, steps = STAGES[case]
     for name in ("tones", "dvae"):
         (tmp_path / name).symlink_to(out / name)
+    saved = "training.save_minutes=1e-9"  # after every step
     assert train(tmp_path, "whole", stage, steps) == 0
     with monkeypatch.context() as patched:
         kind = type(_built(str(stage["name"]), stage, out))
         patched.setattr(kind, "step", _interrupting(kind.step, steps * 3 // 4))
-        assert train(tmp_path, "parts", stage, steps) == 130
+        assert train(tmp_path, "parts", stage, steps, saved) == 130
     assert len(losses(tmp_path / "parts")) < steps
-    assert train(tmp_path, "parts", stage, steps) == 0
+    assert train(tmp_path, "parts", stage, steps, saved) == 0
     pd.testing.assert_frame_equal(losses(tmp_path / "whole"), losses(tmp_path / "parts"))
     for file in (tmp_path / "whole").glob("*.safetensors"):
         one, other = load_file(file), load_file(tmp_path / "parts" / file.name)

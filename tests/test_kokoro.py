@@ -42,6 +42,11 @@ def onnx_runner(graph: Path) -> OnnxRunner:
     return OnnxRunner(graph)
 
 
+@pytest.fixture(scope="module")
+def torch_runner(graph: Path) -> TorchRunner:
+    return TorchRunner(graph, "cpu")
+
+
 def _inputs(text: str, voice: str) -> tuple[np.ndarray, np.ndarray]:
     tokens = [wheels.alphabet()[symbol] for symbol in text]
     return np.array([0, *tokens, 0]), wheels.styles()[voice][len(tokens) - 1]
@@ -49,11 +54,11 @@ def _inputs(text: str, voice: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("voice", ["jf_alpha", "jm_kumo"])
 def test_torch_says_what_onnx_runtime_says(
-    graph: Path, onnx_runner: OnnxRunner, voice: str
+    torch_runner: TorchRunner, onnx_runner: OnnxRunner, voice: str
 ) -> None:
     """Same length and the same waveform up to the rounding of a phase, which a model amplifies."""
     inputs = _inputs(HELLO, voice)
-    one, other = onnx_runner(*inputs, 1.0), TorchRunner(graph, "cpu")(*inputs, 1.0)
+    one, other = onnx_runner(*inputs, 1.0), torch_runner(*inputs, 1.0)
     assert len(one) == len(other)
     assert np.corrcoef(one, other)[0, 1] > 0.99
     spectra = [np.abs(np.fft.rfft(audio)) for audio in (one, other)]

@@ -134,7 +134,9 @@ def assert_same(ours: Sequence[Output], theirs: Sequence[Output]) -> None:
 def test_a_batch_hears_what_openai_whisper_hears_one_by_one(
     base: Whisper, clips: Sequence[Clip], heard: Sequence[Output]
 ) -> None:
-    assert_same(heard, library_hears(base._weights.path, clips[:3], temperature=0.0))
+    """One of each language: a clip costs the library two seconds."""
+    theirs = library_hears(base._weights.path, clips[:3:2], temperature=0.0)
+    assert_same(heard[::2], theirs)
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"temperature": 0.0, "beam_size": 3}])

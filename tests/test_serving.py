@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -60,6 +61,25 @@ def alone(model: XttsModel, prompts: Sequence[Prompt], embedding: torch.Tensor) 
     return torch.cat([one.samples for one in spoken])
 
 
+@pytest.fixture(scope="module")
+def five(model: XttsModel) -> Callable[[bool], list[tuple[list[Prompt], torch.Tensor]]]:
+    """Five requests of unequal length, of one or two sentences, and each said alone."""
+    requests = [[prompt(i, 3 + 4 * i), *([prompt(9 + i, 5)] if i % 2 else [])] for i in range(5)]
+
+    @cache
+    def said(stops: bool) -> list[tuple[list[Prompt], torch.Tensor]]:
+        end_with(model, stops)
+        return [(prompts, alone(model, prompts, vector(i))) for i, prompts in enumerate(requests)]
+
+    return said
+
+
+def end_with(model: XttsModel, stops: bool) -> None:
+    """Have speech stop of its own accord before the limit (code 39), or never."""
+    with torch.no_grad():
+        model.gpt.audio_head.bias[39] = 3.0 if stops else -50.0
+
+
 def joined(pieces: Sequence[Piece], ticket: int) -> torch.Tensor:
     return torch.cat([piece.samples for piece in pieces if piece.ticket == ticket])
 
@@ -81,26 +101,25 @@ def rows_of(model: XttsModel, kind: str, count: int) -> Rows:
 def test_each_hears_what_it_would_hear_alone(
     model: XttsModel,
     vocoder: StreamVocoder,
+    five: Callable[[bool], list[tuple[list[Prompt], torch.Tensor]]],
     kind: str,
     schedule: Schedule,
     quantum: int | None,
     stops: bool,
 ) -> None:
-    """Five requests of unequal length, of one or two sentences, through two rows."""
-    bias = model.gpt.audio_head.bias
-    with torch.no_grad():  # 39: to stop of its own accord before the limit, or never
-        bias[39] = 3.0 if stops else -50.0
+    """Five requests through two rows."""
+    requests = five(stops)
+    end_with(model, stops)
     server = StreamServer(rows_of(model, kind, 2), vocoder, schedule, quantum)
-    requests = [[prompt(i, 3 + 4 * i), *([prompt(9 + i, 5)] if i % 2 else [])] for i in range(5)]
     tickets, pieces = [], []
-    for i, prompts in enumerate(requests):  # they come while others speak
+    for i, (prompts, _) in enumerate(requests):  # they come while others speak
         tickets.append(server.submit(prompts, vector(i)))
         pieces += server.poll()
     while not server.idle:
         assert server.load[0] <= 2
         pieces += server.poll()
-    for i, (ticket, prompts) in enumerate(zip(tickets, requests, strict=True)):
-        assert_same(joined(pieces, ticket), alone(model, prompts, vector(i)))
+    for ticket, (_, expected) in zip(tickets, requests, strict=True):
+        assert_same(joined(pieces, ticket), expected)
         own = [piece.last for piece in pieces if piece.ticket == ticket]
         assert own == [False] * (len(own) - 1) + [True]
     assert server.poll() == []
@@ -108,9 +127,8 @@ def test_each_hears_what_it_would_hear_alone(
 
 def test_what_the_speech_above_ends_with(model: XttsModel) -> None:
     """So that both ends are met: with the higher bias most stop of their own accord."""
-    for bias, ends in ((3.0, {"end"}), (-50.0, {"limit"})):
-        with torch.no_grad():
-            model.gpt.audio_head.bias[39] = bias
+    for stops, ends in ((True, {"end"}), (False, {"limit"})):
+        end_with(model, stops)
         spoken = speak(model, [prompt(i, 31) for i in range(4)], [vector(i) for i in range(4)])
         assert {one.stop for one in spoken} == ends
 
