@@ -80,9 +80,8 @@ def test_distillmos_equals_the_package_by_itself(clean: Path) -> None:
 
 
 def test_noise_lowers_dnsmos(clean: Path, heard: dict[str, Any]) -> None:
-    paths = [with_noise(clean, 20.0), with_noise(clean, 5.0)]
-    scores = [only(iter([one]))["ovrl"] for one in Dnsmos().measure([Clip(p) for p in paths])]
-    assert heard["ovrl"] > scores[0] > scores[1] >= 1.0
+    noisy = only(Dnsmos().measure([Clip(with_noise(clean, 5.0))]))
+    assert heard["ovrl"] > noisy["ovrl"] >= 1.0
 
 
 def test_distillmos_does_not_hear_a_gain(clean: Path, tmp_path: Path) -> None:
