@@ -15,8 +15,10 @@ from xtts_lab.runs import compare as compare_runs
 from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.metric_use import PoolError
 from xtts_lab.runs.reading import held_to, read_results
+from xtts_lab.runs.strings import plain_strings
 
 
+@plain_strings
 def compare(
     first: Path,
     second: Path | None,

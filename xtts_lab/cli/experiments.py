@@ -24,6 +24,7 @@ from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.measurements import is_measured
 from xtts_lab.runs.reading import held_to, read_parquet
 from xtts_lab.runs.store import RunFolder
+from xtts_lab.runs.strings import plain_strings
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ def show_plans(path: Path, choice: Choice) -> int:
     return DONE
 
 
+@plain_strings
 def rebuild_report(path: Path, resamples: int | None = None, *, allow_mixed: bool = False) -> int:
     """Rebuild `report.html` and `report.md` of a run folder, or of a folder of measurements.
 

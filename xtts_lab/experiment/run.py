@@ -27,6 +27,7 @@ from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.shared import MOST_LINES, Cache
 from xtts_lab.runs.store import RunFolder
+from xtts_lab.runs.strings import plain_strings
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Outcome:
     failures: int
 
 
+@plain_strings
 def run(
     plan: Plan,
     folder: RunFolder,
