@@ -82,9 +82,9 @@ def test_the_float_graph_says_what_the_published_graph_says(onnx_runner: OnnxRun
 
 
 def test_the_same_arguments_give_the_same_samples(onnx_runner: OnnxRunner) -> None:
-    inputs = _inputs(HELLO, "jf_nezumi")
+    inputs = _inputs("ɡˈʊd.", "jf_nezumi")
     first = onnx_runner(*inputs, 1.1)
-    onnx_runner(*_inputs("ˈoʊ, jˈɛs.", "jm_kumo"), 0.8)  # nothing of it stays
+    onnx_runner(*_inputs("jˈɛs.", "jm_kumo"), 0.8)  # nothing of it stays
     assert np.array_equal(onnx_runner(*inputs, 1.1), first)
     assert len(onnx_runner(*inputs, 0.7)) > 1.2 * len(first)
 
