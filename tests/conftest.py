@@ -27,10 +27,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 # Files of 8 s and more, longest first, so that the processes of `pytest -n` end together.
 _LONGEST = (
-    "deaths", "recognition", "consistency", "training_loop", "codec_training", "kill_and_resume",
-    "kokoro", "fast_decoding", "published_runs", "corpora", "engine", "instruments", "quality",
-    "doctor", "score", "language_identity", "restating", "world_texts", "parts", "latency_runs",
-    "finetuning", "whisper_offline", "hostile_files",
+    "deaths", "recognition", "published_runs", "kill_and_resume", "consistency", "kokoro",
+    "training_loop", "serving", "codec_training", "instruments", "fast_decoding", "hostile",
+    "quality", "corpora", "parts", "hostile_files", "checkpoint_mistakes", "finetuning", "score",
+    "hostile_experiments", "engine", "text_normalise", "speech", "corpus_test_set", "doctor",
+    "latency_runs", "request_failures", "manifest_names", "gpt_training", "compare",
 )  # fmt: skip
 _RANK = {f"test_{name}.py": place for place, name in enumerate(_LONGEST)}
 
