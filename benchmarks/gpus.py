@@ -5,9 +5,12 @@
 Two nano arms say 20 English sentences by 25 synthetic speakers; similarity (Resemblyzer), errors
 (the shipped recogniser), durations and sanity are measured. The run is made with one worker and
 with `--workers`, each in a process of its own and without a cache, after a run of four trials that
-compiles kernels and makes the speakers. Printed are the wall of the whole run, of synthesis, of
-measuring, and from the first trial to the last measurement (which leaves out start-up and report),
-trials a minute of both, the ratios, and whether the tables are equal byte for byte.
+compiles kernels and makes the speakers. Printed are the wall of the whole run and of its stages:
+until the first trial is written, synthesis, until the first measurement, measuring, tables and
+report; `work` is from the first trial to the last measurement. Then trials a minute of the whole
+and of the work, the ratios, whether the tables are equal byte for byte, and, where they are not,
+how many recordings differ, how many trials sampled within rounding (`tight_steps`), and each
+metric's largest difference.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 EXPERIMENT = """
 name: gpus
@@ -49,8 +55,11 @@ class Spent:
 
     trials: int
     wall_s: float
+    start_s: float
     synthesis_s: float
+    between_s: float
     measuring_s: float
+    after_s: float
     work_s: float
 
     @property
@@ -80,8 +89,40 @@ def spend(arguments: list[str], out: Path, trials: int) -> Spent:
     if process.returncode:
         said = (out.parent / f"{out.name}.log").read_text(errors="replace")[-2000:]
         raise SystemExit(f"the run ended with {process.returncode}: {said}")
-    stages = [last[name] - first[name] for name in ("trials", "evidence")]
-    return Spent(trials, wall, *stages, work_s=last["evidence"] - first["trials"])
+    return Spent(
+        trials,
+        wall,
+        start_s=first["trials"],
+        synthesis_s=last["trials"] - first["trials"],
+        between_s=first["evidence"] - last["trials"],
+        measuring_s=last["evidence"] - first["evidence"],
+        after_s=wall - last["evidence"],
+        work_s=last["evidence"] - first["trials"],
+    )
+
+
+def differences(one: Path, many: Path) -> dict[str, Any]:
+    """What differs between two runs of the same plan: recordings, and scores by metric."""
+    ours, theirs = ((folder, pd.read_parquet(folder / "trials.parquet")) for folder in (one, many))
+    both = ours[1].merge(theirs[1], on="trial_id", suffixes=("", "_many"))
+    other = both["audio_sha256"] != both["audio_sha256_many"]
+    scores = [pd.read_parquet(folder / "scores.parquet") for folder in (one, many)]
+    paired = scores[0].merge(scores[1], on=["trial_id", "metric"], suffixes=("", "_many"))
+    paired["apart"] = (paired["value"] - paired["value_many"]).abs()
+    same_audio = set(both.loc[~other, "trial_id"])
+    kept = paired[paired["trial_id"].isin(same_audio)]
+    return {
+        "trials": len(both),
+        "recordings differ": int(other.sum()),
+        "lengths differ": int((both["duration_s"] != both["duration_s_many"]).sum()),
+        "sampled within rounding": int((both["tight_steps"].fillna(0) > 0).sum()),
+        "largest": paired.groupby("metric")["apart"].max().to_dict(),
+        "largest, same recordings": kept.groupby("metric")["apart"].max().to_dict(),
+        "mean": {
+            name: [float(part["value"].mean()), float(part["value_many"].mean())]
+            for name, part in paired.groupby("metric")
+        },
+    }
 
 
 def main() -> None:
@@ -109,6 +150,7 @@ def main() -> None:
             table: (folder / "one" / table).read_bytes() == (folder / "many" / table).read_bytes()
             for table in TABLES
         }
+        apart = {} if all(same.values()) else differences(folder / "one", folder / "many")
     ratios = {
         part.removesuffix("_s"): round(getattr(one, part) / max(getattr(many, part), _LOOK_S), 2)
         for part in ("wall_s", "synthesis_s", "measuring_s", "work_s")
@@ -116,10 +158,15 @@ def main() -> None:
     for name, spent in (("1 worker", one), (f"{chosen.workers} workers", many)):
         whole, work = spent.a_minute
         print(f"{name}: {spent.wall_s:.1f} s, {whole:.0f} trials a minute; at work {work:.0f}")
+        print("  ", {k: round(v, 1) for k, v in dataclasses.asdict(spent).items() if k != "trials"})
     print(f"ratios: {ratios}; equal: {same}")
+    for what, value in apart.items():
+        print(f"{what}: {value}")
     if chosen.out:
         runs = {"one": dataclasses.asdict(one), "many": dataclasses.asdict(many)}
-        chosen.out.write_text(json.dumps({**runs, "ratios": ratios, "equal": same}, indent=1))
+        chosen.out.write_text(
+            json.dumps({**runs, "ratios": ratios, "equal": same, "apart": apart}, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,3 +47,19 @@ def test_arms_are_as_large_as_each_other() -> None:
     sizes = {job.name: _parameters(job) for job in load(RECIPES / "decoder.yaml")}
     assert len(sizes) == 5
     assert max(sizes.values()) < 1.06 * min(sizes.values()), sizes
+
+
+def test_the_conditioners_differ_in_nothing_else() -> None:
+    jobs = load(RECIPES / "conditioners")
+    kinds = [job.name.removeprefix("delay-")[:-3] for job in jobs]
+    assert Counter(kinds) == {"perceiver": 5, "tortoise": 5, "valle": 1, "no-reference": 1}
+    rates = {"lr", "muon_lr"}
+    told = [
+        {k: v for k, v in job.stage.items() if k not in {"conditioner", *rates}} for job in jobs
+    ]
+    assert all(one == told[0] for one in told)
+    by_kind = {k: {job.stage[r] for r in rates} for k, job in zip(kinds, jobs, strict=True)}
+    assert by_kind["perceiver"] == by_kind["tortoise"] == by_kind["no-reference"]
+    assert len({repr(job.training) for job in jobs}) == 1
+    (delay,) = (job for job in load(RECIPES / "decoder.yaml") if job.name == "decoder-delay-s0")
+    assert _parameters(jobs[0]) == _parameters(delay)
