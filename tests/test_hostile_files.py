@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import signal
 import struct
 import time
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import yaml
 
 from tests.test_hostile_experiments import GOOD, _refused
 from xtts_lab.checkpoint.reading import read_pickle, read_safetensors
@@ -283,21 +285,40 @@ def test_two_runs_in_a_folder(here: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert _runs(here) == 0
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "<script>alert(1)</script>", "</title><script>x</script>", "<img src=x onerror=x>",
-        "![](http://x/y.png)", "[x](javascript:alert(1))", "`` ` ``", "| a | b |", "# no heading",
-        "{{ 7 * 7 }}", "{% raw %}", "${7*7}", "&lt;script&gt;", "=HYPERLINK(1)", "%s%n",
-        "\u202etxt.exe", "a\u0000b".replace("\u0000", "\u200b"), "$\\input{/etc/passwd}$",
-    ],
-)  # fmt: skip
-def test_what_is_said_in_a_report_does_nothing(question: str, here: Path) -> None:
-    (here / "x.yaml").write_text(GOOD + f"question: {json.dumps(question)}\n")
-    assert run_app(["run", "x.yaml", "--out", "run"]) == 0
-    html = (here / "run" / "report.html").read_text(encoding="utf-8")
+QUESTIONS = [
+    "<script>alert(1)</script>", "</title><script>x</script>", "<img src=x onerror=x>",
+    "![](http://x/y.png)", "[x](javascript:alert(1))", "`` ` ``", "| a | b |", "# no heading",
+    "{{ 7 * 7 }}", "{% raw %}", "${7*7}", "&lt;script&gt;", "=HYPERLINK(1)", "%s%n",
+    "\u202etxt.exe", "a\u0000b".replace("\u0000", "\u200b"), "$\\input{/etc/passwd}$",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that asks all of it at once."""
+    folder = tmp_path_factory.mktemp("asking")
+    (folder / "x.yaml").write_text(GOOD + f"question: {json.dumps(' '.join(QUESTIONS))}\n")
+    assert run_app(["run", str(folder / "x.yaml"), "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_is_said_in_a_report_does_nothing(question: str, asking: Path, here: Path) -> None:
+    """Alone, and in the company of all the others."""
+    _nothing_is_done(asking)
+    shutil.copytree(asking, here / "run")
+    file = here / "run" / "experiment.yaml"
+    settings = yaml.safe_load(file.read_bytes())
+    assert settings["question"] == " ".join(QUESTIONS)
+    file.write_text(json.dumps({**settings, "question": question}))
+    assert run_app(["report", "run"]) == 0
+    _nothing_is_done(here / "run")
+
+
+def _nothing_is_done(run: Path) -> None:
+    html = (run / "report.html").read_text(encoding="utf-8")
     for made in ("<script>alert(1)", "<script>x", "<img src=x", "javascript:alert(1)]", ">49<"):
         assert made not in html
-    page = (here / "run" / "report.md").read_text(encoding="utf-8").partition("```yaml")[0]
+    page = (run / "report.md").read_text(encoding="utf-8").partition("```yaml")[0]
     assert "<script" not in page
     assert "<img" not in page

@@ -2,7 +2,7 @@
 
 librosa's loops are compiled by numba at their first use and kept on disk, by default beside the
 installed package. A file that is damaged there takes the process along at every run. Ours lie in
-the user's cache, whatever XTTS_LAB_CACHE says (making them takes 20 s, and they are the same for
+the user's cache, whatever XTTS_LAB_CACHE says (making them takes 15 s, and they are the same for
 all), with the hashes of a moment at which they were known to work: where they differ, a process of
 its own tries them, and where that dies or hears another pitch, they are made again.
 """
@@ -24,6 +24,7 @@ from xtts_lab.notices import say
 HERTZ = 220.0
 """The pitch of the second of sound that is tried."""
 _PATIENCE_S = 600.0
+_EFFORT = "1"  # of LLVM: compiling takes three quarters of the time, and the code is as fast
 
 
 def keep_apart() -> Path:
@@ -32,6 +33,7 @@ def keep_apart() -> Path:
     name = f"librosa-{version('librosa')}-numba-{version('numba')}-python-{python}"
     folder = _home() / "numba" / name
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    os.environ.setdefault("NUMBA_OPT", _EFFORT)
     numba = sys.modules.get("numba")
     if numba is not None:
         numba.core.config.reload_config()

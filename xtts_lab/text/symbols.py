@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from xtts_lab.text.numbers.numerals import plural
 
@@ -177,15 +178,19 @@ def speak_reference(text: str, base: str) -> str:
     return text.translate(_translation(SIGNS, WORDS[base]))
 
 
+_ANY_SIGN = re.compile(f"([{re.escape(SIGNS + OUR_SIGNS)}])(?:[ ]*(?=[,.;:!?…)»”،؛؟]))?")
+
+
 def speak(text: str, base: str) -> str:
     """Replace every symbol that has a word in the language; no space before a closing mark."""
     text = re.sub(r"§\s?§", "paragrafen " if base == "de" else "§", text)
-    words = _translation(SIGNS, WORDS[base]) | _translation(OUR_SIGNS, OUR_WORDS[base])
-    return re.sub(
-        f"([{re.escape(SIGNS + OUR_SIGNS)}])(?:[ ]*(?=[,.;:!?…)»”،؛؟]))?",
-        lambda match: _spoken(words[ord(match[1])], match),
-        text,
-    )
+    words = _words(base)
+    return _ANY_SIGN.sub(lambda match: _spoken(words[ord(match[1])], match), text)
+
+
+@cache
+def _words(base: str) -> Mapping[int, str]:
+    return _translation(SIGNS, WORDS[base]) | _translation(OUR_SIGNS, OUR_WORDS[base])
 
 
 def _spoken(word: str, match: re.Match[str]) -> str:

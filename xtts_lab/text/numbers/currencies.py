@@ -209,6 +209,7 @@ _DOLLARS = frozenset({"HKD", "AUD", "CAD", "NZD", "SGD", "TWD"})
 Forms = tuple[str, ...]
 
 
+@cache
 def signs(base: str) -> Mapping[str, str]:
     """Return every sign and code that a language's texts may have, with its currency."""
     codes = {code: code for code in CODES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from xtts_lab.text.numbers import currencies
 from xtts_lab.text.numbers.gender import agree, form_of
@@ -118,13 +119,6 @@ def read_measured(text: str, base: str) -> str:
     Scores ("3-2 %") and amounts with a fraction stay.
     """
     money = currencies.signs(base)
-    sign = f"(?:{currencies.pattern(base)})"
-    dash, units = r"\s?[-–—~]\s?", "|".join(map(re.escape, _GENITIVE_UNITS[base]))
-    start, end = r"(?<![\w.,:/+\-–−])", r"(?!\w|-\w|[.,:/]\d)"
-    number = r"[1-9]\d{0,5}"
-    after = rf"{start}(?P<low>{number})\s?(?:(?P<same>%|{sign}))?{dash}(?P<high>{number})"
-    after += rf"\s?(?P<unit>{units}|{sign})(?:(?<=[\w.])\s?(?P<money>{sign}))?{end}"
-    before = rf"{start}(?P<unit>{sign})(?P<low>{number}){dash}(?P<same>{sign})?(?P<high>{number})"
 
     def read(match: re.Match[str]) -> str:
         low, high, unit = match["low"], match["high"], match["unit"]
@@ -139,7 +133,21 @@ def read_measured(text: str, base: str) -> str:
         since, until = ("от", "до") if base == "ru" else ("od", "do")
         return f"{since} {first} {until} {second} {words}"
 
-    return re.sub(before + end, read, re.sub(after, read, text))
+    before, after = _measured(base)
+    return before.sub(read, after.sub(read, text))
+
+
+@cache
+def _measured(base: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return patterns of such ranges, the unit before them and after."""
+    sign = f"(?:{currencies.pattern(base)})"
+    dash, units = r"\s?[-–—~]\s?", "|".join(map(re.escape, _GENITIVE_UNITS[base]))
+    start, end = r"(?<![\w.,:/+\-–−])", r"(?!\w|-\w|[.,:/]\d)"
+    number = r"[1-9]\d{0,5}"
+    before = rf"{start}(?P<unit>{sign})(?P<low>{number}){dash}(?P<same>{sign})?(?P<high>{number})"
+    after = rf"{start}(?P<low>{number})\s?(?:(?P<same>%|{sign}))?{dash}(?P<high>{number})"
+    after += rf"\s?(?P<unit>{units}|{sign})(?:(?<=[\w.])\s?(?P<money>{sign}))?"
+    return re.compile(before + end), re.compile(after + end)
 
 
 def _score(low: str, high: str, base: str) -> str:
