@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
+from xtts_lab.inference.foresight import Ahead
 from xtts_lab.inference.guidance import Guide
 from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.limits import check_count, checked_seed
@@ -148,8 +149,13 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt], kept: Kept | None = None) -> Iter
     rows = [*prompts, *guide.beside]
     # The start token is at audio position 0, so the first new code is at K + 1 (or 1, anew).
     first = torch.tensor([prompt.counted + 1 for prompt in rows], device=device)
+    foresight = None if kept is None else kept.foresight(len(rows))
+    gpt = gpt if foresight is None else foresight.reading
     hidden, lengths, cache = _begun(gpt, rows, longest, kept)
     width = cache.capacity - longest
+    ahead = None
+    if foresight is not None:
+        ahead = Ahead(foresight, cache, int(lengths), int(first), sampler, noise)
     active = limits > 0
     for index in range(longest):
         codes, margins = sampler(guide.steer(gpt.audio_head(hidden)), noise[index])
@@ -157,6 +163,9 @@ def steps(gpt: Gpt, prompts: Sequence[Prompt], kept: Kept | None = None) -> Iter
         active = active & (codes.cpu() != config.stop_audio) & (limits > index + 1)
         if not bool(active.any()):
             return
+        if ahead is not None:
+            hidden = ahead.state(codes, index)
+            continue
         # Rows that have ended go along; a long prompt's would leave the table of positions.
         places = (first + index).clamp(max=config.audio_positions - 1)
         x = gpt.embed_audio(guide.spread(codes)[:, None], places[:, None])[:, 0]
@@ -172,7 +181,6 @@ def _begun(
     if kept is None:
         cache = gpt.empty_cache(len(prompts), embedded.shape[1] + longest)
         return gpt.prefill(embedded, lengths, cache), lengths, cache
-    kept.settle()
     before = torch.tensor([p.prefix.shape[0] for p in prompts], device=lengths.device)
     whole = int((lengths + before).max())
     room = max(whole, int(before.max()) + embedded.shape[1])  # padding is written, too

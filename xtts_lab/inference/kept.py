@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xtts_lab.inference import large_pages
+from xtts_lab.inference.foresight import Foresight, can_look_ahead
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.nn.gpt import Gpt
 
@@ -10,14 +11,21 @@ from xtts_lab.nn.gpt import Gpt
 class Kept:
     """Voices' prefixes as a GPT reads them whose weights stay what they are; see `prefixes`.
 
-    `settle`: its weights move to where they are read fastest, once, at the first prompt.
+    At the first prompt its weights move to where they are read fastest, once.
     """
 
     def __init__(self, gpt: Gpt) -> None:
         self._gpt, self._settled = gpt, False
+        self._foresight: Foresight | None = None
         self.prefixes = Prefixes(gpt)
 
-    def settle(self) -> None:
+    def foresight(self, rows: int) -> Foresight | None:
+        """What looks ahead for a single row, where that pays; it is made at the first one."""
         if not self._settled:
             self._settled = True
             large_pages.move(self._gpt)
+        if rows > 1:
+            return None
+        if self._foresight is None and can_look_ahead(self._gpt):
+            self._foresight = Foresight(self._gpt)
+        return self._foresight

@@ -8,6 +8,7 @@ or on the device.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -130,6 +131,12 @@ class Sampler:
         for row, option in enumerate(options):
             if option.coqui_compat:
                 self.seen[row, [1, start_code]] = True
+
+    def copy(self) -> Sampler:
+        """A sampler that has drawn the same so far, and goes its own way."""
+        made = copy.copy(self)
+        made.seen = self.seen.clone()
+        return made
 
     def __call__(self, logits: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, V] and random numbers [B] -> codes [B] and their margins [B].

@@ -3,6 +3,8 @@
 B batch, C channels, F frames, T samples = F * product of rates, E embedding.
 
 Convolutions are plain: a checkpoint's weight normalisation is folded into them when it is read.
+Sums and activations overwrite what a convolution has just made: on a CPU new memory costs more
+than the sum.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for dilated, plain in zip(self.dilated, self.plain, strict=True):
             inner = convolve(dilated, functional.leaky_relu(x, SLOPE))
-            x = x + convolve(plain, functional.leaky_relu(inner, SLOPE))
+            x = convolve(plain, functional.leaky_relu_(inner, SLOPE)).add_(x)
         return x
 
 
@@ -107,11 +109,11 @@ class UpsampleStage(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         x = convolve(self.upsample, functional.leaky_relu(x, SLOPE))
         if self.speaker is not None:
-            x = x + convolve(self.speaker, embedding)
+            x += convolve(self.speaker, embedding)
         total = self.blocks[0](x)
         for block in list(self.blocks)[1:]:
-            total = total + block(x)
-        mean: Tensor = total / len(self.blocks)
+            total += block(x)
+        mean: Tensor = total.div_(len(self.blocks))
         return mean
 
 
@@ -137,7 +139,7 @@ class HifiganGenerator(nn.Module):
             speaker = speaker.unsqueeze(2)
         x: Tensor = convolve(self.input, frames)
         if self.speaker is not None:
-            x = x + convolve(self.speaker, speaker)
+            x += convolve(self.speaker, speaker)
         for stage in self.stages:
             x = stage(x, speaker)
         # The last activation has torch's default slope, not SLOPE: so it is in the original.

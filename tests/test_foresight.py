@@ -1,0 +1,141 @@
+"""A copy in 8 bits guesses codes ahead: what is said stays the GPT's own."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.xtts_fixtures import tiny_model
+from xtts_lab.inference import foresight, large_pages
+from xtts_lab.inference.foresight import GuessingLinear, PackedLinear, can_look_ahead
+from xtts_lab.inference.generate import Generation, Prompt, generate
+from xtts_lab.inference.kept import Kept
+from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.speech import PlainSpeech
+from xtts_lab.nn.gpt import Gpt
+
+GREEDY = SamplingOptions(temperature=0.0)
+MODEL = tiny_model()
+GPT = MODEL.gpt
+
+
+@pytest.fixture(autouse=True)
+def _worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foresight, "WORTH_BYTES", 0)
+    monkeypatch.setattr(large_pages, "WORTH_BYTES", 0)
+    if not can_look_ahead(GPT):
+        pytest.skip("this CPU lacks the products")
+
+
+def _prompt(seed: int, options: SamplingOptions, codes: int = 30) -> Prompt:
+    made = torch.Generator().manual_seed(seed)
+    text = torch.randint(3, 200, (4 + seed % 5,), generator=made)
+    prefix = torch.randn(3 + seed % 2, GPT.config.width, generator=made)
+    return Prompt(prefix, text, seed, options, codes)
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many codes were read at once, from now on; a prompt counts as one."""
+    read: list[int] = []
+    extend = Gpt.extend
+
+    def counted(self: Gpt, x: torch.Tensor, *rest: object) -> torch.Tensor:
+        read.append(x.shape[1])
+        return extend(self, x, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Gpt, "extend", counted)
+    return read
+
+
+def _same(one: Generation, other: Generation) -> None:
+    assert one.codes.tolist() == other.codes.tolist()
+    assert (one.stop, one.tight_steps) == (other.stop, other.tight_steps)
+    torch.testing.assert_close(one.states, other.states, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [GREEDY, SamplingOptions(), SamplingOptions(coqui_compat=True, temperature=0.3)],
+    ids=["greedy", "sampled", "compat"],
+)
+def test_codes_and_states_are_the_gpts_own(options: SamplingOptions) -> None:
+    kept = Kept(GPT)
+    for seed in range(3):
+        prompt = _prompt(seed, options, codes=1 + 13 * seed)
+        _same(generate(GPT, [prompt], kept)[0], generate(GPT, [prompt])[0])
+    begun = replace(_prompt(5, options), codes=torch.tensor([3, 1, 2]))
+    _same(generate(GPT, [begun], kept)[0], generate(GPT, [begun])[0])
+
+
+def test_right_guesses_save_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, read = Kept(GPT), _counted(monkeypatch)
+    ahead = kept.foresight(1)
+    assert ahead is not None
+    ahead.guessing = GPT  # never wrong, but for rounding
+    generate(GPT, [_prompt(0, GREEDY, codes=31)], kept)
+    assert read[1:] == [6, 8, 10, 6]  # 30 of 31 codes are read
+
+
+def test_wrong_guesses_cost_readings_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, prompt = Kept(GPT), _prompt(1, GREEDY)
+    ahead = kept.foresight(1)
+    assert ahead is not None
+    other = tiny_model(seed=3).gpt
+    ahead.guessing = other
+    read = _counted(monkeypatch)
+    _same(generate(GPT, [prompt], kept)[0], generate(GPT, [prompt])[0])
+    assert len(read) > 10
+    assert max(read[-5:]) <= 3
+
+
+def test_guesses_end_where_the_stop_token_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpt, read = copy.deepcopy(GPT), _counted(monkeypatch)
+    stop = gpt.config.stop_audio
+    with torch.no_grad():
+        gpt.audio_head.bias[stop] = 100.0
+    kept = Kept(gpt)
+    made = generate(gpt, [_prompt(0, GREEDY)], kept)[0]
+    assert (made.stop, len(made.codes), len(read)) == ("end", 0, 1)
+
+
+def test_what_is_streamed_and_spoken_is_what_it_was() -> None:
+    prompt, vector = _prompt(2, SamplingOptions()), torch.ones(MODEL.config.sizes.embedding)
+    speech = PlainSpeech(MODEL, "")
+    (alone,) = speech.speak([prompt], [vector])
+    streamed = torch.cat(list(speech.stream(prompt, vector, 7)))
+    together = speech.speak([prompt, _prompt(3, GREEDY)], [vector, vector])[0]
+    assert alone.codes.tolist() == together.codes.tolist()
+    torch.testing.assert_close(streamed, alone.samples, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(together.samples, alone.samples, atol=1e-4, rtol=1e-4)
+    again = PlainSpeech(MODEL, "").speak([prompt], [vector])[0]
+    assert torch.equal(again.samples, alone.samples)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_rounds_weights_and_what_meets_them(dtype: torch.dtype) -> None:
+    gpt = copy.deepcopy(GPT).to(dtype)
+    if not can_look_ahead(gpt):
+        pytest.skip("this CPU has no products of these numbers")
+    prompt = _prompt(0, GREEDY, codes=6)
+    (made,) = generate(gpt, [prompt], Kept(gpt))
+    (wanted,) = generate(GPT, [prompt])
+    assert made.states.dtype == torch.float32
+    torch.testing.assert_close(made.states[0], wanted.states[0], atol=0.05, rtol=0.05)
+
+
+def test_layers() -> None:
+    torch.manual_seed(0)
+    linear, x = torch.nn.Linear(64, 48), torch.randn(5, 64)
+    with torch.inference_mode():
+        expected = linear(x)
+        torch.testing.assert_close(PackedLinear(linear)(x), expected, atol=1e-5, rtol=1e-5)
+        error = (GuessingLinear(linear)(x) - expected).abs().max()
+    assert 0 < float(error) < 0.05
+
+
+def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XTTS_LAB_NO_FORESIGHT", "1")
+    assert Kept(GPT).foresight(1) is None
