@@ -10,7 +10,7 @@ import torch
 
 from tests.xtts_fixtures import tiny_model
 from xtts_lab.inference import foresight, large_pages
-from xtts_lab.inference.foresight import GuessingLinear, PackedLinear, can_look_ahead
+from xtts_lab.inference.foresight import GuessingLinear, can_look_ahead
 from xtts_lab.inference.generate import Generation, Prompt, generate
 from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.sampling import SamplingOptions
@@ -76,7 +76,7 @@ def test_right_guesses_save_readings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ahead is not None
     ahead.guessing = GPT  # never wrong, but for rounding
     generate(GPT, [_prompt(0, GREEDY, codes=31)], kept)
-    assert read[1:] == [6, 8, 10, 6]  # 30 of 31 codes are read
+    assert read[1:] == [3] * 10  # 30 of 31 codes are read
 
 
 def test_wrong_guesses_cost_readings_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +87,7 @@ def test_wrong_guesses_cost_readings_and_change_nothing(monkeypatch: pytest.Monk
     ahead.guessing = other
     read = _counted(monkeypatch)
     _same(generate(GPT, [prompt], kept)[0], generate(GPT, [prompt])[0])
-    assert len(read) > 10
-    assert max(read[-5:]) <= 3
+    assert len(read) > 15
 
 
 def test_guesses_end_where_the_stop_token_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,12 +125,11 @@ def test_half_precision_rounds_weights_and_what_meets_them(dtype: torch.dtype) -
     torch.testing.assert_close(made.states[0], wanted.states[0], atol=0.05, rtol=0.05)
 
 
-def test_layers() -> None:
+def test_a_guessing_layer_is_nearly_the_layer() -> None:
     torch.manual_seed(0)
     linear, x = torch.nn.Linear(64, 48), torch.randn(5, 64)
     with torch.inference_mode():
         expected = linear(x)
-        torch.testing.assert_close(PackedLinear(linear)(x), expected, atol=1e-5, rtol=1e-5)
         error = (GuessingLinear(linear)(x) - expected).abs().max()
     assert 0 < float(error) < 0.05
 

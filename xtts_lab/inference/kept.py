@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xtts_lab.inference import large_pages
-from xtts_lab.inference.foresight import Foresight, can_look_ahead
+from xtts_lab.inference.foresight import Foresight, can_look_ahead, lay_rows
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.nn.gpt import Gpt
 
@@ -15,17 +15,19 @@ class Kept:
     """
 
     def __init__(self, gpt: Gpt) -> None:
-        self._gpt, self._settled = gpt, False
+        self._gpt, self._settled, self._looks = gpt, False, False
         self._foresight: Foresight | None = None
         self.prefixes = Prefixes(gpt)
 
     def foresight(self, rows: int) -> Foresight | None:
         """What looks ahead for a single row, where that pays; it is made at the first one."""
         if not self._settled:
-            self._settled = True
+            self._settled, self._looks = True, can_look_ahead(self._gpt)
+            if self._looks:
+                lay_rows(self._gpt)
             large_pages.move(self._gpt)
-        if rows > 1:
+        if rows > 1 or not self._looks:
             return None
-        if self._foresight is None and can_look_ahead(self._gpt):
+        if self._foresight is None:
             self._foresight = Foresight(self._gpt)
         return self._foresight
