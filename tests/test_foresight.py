@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from tests.xtts_fixtures import tiny_model
-from xtts_lab.inference import foresight, large_pages
-from xtts_lab.inference.foresight import GuessingLinear, can_look_ahead
+from xtts_lab.inference import large_pages
+from xtts_lab.inference.ahead import foresight
+from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
+from xtts_lab.inference.ahead.foresight import can_look_ahead
 from xtts_lab.inference.generate import Generation, Prompt, generate
 from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.sampling import SamplingOptions
@@ -125,13 +127,19 @@ def test_half_precision_rounds_weights_and_what_meets_them(dtype: torch.dtype) -
     torch.testing.assert_close(made.states[0], wanted.states[0], atol=0.05, rtol=0.05)
 
 
-def test_a_guessing_layer_is_nearly_the_layer() -> None:
+def test_layers_of_8_bits_and_of_pairs_are_nearly_the_layer() -> None:
     torch.manual_seed(0)
-    linear, x = torch.nn.Linear(64, 48), torch.randn(5, 64)
+    linear, x = torch.nn.Linear(64, 48), torch.randn(1, 5, 64) * torch.logspace(-3, 3, 5)[:, None]
     with torch.inference_mode():
         expected = linear(x)
-        error = (GuessingLinear(linear)(x) - expected).abs().max()
-    assert 0 < float(error) < 0.05
+        guessing = GuessingLinear(linear)
+        guessed, paired = guessing(x), PairedLinear(linear, guessing)(x)
+        half = linear.half()(x.half()).float()
+    most = expected.abs().amax(dim=-1)
+    assert 0 < float(((guessed - expected).abs().amax(dim=-1) / most)[0, -1]) < 0.05
+    errors = [(made - expected).norm(dim=-1) for made in (paired, half)]
+    assert bool((errors[0] < errors[1]).all())
+    assert float((errors[0][0] / expected[0].norm(dim=-1)).max()) < 2e-4
 
 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.foresight import Ahead
+from xtts_lab.inference.ahead.foresight import Ahead
 from xtts_lab.inference.guidance import Guide
 from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.limits import check_count, checked_seed

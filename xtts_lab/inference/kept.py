@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xtts_lab.inference import large_pages
-from xtts_lab.inference.foresight import Foresight, can_look_ahead, lay_rows
+from xtts_lab.inference.ahead.foresight import Foresight, can_look_ahead, lay_rows
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.nn.gpt import Gpt
 
@@ -23,9 +23,8 @@ class Kept:
         """What looks ahead for a single row, where that pays; it is made at the first one."""
         if not self._settled:
             self._settled, self._looks = True, can_look_ahead(self._gpt)
-            if self._looks:
+            if not large_pages.move(self._gpt, by_rows=self._looks) and self._looks:
                 lay_rows(self._gpt)
-            large_pages.move(self._gpt)
         if rows > 1 or not self._looks:
             return None
         if self._foresight is None:

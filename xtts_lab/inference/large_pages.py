@@ -17,11 +17,11 @@ ALIGNED = 64
 """Bytes; what vector instructions like."""
 
 
-def move(module: nn.Module) -> bool:
+def move(module: nn.Module, by_rows: bool = False) -> bool:
     """Move a large module's parameters on the CPU into large pages, in place; whether it did.
 
     Nothing where the system has none to give (Linux has, if transparent huge pages are not off),
-    and nothing for a small module. Values and strides stay.
+    and nothing for a small module. Values stay, and strides, but `by_rows` lays matrices by rows.
     """
     parameters = [p for p in module.parameters() if p.device.type == "cpu" and _is_dense(p)]
     size = sum(_room(p) for p in parameters)
@@ -37,7 +37,8 @@ def move(module: nn.Module) -> bool:
     at = -memory.data_ptr() % PAGE
     for parameter in parameters:
         place = memory[at : at + parameter.nbytes].view(parameter.dtype)
-        moved = place.as_strided(parameter.shape, parameter.stride())
+        stays = place.as_strided(parameter.shape, parameter.stride())
+        moved = place.view(parameter.shape) if by_rows else stays
         moved.copy_(parameter.detach())
         parameter.data = moved
         at += _room(parameter)

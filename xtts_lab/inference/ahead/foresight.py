@@ -13,65 +13,29 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
+from xtts_lab.inference.ahead.trust import Costs, Trust
 from xtts_lab.inference.large_pages import WORTH_BYTES
 from xtts_lab.inference.sampling import Sampler
 from xtts_lab.nn.attention import KVCache
-from xtts_lab.nn.gpt import Block, Gpt
+from xtts_lab.nn.gpt import Gpt
 
-TOGETHER, PACKED = 3, 6
-"""Codes read at once, a known one and guesses: from plain weights, and from packed ones of half
-precision. The library's products of four rows of float32 take twice the time of three."""
+WHOLE = Costs(guess=0.45, further=0.06, most=3)
+"""Of float32: the library's products of four rows take twice the time of three."""
+
+PAIRED = Costs(guess=0.55, further=0.06, most=4)
+"""Of half precision."""
 
 _LAYERS = (("attention", "qkv"), ("attention", "out"), ("mlp", "up"), ("mlp", "down"))
 """The products of a block: nearly all of the GPT's weights."""
-
-
-class GuessingLinear(nn.Module):
-    """A layer with weights of 8 bits, one scale an output, and inputs rounded to 8 bits."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        weight = linear.weight.detach().float()
-        scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
-        rounded = (weight / scale[:, None]).round_().to(torch.int8).contiguous()
-        zero = torch.zeros(rounded.shape[0], dtype=torch.long)
-        with warnings.catch_warnings():
-            # torch is to lose its quantised tensors. Until then these products are its fastest.
-            warnings.simplefilter("ignore", UserWarning)
-            held = torch._make_per_channel_quantized_tensor(rounded, scale, zero, 0)
-            self.packed = torch.ops.quantized.linear_prepack(held, linear.bias.detach().float())
-
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = torch.ops.quantized.linear_dynamic(x, self.packed, False)
-        return made
-
-
-class PackedLinear(nn.Module):
-    """A layer of half precision, its weights as products of few rows [K, D] read them fastest.
-
-    What goes in and out is float32; inputs are rounded to the weights' precision.
-    """
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.weight_dtype = linear.weight.dtype
-        self.bias = linear.bias.detach()
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), PACKED)
-
-    def forward(self, x: Tensor) -> Tensor:
-        given = x.to(self.weight_dtype)
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(
-            given, self.packed, self.bias, "none", [], ""
-        )
-        return made.to(x.dtype)
 
 
 def can_look_ahead(gpt: Gpt) -> bool:
@@ -84,62 +48,53 @@ def can_look_ahead(gpt: Gpt) -> bool:
         os.environ.get("XTTS_LAB_NO_FORESIGHT", "") in ("", "0")
         and weight.device.type == "cpu"
         and sum(p.nbytes for p in gpt.blocks.parameters()) >= WORTH_BYTES
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        and _has_products(weight.dtype)
         and "x86" in torch.backends.quantized.supported_engines
+        # Without these instructions sums of two products of 8 bits would leave their 16.
+        and torch.cpu._is_vnni_supported()
     )
-
-
-def _has_products(dtype: torch.dtype) -> bool:
-    """Whether this CPU's instructions know numbers of a kind."""
-    if dtype == torch.bfloat16:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    if dtype == torch.float16:
-        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
-    return dtype == torch.float32
 
 
 def lay_rows(gpt: Gpt) -> None:
     """Let the blocks' matrices lie row after row, in place, as products of few rows like them."""
-    for block in gpt.blocks:
-        for *_, layer in _layers(block):
-            layer.weight.data = layer.weight.data.contiguous()
+    for layer in _all(gpt):
+        layer.weight.data = layer.weight.data.contiguous()
 
 
 class Foresight:
     """A GPT that reads, and its copy in 8 bits that guesses; weights must stay what they are.
 
-    The copy takes a quarter of what the weights take in float32. Weights of half precision have a
-    packed copy that reads; it computes in float32 between its products, as the guessing one does.
+    The copy takes a quarter of what the weights take in float32, and as much again where they are
+    of half precision: pairs then read, in float32 between their products.
     """
 
     def __init__(self, gpt: Gpt) -> None:
         whole = gpt.audio_embedding.weight.dtype == torch.float32
-        self.together = TOGETHER if whole else PACKED
-        self.guessing = _twin(gpt, GuessingLinear)
-        self.reading = gpt if whole else _twin(gpt, PackedLinear)
+        self.costs = WHOLE if whole else PAIRED
+        guesses = [GuessingLinear(layer) for layer in _all(gpt)]
+        self.guessing, self.reading = _twin(gpt, guesses), gpt
+        if not whole:
+            both = zip(_all(gpt), guesses, strict=True)
+            self.reading = _twin(gpt, [PairedLinear(layer, guess) for layer, guess in both])
 
 
-def _twin(gpt: Gpt, kind: type[GuessingLinear] | type[PackedLinear]) -> Gpt:
+def _twin(gpt: Gpt, layers: Sequence[nn.Module]) -> Gpt:
     """The same GPT with other layers in its blocks; the rest is shared, or widened to float32."""
-    replaced = {id(layer.weight) for block in gpt.blocks for *_, layer in _layers(block)}
+    replaced = {id(layer.weight) for layer in _all(gpt)}
     shared: dict[int, Any] = {}
     for parameter in gpt.parameters():
         kept = parameter.dtype == torch.float32 or id(parameter) in replaced
         wide = parameter if kept else nn.Parameter(parameter.float(), requires_grad=False)
         shared[id(parameter)] = wide
     twin = copy.deepcopy(gpt, shared)
-    for own, given in zip(twin.blocks, gpt.blocks, strict=True):
-        for (part, name, _), (_, _, layer) in zip(_layers(own), _layers(given), strict=True):
-            setattr(part, name, kind(layer))
+    places = [(getattr(block, part), name) for block in twin.blocks for part, name in _LAYERS]
+    for (part, name), layer in zip(places, layers, strict=True):
+        setattr(part, name, layer)
     return twin
 
 
-def _layers(block: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
-    """A block's products: the part that holds each, its name, and the layer."""
-    assert isinstance(block, Block)
-    parts = [(getattr(block, part), name) for part, name in _LAYERS]
-    return [(part, name, getattr(part, name)) for part, name in parts]
+def _all(gpt: Gpt) -> list[Any]:
+    """The products of all blocks, from the first to the last."""
+    return [getattr(getattr(block, part), name) for block in gpt.blocks for part, name in _LAYERS]
 
 
 @dataclass(eq=False)
@@ -157,11 +112,18 @@ class Ahead:
     sampler: Sampler
     noise: Tensor
     _known: deque[tuple[int, Tensor]] = field(default_factory=deque, init=False)
+    _trust: Trust = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trust = Trust(self.foresight.costs)
 
     def state(self, codes: Tensor, index: int) -> Tensor:
         """Code number `index` [1], just drawn -> the state [1, D] that predicts the next."""
-        if self._known and self._known[0][0] != int(codes):  # guessed wrong
-            self._known.clear()
+        if self._known:
+            right = self._known[0][0] == int(codes)
+            self._trust.judge(right)
+            if not right:
+                self._known.clear()
         if not self._known:
             self._known.extend(self._looked(codes, index))
         return self._known.popleft()[1]
@@ -179,7 +141,7 @@ class Ahead:
     def _guessed(self, codes: Tensor, index: int) -> list[Tensor]:
         """The codes to look at; what this leaves in the cache, reading them overwrites."""
         gpt, sampler, said = self.foresight.guessing, self.sampler.copy(), [codes]
-        for number in range(index, min(index + self.foresight.together, len(self.noise) - 1) - 1):
+        for number in range(index, min(index + self._trust.together(), len(self.noise) - 1) - 1):
             slot, place = self.length + number, torch.tensor([self.first + number])
             x = gpt.embed_audio(said[-1], place)
             cache = self.cache.used(slot + 1)

@@ -1,0 +1,1 @@
+"""One prompt on a CPU: codes guessed ahead, several read at once."""
