@@ -10,7 +10,7 @@ import pytest
 from tests.test_report import make_run
 from xtts_lab import report
 from xtts_lab.experiment import tables
-from xtts_lab.report.sections import players
+from xtts_lab.report.sections import listed
 from xtts_lab.runs import schema
 
 
@@ -25,27 +25,27 @@ def plan(utterances: int, repeats: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("utterances", "repeats", "listed", "of_utterances"),
+    ("utterances", "repeats", "shown", "of_utterances"),
     [(10, 4, 80, 10), (100, 4, 200, 100), (1000, 4, 200, 100), (30, 100, 180, 30)],
 )
 def test_few_are_all_listed_and_many_from_all_over(
-    utterances: int, repeats: int, listed: int, of_utterances: int,
+    utterances: int, repeats: int, shown: int, of_utterances: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(players, "MOST_LINKED", 200)
+    monkeypatch.setattr(listed, "MOST_LINKED", 200)
     trials = plan(utterances, repeats)
-    found = players.sampled(trials)
-    assert len(found) == listed
+    found = listed.sampled(trials)
+    assert len(found) == shown
     assert found["utterance_id"].nunique() == of_utterances
     by_arm = found.groupby("utterance_id")["arm"].nunique()
     assert (by_arm == 2).all()  # side by side
-    said = players.left_out(trials)
-    assert (said == "") == (listed == len(trials))
-    assert said == "" or f"Of {len(trials):,} trials {listed:,} are listed" in said
+    said = listed.left_out(trials)
+    assert (said == "") == (shown == len(trials))
+    assert said == "" or f"Of {len(trials):,} trials {shown:,} are listed" in said
 
 
 def test_a_sampled_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(players, "MOST_LINKED", 12)
+    monkeypatch.setattr(listed, "MOST_LINKED", 12)
     run = make_run(tmp_path / "run", repeats=2)
     report.build(run)
     page = (run / "report.html").read_text(encoding="utf-8")

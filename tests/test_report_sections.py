@@ -8,6 +8,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,6 +16,12 @@ from tests.report_support import SWEPT, make_rich_run
 from tests.test_report import Page, make_run
 from xtts_lab import report
 from xtts_lab.report.content import gather
+from xtts_lab.report.formats.shapes import (
+    BINS,
+    Distribution,
+    distribution_svg,
+    distributions_axis,
+)
 from xtts_lab.report.sections import latency
 from xtts_lab.report.sections.ablation import grids, matrices
 from xtts_lab.report.sections.answer import digest, findings
@@ -22,8 +29,10 @@ from xtts_lab.report.sections.caveats import caveats
 from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.families import family_tables
 from xtts_lab.report.sections.load import under_load
 from xtts_lab.report.sections.methods import methods
+from xtts_lab.report.tables import MOST_COLUMNS, environment
 from xtts_lab.runs.reading import Run, read_run
 from xtts_lab.statistics.method_notes import method_notes
 
@@ -128,6 +137,31 @@ def test_histograms_stay_inside_their_axis_and_reach_the_top(run: Run) -> None:
         heights = [float(v) for v in re.findall(r"V([\d.]+)", outline[2])]
         assert min(heights) == 4
         assert max(float(v) for v in re.findall(r"H([\d.]+)", outline[2])) <= 340 - 12
+
+
+def test_a_histogram_is_drawn_bin_by_bin_with_equal_ones_as_one_stroke() -> None:
+    values = np.array([0.1, 0.1, 0.52, 0.53, 0.9])
+    row = Distribution(0, values)
+    axis = distributions_axis([row], from_zero=True)
+    outline = re.search(r'class="own" d="M([\d.]+) 46(.*?)V46"', distribution_svg(axis, row, {}))
+    assert outline
+    strokes = re.findall(r"V([\d.]+)H([\d.]+)", outline[2])
+    assert len(strokes) < 10 < BINS
+    counts, edges = np.histogram(values, bins=BINS, range=(axis.low, axis.high))
+    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+        middle = (axis.x(left) + axis.x(right)) / 2
+        height = next(float(y) for y, end in strokes if middle < float(end))
+        assert height == pytest.approx(46 - 42 * count / counts.max(), abs=0.06)
+
+
+def test_families_of_one_seed_say_nothing_of_seeds(run: Run) -> None:
+    """No table of metrics' names without figures."""
+    families = {"a": SWEPT[:1], "b": SWEPT[1:2]}
+    statistics = {**run.experiment["statistics"], "families": families, "resamples": 20}
+    asked = dataclasses.replace(run, experiment={**run.experiment, "statistics": statistics})
+    assert len(run.metrics) > MOST_COLUMNS  # a row a metric
+    told = [table.caption for table in family_tables(asked)]
+    assert told == ["Families", "Families: differences from a"]
 
 
 def test_spread_is_that_of_repeats_of_one_request(run: Run) -> None:
@@ -250,6 +284,19 @@ def test_methods_name_every_model_normaliser_seed_and_test(run: Run) -> None:
     assert cited == set(range(1, len(written.references) + 1))
     for work in ("Radford", "Wan, L.", "Owen", "Holm", "Ernst", "jiwer", "Casanova"):
         assert sum(work in reference for reference in written.references) == 1, work
+
+
+def test_long_tables_are_no_sentences_and_stand_in_the_environment_once(run: Run) -> None:
+    said = {f"speaker-{i}": f"reference-{i}.wav" for i in range(40)}
+    systems = {arm: {"identity": {"references": said, "version": 3}} for arm in run.arms[:2]}
+    told = dataclasses.replace(run, environment={**run.environment, "systems": systems})
+    ((_, text), *_) = methods(told).paragraphs
+    assert "identity: references (a table of 40, below), version 3" in text
+    cells = {row[0].text: row[1].text for row in environment(told).rows}
+    first, second = (f"systems.{arm}.identity" for arm in run.arms[:2])
+    assert cells[f"{first}.references.speaker-39"] == "reference-39.wav"
+    assert cells[f"systems.{run.arms[1]}"] == f"as systems.{run.arms[0]}"
+    assert not any(key.startswith(f"{second}.") for key in cells)
 
 
 def test_metrics_without_any_figure_are_named(run: Run) -> None:

@@ -14,7 +14,8 @@ from xtts_lab.report.content import Content, gather
 from xtts_lab.report.formats import latex, markdown
 from xtts_lab.report.formats.look import DARK, LIGHT
 from xtts_lab.report.formats.plot import key_svg
-from xtts_lab.report.sections.players import items, left_out
+from xtts_lab.report.sections.listed import left_out, not_here
+from xtts_lab.report.sections.players import items
 from xtts_lab.runs.comparability import without_mixed
 from xtts_lab.runs.reading import Run, read_run
 
@@ -40,6 +41,7 @@ def render_html(run: Run, content: Content) -> str:
         embedded=embedded,
         linked=linked,
         left_out=left_out(run.trials),
+        not_here=not_here(run, {item.utterance for item in (*embedded, *linked)}),
         open_figures=OPEN_FIGURES,
     )
     return shown.rstrip() + "\n"
@@ -68,5 +70,8 @@ def _ticked(text: str) -> Markup:
 
 
 def _breakable(text: str) -> Markup:
-    """Let a browser break an id after its punctuation, but for the point in a number."""
-    return Markup("<wbr>").join(re.split(r"(?<=[,=\[_])|(?<=\.)(?!\d)", text))
+    """Let a browser break an id after its punctuation, but for the point in a number.
+
+    It breaks at spaces and ends by itself.
+    """
+    return Markup("<wbr>").join(re.split(r"(?<=[,=\[_])(?=\S)|(?<=\.)(?=[^\s\d])", text))

@@ -16,6 +16,8 @@ from xtts_lab.report.standing import standing
 from xtts_lab.runs.reading import Run
 
 MOST_COLUMNS, MOST_FAILURES = 6, 200
+LONG = 200
+"""Characters of a part of the environment that is shown once."""
 NOT_ASKED = "not asked"
 """What stands where an arm sat out a language."""
 
@@ -107,8 +109,11 @@ def comparisons(run: Run) -> Table | None:
 
 
 def upright(table: Table) -> Table:
-    """Return a table of many metrics with a row a metric, so that it need not scroll sideways."""
-    if len(table.head) - 1 <= max(MOST_COLUMNS, len(table.rows)):
+    """Return a table of many metrics with a row a metric, so that it need not scroll sideways.
+
+    One without rows stays so.
+    """
+    if not table.rows or len(table.head) - 1 <= max(MOST_COLUMNS, len(table.rows)):
         return table
     corner, *metrics = table.head
     arms = [row[0] for row in table.rows]
@@ -132,8 +137,9 @@ def failures(run: Run) -> Table | None:
 
 
 def environment(run: Run) -> Table:
-    """Return the environment, one line a value."""
-    rows = [[Cell(key, code=True), Cell(value, code=True)] for key, value in _flat(run.environment)]
+    """Return the environment, one line a value; a long part that stands above is named there."""
+    lines = _flat(run.environment, {})
+    rows = [[Cell(key, code=True), Cell(value, code=True)] for key, value in lines]
     return Table(
         "What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False
     )
@@ -211,11 +217,17 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def _flat(content: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(content: object, above: dict[str, str], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield keys and values; `above` gathers the long parts that were shown, with their keys."""
+    if content is None:
+        return
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    if len(text) > LONG and text in above:
+        yield prefix, f"as {above[text]}"
+        return
+    above[text] = prefix
     if isinstance(content, Mapping) and content:
         for key, value in content.items():
-            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(content, str):
-        yield prefix, content
-    elif content is not None:
-        yield prefix, json.dumps(content, ensure_ascii=False)
+            yield from _flat(value, above, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, text

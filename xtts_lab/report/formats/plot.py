@@ -84,21 +84,21 @@ def strip_svg(axis: Axis, marks: Sequence[Mark], floor: float = math.nan) -> Mar
 
 def grid(axis: Axis, height: float) -> str:
     """Return vertical lines at the ticks."""
-    return "".join(f'<path class="grid" d="M{axis.x(t)} 0V{height:g}"/>' for t in axis.ticks)
+    lines = "".join(f"M{axis.x(t):g} 0V{height:g}" for t in axis.ticks)
+    return f'<path class="grid" d="{lines}"/>'
 
 
 def line(axis: Axis, value: float, height: float, kind: str = "floor") -> str:
     """Return a vertical line at a value; nothing where it is no number."""
     if not math.isfinite(value):
         return ""
-    return f'<path class="{kind}" d="M{axis.x(value)} 0V{height:g}"/>'
+    return f'<path class="{kind}" d="M{axis.x(value):g} 0V{height:g}"/>'
 
 
 def key_svg(arm: int) -> Markup:
     """Return the mark of an arm alone, for a legend."""
     return Markup(
-        f'<svg class="key a{arm % COLOURS}" width="12" height="12" aria-hidden="true">'
-        f"{_shape(arm, 6.0, 6.0)}</svg>"
+        f'<svg class="key a{arm % COLOURS}" aria-hidden="true">{_shape(arm, 6.0, 6.0)}</svg>'
     )
 
 
@@ -106,9 +106,10 @@ def _mark(axis: Axis, mark: Mark, y: float) -> str:
     if not math.isfinite(mark.value):
         return ""
     place = axis.x(mark.value)
-    drawn = f'<path class="bar" d="M{axis.x(0.0)} {y:g}H{place}"/>' if axis.low == 0.0 else ""
+    drawn = f'<path class="bar" d="M{axis.x(0.0):g} {y:g}H{place:g}"/>' if axis.low == 0.0 else ""
     if math.isfinite(mark.low) and math.isfinite(mark.high):
-        drawn += f'<path class="range" d="M{axis.x(mark.low)} {y:g}H{axis.x(mark.high)}"/>'
+        low, high = axis.x(mark.low), axis.x(mark.high)
+        drawn += f'<path class="range" d="M{low:g} {y:g}H{high:g}"/>'
     return f'<g class="a{mark.arm % COLOURS}">{drawn}{_shape(mark.arm, place, y)}</g>'
 
 
@@ -127,8 +128,7 @@ def _shape(arm: int, x: float, y: float) -> str:
 def svg(height: float, content: str, width: int = WIDTH) -> Markup:
     """Return a drawing that repeats what a table beside it says: hidden from screen readers."""
     return Markup(
-        f'<svg class="strip" width="{width}" height="{height:g}" aria-hidden="true" '
-        f'focusable="false">{content}</svg>'
+        f'<svg class="strip" width="{width}" height="{height:g}" aria-hidden="true">{content}</svg>'
     )
 
 

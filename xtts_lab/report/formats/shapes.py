@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,12 +50,14 @@ def distribution_svg(axis: Axis, row: Distribution, anchors: Mapping[str, float]
 
 
 def _outline(axis: Axis, values: Floats) -> str:
+    """Return the path of a histogram; bins of one height, most of them empty, are one stroke."""
     counts, edges = np.histogram(values, bins=BINS, range=(axis.low, axis.high))
     tallest = max(1, int(counts.max()))
-    path = f"M{axis.x(edges[0]):g} {_HEIGHT}"
-    for i, count in enumerate(counts.tolist()):
+    path, at = f"M{axis.x(edges[0]):g} {_HEIGHT}", 0
+    for count, bins in itertools.groupby(counts.tolist()):
+        at += len(list(bins))
         y = round(_HEIGHT - (_HEIGHT - _TOP) * count / tallest, 1)
-        path += f"V{y:g}H{axis.x(float(edges[i + 1])):g}"
+        path += f"V{y:g}H{axis.x(float(edges[at])):g}"
     return path + f"V{_HEIGHT}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xtts_lab.report.sections.listed import whole_audio
 from xtts_lab.runs import schema
 from xtts_lab.runs.reading import Run
 
@@ -42,4 +43,4 @@ class Check:
 def check(run: Run) -> Check:
     """Return what there is to check a run by."""
     there = [(name, what) for name, what in FILES.items() if (run.path / name).is_file()]
-    return Check((run.path / "audio").is_dir(), there, list(COMMANDS))
+    return Check(whole_audio(run), there, list(COMMANDS))

@@ -19,6 +19,8 @@ _UNRECORDED = {
     "adjustment": "they are adjusted by Holm's procedure within a metric [@holm1979].",
 }
 """Runs of before these sentences were recorded."""
+_LONGEST = 300
+"""Characters of a setting that a sentence can hold; longer ones are named by their size."""
 _TOLD = ("name", "model", "weights_sha256", "library", "version")
 
 
@@ -213,11 +215,12 @@ def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _settings(content: Mapping[str, Any]) -> str:
-    """Return `key value, key value` of what is set."""
+    """Return `key value, key value` of what is set; long tables by their size."""
     shown = []
     for key, value in content.items():
         if value is None or value == {} or value == []:
             continue
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        shown.append(f"{key} {text}")
+        long = len(text) > _LONGEST and isinstance(value, Mapping | list)
+        shown.append(f"{key} (a table of {len(value)}, below)" if long else f"{key} {text}")
     return ", ".join(shown)

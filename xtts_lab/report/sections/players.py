@@ -18,13 +18,12 @@ import pandas as pd
 
 from xtts_lab.languages import language_name
 from xtts_lab.report.numbers import figure
+from xtts_lab.report.sections.listed import is_here, sampled
 from xtts_lab.runs.reading import Run
 
 Row: TypeAlias = dict[Any, Any]
 
 MOST_PLAYERS = 60
-MOST_LINKED = 2_000
-"""Trials that a page lists: it is read by people, and must open."""
 # MP3 and not Ogg: libsndfile numbers Ogg streams at random, so that equal audio would give unequal
 # reports; and every browser plays MP3. FLAC serves sample rates that MP3 lacks.
 _POOLED = re.compile(r"\.(micro|macro|p\d+)$")
@@ -33,7 +32,10 @@ _MP3_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 4
 
 @dataclass(frozen=True)
 class Take:
-    """One trial for a listener: `source` is a data URI where it is embedded, `link` a file."""
+    """One trial for a listener: `source` is a data URI where it is embedded, `link` a file.
+
+    Both are empty where the file is not there.
+    """
 
     arm: int
     name: str
@@ -70,12 +72,15 @@ def items(run: Run) -> tuple[list[Item], list[Item]]:
 
     Utterances are taken in turn from every language, with all arms side by side (the first
     repeat), until another would take more than `MOST_PLAYERS` players; both lists follow the plan.
-    Of many trials at most `MOST_LINKED` are there (see `sampled`).
+    Of many trials at most `MOST_LINKED` are there (see `sampled`). An utterance of which no audio
+    is there is in neither (see `listed`).
     """
-    groups: dict[str, list[Row]] = {}
     trials = sampled(run.trials)
-    for row in trials.to_dict("records"):
-        groups.setdefault(str(row["utterance_id"]), []).append(row)
+    groups = {
+        utterance: rows
+        for utterance, rows in _by_utterance(trials).items()
+        if any(row["status"] != "ok" or is_here(run, row) for row in rows)
+    }
     chosen = _chosen(groups)
     shown_ids = set(trials["trial_id"]) if len(trials) < len(run.trials) else None
     evidence = _Evidence(_heard(run, shown_ids), _scores(run, shown_ids))
@@ -91,34 +96,11 @@ def items(run: Run) -> tuple[list[Item], list[Item]]:
     return embedded, linked
 
 
-def sampled(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the trials that a page lists: all, or the first repeats of all utterances.
-
-    Where those are too many as well, of utterances spread evenly over the plan, with all arms.
-    """
-    if len(trials) <= MOST_LINKED:
-        return trials
-    there = trials["repeat"].value_counts().sort_index().cumsum()
-    enough = there[there <= MOST_LINKED]
-    if len(enough):
-        own: pd.DataFrame = trials[trials["repeat"] <= enough.index[-1]]
-        return own
-    first: pd.DataFrame = trials[trials["repeat"] == there.index[0]]
-    place = first["utterance_id"].drop_duplicates()
-    step = -(-len(first) // MOST_LINKED)
-    spread: pd.DataFrame = first[first["utterance_id"].isin(place.iloc[::step])]
-    return spread.iloc[:MOST_LINKED]
-
-
-def left_out(trials: pd.DataFrame) -> str:
-    """Say that a page lists a part of the trials; empty where it lists all."""
-    shown = len(sampled(trials))
-    if shown == len(trials):
-        return ""
-    return (
-        f"Of {len(trials):,} trials {shown:,} are listed here, the first repeats of utterances "
-        "from all over the plan; trials.parquet names the audio of all."
-    )
+def _by_utterance(trials: pd.DataFrame) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in trials.to_dict("records"):
+        groups.setdefault(str(row["utterance_id"]), []).append(row)
+    return groups
 
 
 def _first_repeat(rows: list[Row]) -> list[Row]:
@@ -162,7 +144,7 @@ def _take(run: Run, row: Row, evidence: _Evidence, *, embed: bool) -> Take:
         arm=run.arms.index(str(row["arm"])),
         name=str(row["arm"]),
         repeat=int(row["repeat"]),
-        link=quote(path),
+        link=quote(path) if ok and is_here(run, row) else "",
         source=_data_uri(run.path / path) if ok and embed else "",
         heard=evidence.heard.get(trial, ""),
         scores=evidence.scores.get(trial, []),
