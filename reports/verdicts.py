@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ LOSSES = 8
 """The claim that is no experiment: `benchmarks/loss_curves.py --out` publishes it."""
 ON_A_CPU = "-cpu"
 """Ends the name of a run whose experiment is published from a GPU as well."""
+TRAINED = "runs/train/"
+HOW = "[how they were trained](../../experiments/train/nano/README.md)"
+"""Of the models that are not shipped."""
 HEARD = 1
 """Utterances whose players stay in a published report."""
 MOST_BYTES = 1_500_000
@@ -49,6 +53,8 @@ SENTENCES = {
     8: "better loss curves",
 }
 NOTES = {
+    1: "The same models on 40 speakers and three languages, with narrower intervals: "
+    "[conditioners](../conditioners/report.md).",
     5: "**On a consumer GPU, which the notes name, the claim is undecided**: nobody has run it on "
     "one. Whoever has one decides it by `xtts-lab run experiments/claims/full/05-latency.yaml "
     "--no-cache`; a verdict is for the machine that it was made on. Full size by the clock, on an "
@@ -68,8 +74,9 @@ of the file that the command names.
 parameters, trained for minutes on synthetic speech. They clone the voice as far as their codec lets
 through. So the verdicts show what the bench does with a claim, and are about these models; none is
 about XTTS-v2. Where the column says one training seed, a verdict is about the checkpoint; with five
-a side it is about the way to train it. Under each question stands the machine, and the weights by
-their SHA-256.
+a side it is about the way to train it. Under each question stands the machine, the engine version
+and the weights by their SHA-256: some runs are of two cores, at the size of their file, some of a
+GPU with more speakers, and nothing is pooled over runs.
 
 `holds`: the interval lies beyond the margin; `refuted`: wholly on this side of it; else
 `undecided`. Three clicks: the report has the players of one utterance in every arm,
@@ -175,18 +182,40 @@ def _made(run: Path) -> str:
         by_hash.setdefault(digest, []).append(name.partition("[")[0])
     said = [f"{', '.join(dict.fromkeys(names))} `{digest}`" for digest, names in by_hash.items()]
     device = "a CPU" if found["device"] == "cpu" else found["device"]
-    return f"Made on {device}, torch {found['packages']['torch']}; weights: {'; '.join(said)}."
+    engines = {str(version) for version in _engines(found["systems"])}
+    engine = f", `xtts` engine version {' and '.join(sorted(engines))}" if engines else ""
+    return (
+        f"Made on {device}, torch {found['packages']['torch']}{engine}; weights: {'; '.join(said)}."
+    )
+
+
+def _engines(systems: dict[str, Any]) -> Iterator[int]:
+    for system in systems.values():
+        identity = system["identity"].get("system", system["identity"])
+        if "weights_sha256" in identity:
+            yield identity["version"]
 
 
 def _links(run: Path, file: Path | None) -> str:
     names = ("report.md", "report.html", "scores.parquet", "trials.parquet", "experiment.yaml")
     links = ", ".join(f"[{name}]({run.name}/{name})" for name in names)
-    question = yaml.safe_load((run / "experiment.yaml").read_text(encoding="utf-8"))["question"]
-    command = ""
-    if file is not None:
-        place = file.relative_to(HERE.parent).as_posix()
-        command = f", command: [`xtts-lab run {place}`](../../{place})"
-    return f"{question} {links}{command}. {_made(run)}"
+    ran = yaml.safe_load((run / "experiment.yaml").read_text(encoding="utf-8"))
+    command = "" if file is None else f", command: {_command(ran, file)}"
+    return f"{ran['question']} {links}{command}. {_made(run)}"
+
+
+def _command(ran: dict[str, Any], file: Path) -> str:
+    """Return what makes a run: its file and what was set otherwise, models trained here named."""
+    place = file.relative_to(HERE.parent).as_posix()
+    asked = yaml.safe_load(file.read_text(encoding="utf-8"))
+    keys = [f"texts.{key}" for key, value in asked["texts"].items() if ran["texts"][key] != value]
+    other = [f"{key}={ran['texts'][key.partition('.')[2]]}" for key in keys]
+    if ran["repeats"] != asked.get("repeats", 1):
+        other.append(f"repeats={ran['repeats']}")
+    said = f"[`{' '.join(['xtts-lab run', place, *other])}`](../../{place})"
+    trained = any(str(s.get("checkpoint")).startswith(TRAINED) for s in ran["systems"].values())
+    told = f", with systems and families as in this run's `experiment.yaml` ({HOW})"
+    return f"{said}{told if trained else ''}"
 
 
 def _curves(run: Path) -> str:

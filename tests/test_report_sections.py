@@ -29,10 +29,11 @@ from xtts_lab.report.sections.caveats import caveats
 from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.environment import environment
 from xtts_lab.report.sections.families import family_tables
 from xtts_lab.report.sections.load import under_load
 from xtts_lab.report.sections.methods import methods
-from xtts_lab.report.tables import MOST_COLUMNS, environment
+from xtts_lab.report.tables import MOST_COLUMNS
 from xtts_lab.runs.reading import Run, read_run
 from xtts_lab.statistics.method_notes import method_notes
 
@@ -286,17 +287,64 @@ def test_methods_name_every_model_normaliser_seed_and_test(run: Run) -> None:
         assert sum(work in reference for reference in written.references) == 1, work
 
 
-def test_long_tables_are_no_sentences_and_stand_in_the_environment_once(run: Run) -> None:
+def test_long_tables_are_no_sentences(run: Run) -> None:
     said = {f"speaker-{i}": f"reference-{i}.wav" for i in range(40)}
-    systems = {arm: {"identity": {"references": said, "version": 3}} for arm in run.arms[:2]}
+    systems = {run.arms[0]: {"identity": {"references": said, "version": 3}}}
     told = dataclasses.replace(run, environment={**run.environment, "systems": systems})
     ((_, text), *_) = methods(told).paragraphs
     assert "identity: references (a table of 40, below), version 3" in text
-    cells = {row[0].text: row[1].text for row in environment(told).rows}
-    first, second = (f"systems.{arm}.identity" for arm in run.arms[:2])
-    assert cells[f"{first}.references.speaker-39"] == "reference-39.wav"
-    assert cells[f"systems.{run.arms[1]}"] == f"as systems.{run.arms[0]}"
-    assert not any(key.startswith(f"{second}.") for key in cells)
+
+
+def test_methods_say_how_an_arm_differs_from_the_first_of_its_kind(run: Run) -> None:
+    first, second, third, *_ = SWEPT
+    spec = {"name": "xtts", "checkpoint": "nano", "voice": None, "engine": "auto"}
+    systems = {
+        first: {"spec": spec, "identity": {"version": 3, "weights_sha256": "ab"}},
+        second: {"spec": {**spec, "voice": "x"}, "identity": {"version": 3}},
+        third: {"spec": spec, "identity": {"version": 4, "weights_sha256": "ab"}},
+    }
+    told = dataclasses.replace(run, environment={**run.environment, "systems": systems})
+    ((_, text), *_) = methods(told).paragraphs
+    assert (
+        f"Arm {first} is the system `xtts` (XTTS [1]) with checkpoint nano, engine auto; " in text
+    )
+    assert f"Arm {second} is as {first} with voice x; identity: weights_sha256 not set." in text
+    assert f"Arm {third} is as {first}; identity: version 4." in text
+
+
+def test_what_arms_have_in_common_stands_in_the_environment_once(run: Run) -> None:
+    said = {f"speaker-{i}": f"reference-{i}.wav" for i in range(40)}
+    spec = {"name": "xtts", "checkpoint": "a", "voice": None, "sampling": {"top_k": 50, "seed": 1}}
+    systems = {
+        "natural": {"spec": {"name": "recordings"}},
+        "a": {"spec": spec, "identity": {"references": said}},
+        "b": {"spec": {**spec, "checkpoint": "b", "sampling": {"top_k": 5}}},
+        "c": {"spec": {**spec, "voice": "x", "checkpoint": None}, "identity": {"references": said}},
+        "d": {"spec": spec, "identity": {"other": said}},
+        "e": {"spec": spec, "identity": {"references": said}},
+    }
+    told = dataclasses.replace(run, environment={"python": "3.12", "systems": systems})
+    assert [tuple(cell.text for cell in row) for row in environment(told).rows] == [
+        ("python", "3.12"),
+        ("systems.natural.spec.name", "recordings"),
+        ("systems.a.spec.name", "xtts"),
+        ("systems.a.spec.checkpoint", "a"),
+        ("systems.a.spec.sampling.top_k", "50"),
+        ("systems.a.spec.sampling.seed", "1"),
+        *((f"systems.a.identity.references.{name}", file) for name, file in said.items()),
+        ("systems.b", "as systems.a, but:"),
+        ("systems.b.spec.checkpoint", "b"),
+        ("systems.b.spec.sampling.top_k", "5"),
+        ("systems.b.spec.sampling.seed", "not there"),
+        ("systems.b.identity", "not there"),
+        ("systems.c", "as systems.a, but:"),
+        ("systems.c.spec.checkpoint", "null"),
+        ("systems.c.spec.voice", "x"),
+        ("systems.d", "as systems.a, but:"),
+        ("systems.d.identity.references", "not there"),
+        ("systems.d.identity.other", "as systems.a.identity.references"),
+        ("systems.e", "as systems.a"),
+    ]
 
 
 def test_metrics_without_any_figure_are_named(run: Run) -> None:

@@ -12,6 +12,7 @@ from xtts_lab.report.sections.caveats import caveats
 from xtts_lab.report.sections.checking import Check, check
 from xtts_lab.report.sections.counts import counts
 from xtts_lab.report.sections.distributions import similarities, spreads
+from xtts_lab.report.sections.environment import environment
 from xtts_lab.report.sections.families import family_tables
 from xtts_lab.report.sections.figures import Figure, figure
 from xtts_lab.report.sections.latency import percentiles, timeline
@@ -82,7 +83,7 @@ def gather(run: Run) -> Content:
         failures=tables.failures(run),
         check=check(run),
         methods=methods(run),
-        environment=tables.environment(run),
+        environment=environment(run),
         experiment=run.experiment_text,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,8 +15,6 @@ from xtts_lab.report.standing import standing
 from xtts_lab.runs.reading import Run
 
 MOST_COLUMNS, MOST_FAILURES = 6, 200
-LONG = 200
-"""Characters of a part of the environment that is shown once."""
 NOT_ASKED = "not asked"
 """What stands where an arm sat out a language."""
 
@@ -136,15 +133,6 @@ def failures(run: Run) -> Table | None:
     return Table("Trials and clips that failed", head, rows, numeric=False, remark=remark)
 
 
-def environment(run: Run) -> Table:
-    """Return the environment, one line a value; a long part that stands above is named there."""
-    lines = _flat(run.environment, {})
-    rows = [[Cell(key, code=True), Cell(value, code=True)] for key, value in lines]
-    return Table(
-        "What the results were made with", [Cell("Key"), Cell("Value")], rows, numeric=False
-    )
-
-
 def arm_cell(run: Run, arm: str, condition: str = "") -> Cell:
     """Name an arm, with its condition where the run has more than one."""
     notes = [condition] if condition and len(run.conditions) > 1 else []
@@ -215,19 +203,3 @@ def value_cell(row: Mapping[str, Any] | None, *, remark: bool = False) -> Cell:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows as mappings."""
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _flat(content: object, above: dict[str, str], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield keys and values; `above` gathers the long parts that were shown, with their keys."""
-    if content is None:
-        return
-    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-    if len(text) > LONG and text in above:
-        yield prefix, f"as {above[text]}"
-        return
-    above[text] = prefix
-    if isinstance(content, Mapping) and content:
-        for key, value in content.items():
-            yield from _flat(value, above, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from xtts_lab.report.numbers import count, listed, named
-from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, OF_SYSTEM, WORKS
+from xtts_lab.report.sections.citations import OF_INSTRUMENT, OF_METRIC, WORKS
+from xtts_lab.report.sections.methods_systems import in_words, mapping, systems
 from xtts_lab.runs.reading import Run
 
 _CITED = re.compile(r"\[@([a-z0-9]+)\]")
@@ -19,8 +19,6 @@ _UNRECORDED = {
     "adjustment": "they are adjusted by Holm's procedure within a metric [@holm1979].",
 }
 """Runs of before these sentences were recorded."""
-_LONGEST = 300
-"""Characters of a setting that a sentence can hold; longer ones are named by their size."""
 _TOLD = ("name", "model", "weights_sha256", "library", "version")
 
 
@@ -35,7 +33,7 @@ class Methods:
 def methods(run: Run) -> Methods:
     """Return the methods of a run: every system, text, judge, normaliser, seed and test used."""
     written = [
-        ("Systems", _sentences(_systems(run))),
+        ("Systems", _sentences(systems(run))),
         ("Material", _sentences(_material(run))),
         ("References", _sentences(_reference_texts(run))),
         ("Judges", _sentences(_judges(run))),
@@ -60,33 +58,13 @@ def _sentences(parts: Iterator[str]) -> str:
     return " ".join(f"{part[0].upper()}{part[1:]}" for part in parts)
 
 
-def _systems(run: Run) -> Iterator[str]:
-    known = _mapping(run.environment, "systems")
-    for arm in run.arms:
-        stored = _mapping(known, arm)
-        spec = run.system(arm)
-        name = str(spec.get("name", "?"))
-        shown, work = OF_SYSTEM.get(name, (name, ""))
-        settings = _settings({k: v for k, v in spec.items() if k != "name"})
-        weights = _settings(_mapping(stored, "identity"))
-        yield (
-            f"arm {arm} is the system `{name}`"
-            + (f" ({shown} [@{work}])" if work else "")
-            + (f" with {settings}" if settings else "")
-            + (f"; identity: {weights}" if weights else "")
-            + ("; its weights are random" if arm in run.random_arms else "")
-            + ("; its parts were not trained together" if arm in run.untrained_arms else "")
-            + "."
-        )
-
-
 def _material(run: Run) -> Iterator[str]:
     experiment = run.experiment
     trials = run.trials
     for what in ("texts", "speakers"):
-        spec = _mapping(experiment, what)
+        spec = mapping(experiment, what)
         if spec:
-            settings = _settings({k: v for k, v in spec.items() if k != "name"})
+            settings = in_words({k: v for k, v in spec.items() if k != "name"})
             yield f"{what}: `{spec.get('name')}`" + (f" ({settings})" if settings else "") + "."
     yield (
         f"{count(trials['text'].nunique(), 'distinct text')} and "
@@ -126,9 +104,9 @@ def _judges(run: Run) -> Iterator[str]:
 
 
 def _instrument(run: Run, key: str) -> str:
-    stored = _mapping(_mapping(run.environment, "instruments"), key)
-    configured = _mapping(_mapping(run.experiment, "instruments"), key)
-    spec = {**configured, **_mapping(stored, "identity")}
+    stored = mapping(mapping(run.environment, "instruments"), key)
+    configured = mapping(mapping(run.experiment, "instruments"), key)
+    spec = {**configured, **mapping(stored, "identity")}
     name = str(spec.get("name", key))
     shown, work = OF_INSTRUMENT.get(name, (f"the instrument `{name}`", ""))
     model = f" {spec['model']}" if spec.get("model") else ""
@@ -147,11 +125,11 @@ def _identity(spec: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[st
     rest = {k: v for k, v in spec.items() if k not in _TOLD and k != "device"}
     rest |= {k: stored[k] for k in ("dtype", "device") if stored.get(k)}
     if rest:
-        yield _settings(rest)
+        yield in_words(rest)
 
 
 def _metrics(run: Run) -> Iterator[str]:
-    known = _mapping(run.environment, "metrics")
+    known = mapping(run.environment, "metrics")
     cited: dict[str, None] = {}
     used: list[str] = []
     for spec in run.experiment.get("metrics") or []:
@@ -159,7 +137,7 @@ def _metrics(run: Run) -> Iterator[str]:
         work = OF_METRIC.get(name)
         cite = f" [@{work}]" if work and work not in cited else ""
         cited |= {work: None} if work else {}
-        settings = _settings({k: v for k, v in spec.items() if k != "name"})
+        settings = in_words({k: v for k, v in spec.items() if k != "name"})
         used.append(f"`{name}`{cite}" + (f" ({settings})" if settings else ""))
     if used:
         yield f"measured were {'; '.join(used)}."
@@ -174,8 +152,8 @@ def _metrics(run: Run) -> Iterator[str]:
 
 
 def _statistics(run: Run) -> Iterator[str]:
-    notes = _mapping(run.environment, "statistics")
-    settings = _mapping(run.experiment, "statistics")
+    notes = mapping(run.environment, "statistics")
+    settings = mapping(run.experiment, "statistics")
     yield (
         f"{run.confidence:.0%} intervals from {int(settings.get('resamples', 2000)):,} resamples, "
         f"seeded by {notes.get('seed', run.experiment.get('seed', 0))} and the name of the figure."
@@ -197,7 +175,7 @@ def _statistics(run: Run) -> Iterator[str]:
 
 
 def _software(run: Run) -> Iterator[str]:
-    packages = {k: v for k, v in _mapping(run.environment, "packages").items() if v}
+    packages = {k: v for k, v in mapping(run.environment, "packages").items() if v}
     if packages:
         yield f"Packages: {listed([f'{name} {version}' for name, version in packages.items()])}."
     where = [run.environment.get("platform"), run.environment.get("device")]
@@ -207,20 +185,3 @@ def _software(run: Run) -> Iterator[str]:
         yield f"{', '.join(part for part in told if part)}."
     if run.environment.get("revision"):
         yield f"source revision {run.environment['revision']}."
-
-
-def _mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = content.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _settings(content: Mapping[str, Any]) -> str:
-    """Return `key value, key value` of what is set; long tables by their size."""
-    shown = []
-    for key, value in content.items():
-        if value is None or value == {} or value == []:
-            continue
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        long = len(text) > _LONGEST and isinstance(value, Mapping | list)
-        shown.append(f"{key} (a table of {len(value)}, below)" if long else f"{key} {text}")
-    return ", ".join(shown)
