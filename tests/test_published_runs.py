@@ -31,7 +31,9 @@ def _families(run: Path) -> dict[str, list[str]]:
 
 FAMILIES = [run for run in RUNS if run.parent == REPORTS and _families(run)]
 MOST_BYTES_IN_ALL = 15_000_000
-QUICK = [run for run in RUNS if (run / "scores.parquet").stat().st_size < 100_000]
+QUICK = [
+    run for run in RUNS if (run / "scores.parquet").stat().st_size < 100_000 and run not in FAMILIES
+]
 """Those whose report takes seconds; of the others the figures are compared."""
 MOST_BYTES = 5_000_000
 FIGURES = {"summary.csv": "mean", "comparisons.csv": "difference", "claims.csv": "difference"}
