@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xtts_lab.inference.sampling import SamplingOptions
     from xtts_lab.inference.serving.requests import RequestServer
 
-ENGINE_VERSION = 7
+ENGINE_VERSION = 8
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
 
 WINDOW = 512

@@ -93,32 +93,44 @@ _BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
         "n=numero; p=pagina; pag=pagina; pagg=pagine; cap=capitolo; fig=figura; vol=volume"
     ),
     "pt": _table("p=página; pág=página; págs=páginas; cap=capítulo; fig=figura; vol=volume"),
-    "pl": _table("str=strona; s=strona; rozdz=rozdział; rys=rysunek"),
+    "pl": _table("ok=około; str=strona; s=strona; rozdz=rozdział; rys=rysunek"),
     "cs": _table("č=číslo; str=strana; s=strana; kap=kapitola; obr=obrázek"),
     "nl": _table("nr=nummer; p=pagina; blz=bladzijde; hfst=hoofdstuk; fig=figuur"),
     "ru": _table("стр=страница; гл=глава; рис=рисунок"),
     "tr": _table("s=sayfa; no=numara"),
 }
 """What is an abbreviation before a figure only."""
-_AFTER_A_NUMBER: Mapping[str, Mapping[str, str]] = {"en": {"ft": "feet", "lb": "pounds"}}
+_AFTER_A_NUMBER: Mapping[str, Mapping[str, str]] = {
+    "en": {"ft": "feet", "lb": "pounds"}, "pl": {"proc": "procent"},
+}  # fmt: skip
 
 
 _WITH_A_NAME: Mapping[str, tuple[tuple[str, str], ...]] = {
     "it": ((r"\b[Ss]ig\.(?=\s[A-Z])", "signor"),),
-    "pl": ((r"\b(?i:(przy|na|od|do|z|w|po)\s)ul\.(?=\s[A-ZŁŚŻŹĆ])", r"\1 ulicy"),
+    "pl": ((r"\b(?i:(na|o|po)\s)(?:str|s)\.(?=\s?\d)", r"\1 stronie"),
+           (r"\b(?i:(w|o|po)\s)rozdz\.(?=\s?\d)", r"\1 rozdziale"),
+           (r"\b(?i:(przy|na|od|do|z|w|po)\s)ul\.(?=\s[A-ZŁŚŻŹĆ])", r"\1 ulicy"),
            (r"\b[Uu]l\.(?=\s[A-ZŁŚŻŹĆ])", "ulica")),
-    "ru": ((r"\b(?i:(на|по|к|о|в)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улице"),
+    "cs": ((r"\b(?i:(na|o|po)\s)str\.(?=\s?\d)", r"\1 straně"),
+           (r"\b(?i:(v|o|po)\s)kap\.(?=\s?\d)", r"\1 kapitole")),
+    "ru": ((r"\b(?i:(на|в|о)\s)стр\.(?=\s?\d)", r"\1 странице"),
+           (r"\b(?i:(в|о)\s)гл\.(?=\s?\d)", r"\1 главе"),
+           (r"\b(?i:(на|по|к|о|в)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улице"),
            (r"\b(?i:(с|до|от|из|у|около)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улицы"),
            (r"\b[Уу]л\.(?=\s[А-ЯЁ])", "улица")),
 }  # fmt: skip
 """What is an abbreviation before a name only; a street has the case of its preposition."""
 
 
-def expand_reference(text: str, base: str) -> str:
-    """Expand as the reference does: in the table's order, ignoring case."""
+def expand_reference(text: str, base: str, single: str = "") -> str:
+    """Expand as the reference does: in the table's order, ignoring case.
+
+    `single`: what a letter alone is no abbreviation after.
+    """
     end = r"\b" if base == "ru" else r"\."
     for short, full in REFERENCE.get(base, {}).items():
-        text = re.sub(rf"\b{short}{end}", full, text, flags=re.IGNORECASE)
+        start = single if len(short) == 1 else ""
+        text = re.sub(rf"{start}\b{short}{end}", full, text, flags=re.IGNORECASE)
     return text
 
 
@@ -132,7 +144,7 @@ def expand(text: str, base: str) -> str:
         text = re.sub(pattern, full, text)
     for written, full in _patterns(base):
         text = written.sub(partial(_with_final_stop, full), text)
-    return expand_reference(text, base)
+    return expand_reference(text, base, r"(?<!\d)(?<!\d\s)")
 
 
 def _with_final_stop(full: str, match: re.Match[str]) -> str:
@@ -150,7 +162,8 @@ def _patterns(base: str) -> tuple[tuple[re.Pattern[str], str], ...]:
         body = re.escape(short).replace(r"\ ", r"\s?")
         # "sig.ra", "e.g": the dots inside mark it already.
         end = r"(?:\.|\b)" if "." in short and " " not in short else r"\."
-        rules.append((rf"(?<![\w.]){body}{end}", full))
+        count = r"(?<!\d\s)" if len(short) == 1 else ""  # "100 m." are metres
+        rules.append((rf"{count}(?<![\w.]){body}{end}", full))
     rules += [(rf"(?<![\w.]){short}\.(?=\s?\d)", full)
               for short, full in _BEFORE_A_NUMBER.get(base, {}).items()]  # fmt: skip
     rules += [(rf"\b{short}\b(?!\.)", full)

@@ -19,7 +19,7 @@ Both sides go through the same function. What it does, and why:
   number whose last groups have three digits, and the Indian "12,34,567". Fractions and exponents
   stand apart from the digits before them, so that "1½" and "1 1/2" agree, and neither
   is eleven halves.
-- Russian: ё becomes е, since texts write either.
+- Russian: ё becomes е, since texts write either; "№5" and "№ 5" are the same number.
 - Chinese, Japanese, Korean: all white space goes; they are scored by character.
 - Chinese: traditional characters become simplified ones, since recognisers write either.
 - Numbers are not spelled out, and spelling variants are not unified.
@@ -56,6 +56,7 @@ _THOUSANDS = re.compile(r"(?<!\d)([1-9]\d{0,2})((?: \d{3})+)(?!\d)")
 _INDIAN = re.compile(r"(?<![\d,])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])")
 _ARABIC_DROPPED = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
 _ARABIC_ALEFS = str.maketrans(dict.fromkeys("\u0622\u0623\u0625\u0671", "\u0627"))
+_NUMBER_SIGN = re.compile(r"\bno(?=\d)")  # what NFKC makes of "№"
 # A dot above that Unicode lower-casing leaves on "i" (from U+0130): the letter has its dot already.
 _SECOND_DOT = re.compile("i\u0307+")
 
@@ -109,7 +110,7 @@ def _closed(match: re.Match[str]) -> str:
 
 
 def _russian(text: str) -> str:
-    return text.replace("\u0451", "\u0435")
+    return _NUMBER_SIGN.sub("no ", text.replace("\u0451", "\u0435"))
 
 
 def _unchanged(text: str) -> str:
@@ -127,7 +128,7 @@ class _Rule:
 _GENERAL_VERSION = 3
 _LANGUAGE_RULES: Mapping[str, _Rule] = {
     "ar": _Rule(1, _arabic),
-    "ru": _Rule(1, _russian),
+    "ru": _Rule(2, _russian),
     "tr": _Rule(1, _unchanged),  # its lower case
     "zh-cn": _Rule(2, to_simplified),
 }

@@ -16,18 +16,20 @@ from xtts_lab.text.coqui.chinese import COUNTER
 from xtts_lab.text.iban import read_ibans
 from xtts_lab.text.numbers import currencies, everyday, money, roman
 from xtts_lab.text.numbers.numerals import MAX_NAMED_DIGITS
+from xtts_lab.text.numbers.units.reading import read_units
 from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)(?<!\d\.)\d+(?:\.\d+)?"
 _OUR_COUNTERS = (
-    "[人米种倍吨部所项册字步万亿千百元角毛公平小分点多余几度厘毫克摄华港美欧日韩英卢里第集局]"
+    "[人米种倍吨部所项册字步万亿千百元角毛公平小分点多余几度厘毫克摄华港美欧日韩英卢里第集局"
+    "升瓦伏赫兆吉帕]"
 )
 _LIANG = (
     "个位只条张本名件次天周年岁家辆头匹块元秒倍种双对杯碗瓶盒斤米人点万亿千百台把间封节首场群份片艘"
-    "架栋座"
+    "架栋座升吨克勺"
 )
 _LIANG_WORDS = (
-    rf"(?:到\d+(?:\.\d+)?)?(?:[{_LIANG}](?!级)|小时|分钟|公[里斤]|平方|立方|美元|欧元|英镑|港元|日元"
+    rf"(?:到\d+(?:\.\d+)?)?(?:[{_LIANG}](?!级)|小时|分钟|公[里斤]|厘米|毫米|毫升|毫克|千瓦|千卡|平方|立方|美元|欧元|英镑|港元|日元"
     "|韩元|卢布|学期|星期|礼拜|多)"
 )
 _UNIT = r"(?:℃|℉|°[CF]?|%|‰|[元岁年月日号点个天人度]|小时|分钟|美元|公里)"
@@ -45,6 +47,7 @@ def read_numbers(text: str) -> str:
     text = everyday.read_always(read_ibans(text, spell_digits), "zh")
     text = join_groups(text, "zh").replace("％", "%")
     text = re.sub(r"(?<![\d.])\d{1,3}(?:(?:,\d{3})+|(?:，000)+)(?!\d)", _ungrouped, text)
+    text = read_units(text, "zh")
     for pattern, read in _SIGNS:
         text = re.sub(pattern, read, text)
     text = symbols.areas(money.read_signs(_money(text), "zh"), "zh")
@@ -108,10 +111,29 @@ def _model(match: re.Match[str]) -> str:
     return f"{spell_digits(model)}{cardinal(kind)}" if int(model) > int(kind) else match[0]
 
 
+_PART_BEFORE = re.compile("(?:约|占|的|了|仅|达|有|剩|比例是?|概率是?|等于|=)\\s?$")
+_PART_AFTER = re.compile(r"\s?(?:的|左右|以上|以下|[=+×÷])")
+_DAY_BEFORE = re.compile("(?:在|于|截至|截止|日期|从|自)[:：]?\\s?$")
+_DAY_AFTER = re.compile(
+    "\\s?(?:是|号|日|上午|下午|中午|晚|早|凌晨|星期|周|前|后|截止|出发|到期|开|举)"
+)
+
+
+def _is_day(match: re.Match[str]) -> bool:
+    """Return whether 12/25 is a day and no part, by the words beside it; from October on it is."""
+    before, after = match.string[: match.start()][-4:], match.string[match.end() :]
+    if _PART_BEFORE.search(before) or _PART_AFTER.match(after):
+        return False
+    told = _DAY_BEFORE.search(before) or _DAY_AFTER.match(after)
+    return int(match[2]) >= 10 or told is not None
+
+
 def _slash(match: re.Match[str]) -> str:
     """A fraction, or a month and a day where the first is the greater: 12/5 is no fraction."""
     whole, over, under = (match[1] or "").strip(), int(match[2]), int(match[3])
     if not whole and over >= under and 1 <= over <= 12 and 1 <= under <= 31:
+        return f"{over}月{under}日"
+    if not whole and 1 < over <= 12 < under <= 31 and _is_day(match):
         return f"{over}月{under}日"
     if not whole and over > under:
         return f"{over}杠{under}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from xtts_lab.text.abbreviations import own_pattern
 from xtts_lab.text.coqui.differences import Rule
 from xtts_lab.text.numbers import currencies
-from xtts_lab.text.numbers.cases.prepositions import PREPOSITIONS
+from xtts_lab.text.numbers.cases.prepositions import PREPOSITIONS, SHOWN
 from xtts_lab.text.numbers.codes import CUE, EMERGENCY
+from xtts_lab.text.numbers.units import reading as units
 from xtts_lab.types import LANGUAGES
 
 _ABBREVIATIONS = {
@@ -17,7 +18,10 @@ _SIGNS = "".join(sign for sign in currencies.SIGNS if sign not in "$£")
 _SPACED = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "hu", "ko")
 
 
-_CASES = {base: rf"{words}\s\d" for base, words in PREPOSITIONS.items()}
+_CASES = {
+    base: rf"{words}\s\d|\d\s(?:[^\W\d_]+\s)?[^\W\d_]+(?:{SHOWN[base]})\b"
+    for base, words in PREPOSITIONS.items()
+}
 
 
 def _money(base: str) -> str:
@@ -49,7 +53,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "codes",
         "Telephone numbers, account numbers and codes are digits; French pairs are numbers.",
-        {"*": rf"(?:\d[\s().\-/]*){{6}}\d|\+\d|(?:{CUE})\+?\(?\d|{EMERGENCY}"},
+        {
+            base: rf"(?:\d[\s().\-/]*){{6}}\d|\+\d|(?:{CUE})\+?\(?\d|{EMERGENCY}" + more
+            for base, more in (("*", ""), ("ko", r"|(?<!\d)1\d\d(?:에|로|번|\s)"))
+        },
     ),
     Rule(
         "thousands",
@@ -115,6 +122,18 @@ RULES: tuple[Rule, ...] = (
             "hu": r"\d\s?(?:mio|mrd|md)\b",
             "ko": r"(?<!\d)1만",
         },
+    ),
+    Rule(
+        "measures",
+        "Abbreviated units after figures are words, in the form that the number asks for, "
+        "and so is what a slash means: km/h is kilometres per hour.",
+        {base: units.pattern(base) for base in (*_SPACED, "zh", "ja")},
+    ),
+    Rule(
+        "brazilian",
+        "Sixteen, seventeen and nineteen are dezesseis, dezessete and dezenove, as Brazilians say; "
+        "num2words has the European words.",
+        {"pt": r"1[679](?!\d)|1[679](?=\d{3}\b)|X(?:VII?|IX)\b"},
     ),
     Rule(
         "agreement",
@@ -214,7 +233,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "touching",
         "A number word never grows together with a letter beside it.",
-        {"*": r"\d[^\W\d_]|[^\W\d_]\.?\d", "ko": r"\d[A-Za-zÀ-ɏ]|[A-Za-zÀ-ɏ]\.?\d"},
+        {"*": r"\d\.?[^\W\d_]|[^\W\d_]\.?\d", "ko": r"\d[A-Za-zÀ-ɏ]|[A-Za-zÀ-ɏ]\.?\d"},
     ),
     Rule(
         "plural",
@@ -254,7 +273,7 @@ RULES: tuple[Rule, ...] = (
         'Native numerals before counters, hours and ages; "번" and "차" are no ordinals there.',
         {
             "ko": r"\d\s?(?:개|명|마리|권|잔|병|달|가지|사람|송이|그루|켤레|자루|벌|살|시|월|번|차"
-            "|대|장)"
+            "|대|장|배|곳|군데|숟가락|스푼|컵|그릇|조각|줄|쌍|척|봉지|상자|끼|모금|방울|걸음|포기)"
         },
     ),
     Rule(

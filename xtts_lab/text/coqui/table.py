@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from xtts_lab.text.coqui import table_signs
+from xtts_lab.text.coqui import table_measures, table_signs
 from xtts_lab.text.coqui.differences import FAILS, Row
 
 ROWS: tuple[Row, ...] = (
     *table_signs.ROWS,
+    *table_measures.ROWS,
     Row("characters", "en", "a\u200bnd cafe\u0301", "a\u200bnd cafe\u0301", "and café"),
-    Row("characters", "ar", "في عام ٢٠٢٤", "في عام ٢٠٢٤", "في عام ألفان و أربعة و عشرون"),
+    Row("characters", "ar", "في عام ٢٠٢٤", "في عام ٢٠٢٤", "في عام ألفين و أربعة و عشرين"),
     Row("characters", "en", "say [STOP] now", "say [stop] now", "say stop now"),
     Row("characters", "fr", "‹ oui ›", "‹ oui ›", "oui"),
     Row("characters", "en", "1½ cups", "one½ cups", "one and a half cups"),
@@ -40,7 +41,7 @@ ROWS: tuple[Row, ...] = (
         "ru",
         "1,5 и 1,250 кг",
         "одна целая пять десятых и одна тысяча двести пятьдесят кг",
-        "одна целая пять десятых и одна целая двести пятьдесят тысячных кг",
+        "одна целая пять десятых и одна целая двести пятьдесят тысячных килограмма",
     ),
     Row(
         "thousands",
@@ -179,7 +180,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("money", "de", "der € fällt", "der € fällt", "der euro fällt"),
     Row("touching", "en", "MP3", "mpthree", "mp three"),
-    Row("touching", "ru", "5кг", "пятькг", "пять кг"),
+    Row("touching", "ru", "5кг", "пятькг", "пять килограммов"),
     Row(
         "plural",
         "en",

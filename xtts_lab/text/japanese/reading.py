@@ -14,6 +14,7 @@ from xtts_lab.text import symbols
 from xtts_lab.text.iban import read_ibans
 from xtts_lab.text.japanese import counters, numerals
 from xtts_lab.text.numbers import currencies, everyday, money, roman
+from xtts_lab.text.numbers.units.reading import read_units
 from xtts_lab.text.numbers.written import join_groups
 
 _NUMBER = r"(?<!\d)(?<!\d\.)\d+(?:\.\d+)?"
@@ -41,6 +42,7 @@ def read_numbers(text: str, write: Write = "".join) -> str:
     text = re.sub(r"(?<![A-Za-z])[Nn]o\.?\s?1(?![\d.])", "ナンバーワン", text)
     text = re.sub(r"(?<![A-Za-z])[Nn]o(?:\.\s?|\s)(?=\d)", "ナンバー", text)
     text = _codes(re.sub(r"〒\s?(?=\d)", "郵便番号", text), write)
+    text = read_units(text, "ja")
     for pattern, read in _WRITTEN:
         text = re.sub(pattern, read, text)
     text = symbols.areas(money.read_signs(_money(text), "ja"), "ja")
@@ -191,6 +193,7 @@ _WRITTEN: tuple[tuple[str, _Read], ...] = (
     (r"(?<!\w)[~〜～∼](?=\d)", lambda _: "約"),
     (r"(?<![\d/.])(\d+\s)?(\d{1,4})/(\d{1,4})(?![\d/])", _slash),
     (r"((?<!\d)\d+|[A-Za-z])\^(-?\d+)", lambda m: f"{m[1]}の{m[2].replace('-', 'マイナス')}乗"),
+    (r"(?<![\d.])110番(?![\d目線地台])", lambda _: "ひゃくとおばん"),
     (r"(?<!\d)(\d+)分の(?=\d)", lambda m: f"{m[1]}ぶんの"),
     (r"(?<=\d)\s?%", lambda _: "パーセント"),
     (r"(?<=\d)\s?(?:°[CF]|[℃℉])", lambda _: "度"),

@@ -7,12 +7,15 @@ import re
 from xtts_lab.text.numbers.numerals import cardinal
 
 _FEMININE_PLURALS = (
-    "دقائق ثوان ثواني ثوانٍ سنين ليال ليالي ليالٍ بنات نساء مدن غرف قصص شقق جمل صور فرق طرق أمهات"
+    "مدارس دول قرى أسر جزر حدائق رسائل صحف سفن عواصم حقائب قطع نقاط خطط أفكار تجارب أشجار قواعد"
+    " ملاعق"
+    " شرائح حصص دقائق ثوان ثواني ثوانٍ سنين ليال ليالي ليالٍ بنات نساء مدن غرف قصص شقق جمل صور فرق"
+    " طرق أمهات"
 )
 _MASCULINE = re.compile(r"^ال?(?:$)|^(?:كيلو|سنتي|ملي|مليغ|كيلوغ)?(?:متر|غرام|جرام|لتر)ات$")
 _MASCULINE_PLURALS = (
     "ريالات دينارات دولارات يوروات جنيهات حيوانات مليارات مطارات قطارات اختبارات اجتماعات امتحانات"
-    " باصات سنتات بنسات مؤتمرات قرارات مستشفيات كيلوات طلبات مباحثات"
+    " هكتارات باصات سنتات بنسات مؤتمرات قرارات مستشفيات كيلوات طلبات مباحثات"
 )
 _ONES = {
     "ثلاثة": "ثلاث", "أربعة": "أربع", "خمسة": "خمس", "ستة": "ست", "سبعة": "سبع",
@@ -85,6 +88,34 @@ def read_ones(text: str) -> str:
         return f"{match[1]} {'واحدة' if is_feminine(match[1]) else 'واحد'}"
 
     return re.sub(r"(?<![\d.,/:\w] )(?<![\w.,/:-])1 ([^\W\d_]+)", swapped, text)
+
+
+_OBLIQUE_AFTER = re.compile(
+    r"(?<![^\W\d_])[وف]?(?:من|إلى|في|على|عن|مع|بعد|قبل|خلال|حوالي|نحو|منذ|عام|سنة|بين|لدى|عند|أصل|غضون|بنسبة"
+    r"|بمقدار|أكثر من|أقل من|يناير|فبراير|مارس|أبريل|مايو|يونيو|يوليو|أغسطس|سبتمبر|أكتوبر|نوفمبر"
+    r"|ديسمبر)\s$"
+)
+
+
+def oblique(words: str, before: str) -> str:
+    """Return a cardinal in the genitive after a preposition: في عام ألفين و عشرين."""
+    if not _OBLIQUE_AFTER.search(before[-20:]):
+        return words
+    words = re.sub(r"(?<=\w{2})ون(?= |$)", "ين", words).replace("مليين", "مليون")
+    return re.sub(r"(مئت|مائت|ألف|مليون|مليار|اثن|اثنت)ان?(?= |$)", _two, words)
+
+
+def _two(match: re.Match[str]) -> str:
+    return match[1] + ("ين" if match[0].endswith("ن") else "ي")
+
+
+def read_hours(text: str) -> str:
+    """Read "الساعة 10", an hour without minutes."""
+    return re.sub(
+        r"(الساعة )([1-9]|1[0-2])(?![\d:/]|[.,]\d|\s?[-–%])",
+        lambda match: match[1] + _HOURS[int(match[2])],
+        text,
+    )
 
 
 def feminine(words: str) -> str:

@@ -43,6 +43,10 @@ _POLISH_HOUR = re.compile(
     r"(?!\d|[.,:]\d|\s(?:i\s)?\d|\s?[-–—]\s?\d)",
     re.IGNORECASE,
 )
+_PART_OF_DAY = re.compile(
+    r"\b((?i:o|po|do|od|przed|na|między)) ((?:[01]?\d|2[0-4])(?: (?:a|i) (?:[01]?\d|2[0-4]))?)"
+    r"(?=\s(?:rano|wieczorem|w nocy|w południe|po południu)\b)"
+)
 _H_TIME = rf"{_START}{_HOUR}\s?[hH](?:\s?{_MINUTE})?(?P<said>$^)?(?![^\W_])"
 _MERIDIEM = re.compile(
     rf"{_START}([01]?\d)(?:[:.]([0-5]\d))?\s?([ap])\.?m\b(\.(?=\s+[a-z,]))?", re.I
@@ -65,6 +69,13 @@ def read_times(text: str, base: str) -> str:
     if base in _H_AFTER_DOT:
         text = _DOT_BEFORE_H.sub(r"\1:\2", text)
     if base == "pl":
+        text = _PART_OF_DAY.sub(
+            lambda m: f"{m[1]} " + " ".join(
+                _polish(int(part), 0, m[1]) if part.isdigit() else part
+                for part in m[2].split()
+            ),
+            text,
+        )  # fmt: skip
         text = _POLISH_HOUR.sub(_polish_hour, text)
     text = _SECONDS.sub(lambda match: _with_seconds(match, base), text)
     patterns = [_COLON, _DOTTED.get(base), _H_TIME if base in ("fr", "pt") else None]
@@ -205,10 +216,8 @@ _GENITIVE = {
     "ru": frozenset(("с", "до", "от", "около", "после", "со")),
     "cs": frozenset(("od", "do", "kolem", "okolo")),
 }
-_LOCATIVE = frozenset(
-    ("o", "od", "do", "po", "około", "koło", "godzinie", "godziny", "w", "między")
-)
-_ACCUSATIVE = frozenset(("na", "przed", "godzinę", "a"))
+_LOCATIVE = frozenset(("o", "od", "do", "po", "około", "koło", "godzinie", "godziny", "w"))
+_ACCUSATIVE = frozenset(("na", "przed", "godzinę", "a", "między"))
 
 
 def _polish_hour(match: re.Match[str]) -> str:

@@ -232,7 +232,7 @@ def pattern(base: str) -> str:
 def name(code: str, number: int, base: str) -> str:
     """Return what a currency is called after a whole number, in its form."""
     forms = unit_forms(code, base)
-    return _choose(forms, number, base) if forms else _from_cldr(code, number, base)
+    return choose(forms, number, base) if forms else _from_cldr(code, number, base)
 
 
 def hundredth(code: str, number: int, base: str) -> str:
@@ -240,7 +240,7 @@ def hundredth(code: str, number: int, base: str) -> str:
     part = _names(base).get(code, "").partition(":")[2]
     if not part:
         part = _HUNDREDTHS[base] if code in _DOLLARS else ""
-    return _choose(tuple(part.split("|")), number, base) if part else ""
+    return choose(tuple(part.split("|")), number, base) if part else ""
 
 
 def unit_forms(code: str, base: str) -> Forms:
@@ -260,7 +260,8 @@ def _names(base: str) -> dict[str, str]:
     return {code: names for code, _, names in entries}
 
 
-def _choose(forms: Forms, number: int, base: str) -> str:
+def choose(forms: Forms, number: int, base: str) -> str:
+    """Return the form of a counted noun that a whole number asks for."""
     from xtts_lab.text.numbers.numerals import plural
 
     if base == "ar" and len(forms) == 4:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from xtts_lab.text.numbers.cases.days import governed_day, read_czech_days
 from xtts_lab.text.numbers.days import (
     MONTHS,
     czech_genitive,
@@ -55,6 +56,10 @@ _RUSSIAN_YEAR_WORD = {
     **dict.fromkeys(("в", "к", "ко", "о"), "году"),
     **dict.fromkeys(("с", "до", "от", "после", "около", *MONTHS["ru"].split()), "года"),
 }
+_DATIVE_CHAIN = re.compile(
+    r"\b(?:am|vom|zum|beim|im|dem|den) \S+ (?:und|oder|bis|sowie) (?:de[nm] )?$", re.IGNORECASE
+)
+"""am 3. und 4. Mai."""
 GERMAN_DATIVE = frozenset(("am", "vom", "zum", "beim", "im", "dem", "den", "ab", "seit", "bis"))
 
 
@@ -85,6 +90,7 @@ def read_dates(text: str, base: str) -> str:
         text = _DAY_AND_MONTH.sub(lambda match: _day_and_month(match, base), text)
     text = _DAY_FIRST.sub(lambda match: _day_first(match, base), text)
     if base == "cs":
+        text = read_czech_days(text)
         months = "|".join(MONTHS["cs"].split())
         text = re.sub(
             rf"(?<![\d.,:/-])(\d{{1,2}})\.(?=\s(?:{months})\b)",
@@ -96,7 +102,12 @@ def read_dates(text: str, base: str) -> str:
 
 def german_ending(match: re.Match[str]) -> str:
     """Return the "n" that an ordinal gets after "am", "zum" and the like."""
-    return "n" if _word_before(match) in GERMAN_DATIVE else ""
+    word = _word_before(match)
+    if word in ("und", "oder", "bis", "den", "sowie") and _DATIVE_CHAIN.search(
+        match.string[: match.start()][-30:]
+    ):
+        return "n"
+    return "n" if word in GERMAN_DATIVE else ""
 
 
 def _day_first(match: re.Match[str], base: str) -> str:
@@ -197,7 +208,9 @@ def _slavic(text: str, base: str) -> str:
     months = "|".join(MONTHS[base].split())
     text = re.sub(
         rf"(?<![\d.,:/-])(\d{{1,2}})\.?(?=\s(?:{months})\b)",
-        lambda match: _genitive(match[1], base),
+        lambda match: (
+            governed_day(match[1], _word_before(match), base) or _genitive(match[1], base)
+        ),
         text,
     )
     text = re.sub(
@@ -205,6 +218,13 @@ def _slavic(text: str, base: str) -> str:
         rf"\1 \2 {_YEAR[base]}",
         text,
     )
+    if base == "ru":  # without its dot it is grams elsewhere
+        text = re.sub(
+            r"\b(в|с|до|от|к|после|около) ([12]\d{3})\s?г(?![\w.])",
+            lambda m: f"{m[1]} {m[2]} {_RUSSIAN_YEAR_WORD[m[1].lower()]}",
+            text,
+            flags=re.IGNORECASE,
+        )
     text = _YEARS_SHORT[base].sub(lambda match: _year_word(match, base), text)
     return re.sub(_YEARS[base], lambda match: _in_year(match, base), text)
 

@@ -16,6 +16,7 @@ def read_dotted(text: str, base: str) -> str:
     """Replace the dotted ordinals of the five languages that write them."""
     if base not in _LANGUAGES:
         return text
+    text = re.sub(r"(?<![\w.,])(\d{1,2})\.(?=[^\W\d_]{3})", r"\1. ", text)  # 4.sınıf
     return re.sub(r"(?<![\w.,])(\d{1,4})\.(?=\s+(\S))", lambda match: _one(match, base), text)
 
 
@@ -49,7 +50,7 @@ _FEMININE_LOCATIVE = re.compile(
 def _inflected(words: str, match: re.Match[str], base: str) -> str:
     """The ending that the noun after the ordinal, and the preposition before it, ask for."""
     if base == "de":
-        return words + german_ending(match)
+        return words + (german_ending(match) or _strong(match))
     if base not in ("cs", "pl"):
         return words
     noun = (re.match(r"\s+([^\W\d_]+)", match.string[match.end() :]) or ["", ""])[1].lower()
@@ -58,6 +59,8 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
     if before in _LOCATIVE and re.search("[eěuií]$", noun):
         feminine = _FEMININE_LOCATIVE.fullmatch(noun) is not None
         return _ending(words, "locative f" if feminine else "locative", base)
+    if base == "cs" and noun in ("let", "letech", "létech", "létům"):
+        return _ending(words, "many", base)
     if base == "cs" and noun in ("léta", "místa", "města", "kola"):
         return _ending(words, "f", base)
     if base == "pl" and noun in _POLISH_GENITIVES:
@@ -67,9 +70,24 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
     return _ending(words, "n", base) if re.search("(o|í|é|um|ce|ie)$", noun) else words
 
 
+def _strong(match: re.Match[str]) -> str:
+    """Return the ending where no article stands before: dritter Stock, zweites Kapitel."""
+    before = match.string[: match.start()]
+    if re.search(r"\bals\s$", before, re.IGNORECASE):
+        return "r"
+    noun = re.match(r"\s+([^\W\d_]+)", match.string[match.end() :])
+    if noun is None or not re.search(r"(?:^|[.,;:!?(–]\s?)$", before):
+        return ""
+    neuter = "s" if _NEUTER.fullmatch(noun[1]) else ""
+    return "r" if _MASCULINE.fullmatch(noun[1]) else neuter
+
+
+_MASCULINE = re.compile("Stock|Platz|Teil|Band|Akt|Tag|Versuch|Rang|Gang|Satz|Schritt|Punkt")
+_NEUTER = re.compile("Kapitel|Mal|Kind|Jahr|Semester|Tor|Spiel|Rennen|Gebot|Obergeschoss")
 _ENDINGS = {
     ("cs", "f"): ("á", "í"), ("cs", "n"): ("é", "í"), ("cs", "locative"): ("ém", "ím"),
-    ("cs", "locative f"): ("é", "í"), ("pl", "f"): ("a", "a"), ("pl", "n"): ("e", "ie"),
+    ("cs", "locative f"): ("é", "í"), ("cs", "many"): ("ých", "ích"),
+    ("pl", "f"): ("a", "a"), ("pl", "n"): ("e", "ie"),
     ("pl", "genitive"): ("ego", "iego"), ("pl", "locative"): ("ym", "im"),
     ("pl", "locative f"): ("ej", "iej"),
 }  # fmt: skip

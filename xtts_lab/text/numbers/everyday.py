@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from xtts_lab.text.numbers import currencies
+from xtts_lab.text.numbers.nouns import gender
 from xtts_lab.text.numbers.numerals import cardinal
 
 ALWAYS: Mapping[str, str] = {
@@ -36,6 +37,26 @@ def read_always(text: str, base: str) -> str:
     return _ALWAYS.sub(
         lambda match: ALWAYS[base] if match[0][0] == "2" or base == "tr" else match[0], text
     )
+
+
+_ONE_IN = {"es": r"de cada", "pt": r"(?:em|de) cada", "it": r"su", "fr": r"sur"}
+_ONE = {"es": "una", "pt": "uma", "it": "una", "fr": "une"}
+
+
+def read_one_in(text: str, base: str) -> str:
+    """Read "1 de cada 3 mujeres", whose one has the gender of what stands behind both."""
+    if base not in _ONE_IN:
+        return text
+    return re.sub(
+        rf"(?<![\w.,/-])1(?= {_ONE_IN[base]} \d+ ([^\W\d_]+))",
+        lambda match: _ONE[base] if gender(_singular(match[1], base), base) == "f" else "1",
+        text,
+    )
+
+
+def _singular(noun: str, base: str) -> str:
+    noun = noun.lower()
+    return re.sub("e$", "a", noun) if base == "it" else noun
 
 
 _INDIAN = re.compile(

@@ -78,7 +78,7 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
     if word is None or before.rstrip()[-1:] == "§" or last in _LABELS.get(base, ()):
         return ""
     if base == "hu":
-        return "m"
+        return "" if re.search("[oeö]tt$", word) else "m"  # verbs and postpositions
     if base == "es" and _RANGE.match(after):  # "uno a dos días"
         return "f" if nouns.gender(word, base) == "f" else ""
     if base == "it":  # "una a due ore": the plural shows the gender
@@ -89,6 +89,8 @@ def form_of(number: int, before: str, after: str, base: str) -> str:
         return _german(word, last, _RANGE.match(after) is not None)
     if base in ("ru", "pl", "cs"):
         return _slavic(word, number, base)
+    if base in ("es", "pt") and number > 1 and not word.endswith("s") and word != "mil":
+        return "m" if number % 10 == 1 else ""  # no plural, so nothing that is counted
     if base == "es" and number % 10 == 1 and re.match(r"\smil\b", after):
         return "m"  # veintiún mil personas
     return nouns.gender(word, base)

@@ -10,8 +10,12 @@ _TENS = ("", "열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "�
 # The largest number that is read natively; above it Sino-Korean is as usual, or the only reading.
 _COUNTERS = (
     (99, "살|명|사람|개(?![월년국사])|마리"),
-    (12, "시(?![즌도스])"),
-    (30, "권|잔|병|달(?!러)|가지|송이|그루|켤레|자루|벌"),
+    (12, "시(?![즌도스])|배(?![송달열터구경추])"),
+    (
+        30,
+        "권|잔|병|달(?!러)|가지|송이|그루|켤레|자루|벌|곳|군데|숟가락|스푼|컵|그릇|조각|줄|쌍|척|봉지|상자|끼|모금"
+        "|방울|걸음|포기",
+    ),
 )
 _ALONE = re.compile(r"(?<![\w)] )(?<![\w)])([≥≤<>])\s?(\d+(?:\.\d+)?)(?![\w%°]|[.,]\d)")
 _PAIR = re.compile(r"(?<![\w.,])(\d+|[A-Za-z])\s?([<>])\s?(\d+)(?![\w.,%°])")
@@ -41,10 +45,18 @@ def native(number: int) -> str:
     return _TENS[number // 10] + _ONES[number % 10]
 
 
+_EMERGENCY = re.compile(
+    r"(?<![\d.,-])1(?:1[29]|20|32|82)(?=에\s?(?:전화|신고|연락)|로\s?(?:전화|신고|연락)|\s(?:신고|구조)|번)"
+)
+
+
 def read_signs(text: str) -> str:
     """Read "§ 3" as an article of a law, "≥ 5" and "< 5" without a counter as 5 이상 and 5 미만,
     and "5 > 3" as what is greater than what."""
     text = re.sub(r"§\s?(\d+)(?![\d.])", r"제\1조", text)
+    text = _EMERGENCY.sub(
+        lambda match: "".join("영일이삼사오육칠팔구"[int(d)] for d in match[0]), text
+    )
     text = _PAIR.sub(_compared, text)
     text = _EQUALS.sub(lambda match: f"{match[1]}{_topic(match[1])} ", text)
     return _ALONE.sub(lambda match: f"{match[2]} {_COMPARED[match[1]]}", text)

@@ -56,6 +56,8 @@ _SHORT: Mapping[str, tuple[str, str, str]] = {
     "ar": ("ألف|آلاف", "مليون|ملايين", "مليار|مليارات"),
     "hu": ("ezer|e", "millió|m|mio", "milliárd|mrd|md"),
 }
+SCALE_WORDS: Mapping[str, str] = {base: "|".join(words) for base, words in _SHORT.items()}
+"""What is written for thousands, millions and milliards after a number."""
 _LETTERS = {"k": 0, "K": 0, "m": 1, "M": 1, "mn": 1, "mm": 1, "MM": 1, "bn": 2, "b": 2, "B": 2}
 _NO_OF = frozenset({"mil", "mille", "mila"})
 CJK_SCALES = {"ko": "천만|백만|만|억|조|천", "ja": "百万|千万|万|億|兆|千", "zh": "千?百?[万亿]|千"}
@@ -67,8 +69,38 @@ _TWICE = re.compile(
 )
 
 
+NAMED: Mapping[str, Mapping[str, str]] = {
+    "en": {"euros?": "€", "dollars?": "$", "pounds?": "£"},
+    "es": {"euros?": "€", "dólares": "$"},
+    "fr": {"euros?": "€", "dollars?": "$"},
+    "de": {"Euro": "€", "Dollar": "$", "Franken": "CHF"},
+    "it": {"euro": "€", "dollari": "$"},
+    "pt": {"euros?": "€", "dólares": "$", "reais": "R$"},
+    "pl": {"euro": "€", "dolar(?:ów|y|a)": "$", "złot(?:ych|e|ego)": "zł"},
+    "tr": {"euro|avro": "€", "dolar": "$", "lira": "TL"},
+    "ru": {"евро": "€", "доллар(?:а|ов)": "$", "рубл(?:я|ей)": "₽"},
+    "nl": {"euro": "€", "dollar": "$"},
+    "cs": {"eur[ao]?": "€", "dolar(?:ů|y|u)": "$", "korun": "Kč"},
+}  # fmt: skip
+"""Currencies by name, which an amount with two decimals stands before: 12,50 Euro."""
+
+
+@cache
+def _named(base: str) -> re.Pattern[str]:
+    names = "|".join(NAMED[base])
+    return re.compile(
+        rf"(?<![\d.,$€£])(?P<number>\d{{1,3}}(?:[.,\s]?\d{{3}})*[.,]\d\d)\s(?P<name>{names})(?!\w)"
+    )
+
+
+def _signed(match: re.Match[str], base: str) -> str:
+    sign = next(s for name, s in NAMED[base].items() if re.fullmatch(name, match["name"]))
+    return f"{match['number']} {sign}"
+
+
 def read_money(text: str, base: str) -> str:
     """Replace every amount with a currency by the number and the currency's name."""
+    text = _named(base).sub(lambda match: _signed(match, base), text) if base in NAMED else text
     text = _TWICE.sub(lambda match: match[0].lstrip("$€£ "), text)  # $5 USD
     for pattern in _patterns(base):
         text = pattern.sub(lambda match: _amount(match, base), text)
@@ -101,13 +133,17 @@ def read_scales(text: str, base: str) -> str:
     )
     for index, words in enumerate((thousand, million, milliard)):
         keep = _SCALE_NAMES[base][index]
-        short = "|".join(word for word in words.split("|") if word and word not in keep.split("|"))
+        short = "|".join(
+            word + r"\." * (word in _WORDS_TOO)
+            for word in words.split("|")
+            if word and word not in keep.split("|")
+        )
         if short and base in _EXPANDED:
             text = re.sub(
-                rf"({NUMBER})(\s?)(?:{short})\b\.?(?!\w)",
-                lambda match, index=index: f"{match[1]} {_scale(match[1], index, base)}",  # type: ignore[misc]
+                rf"({NUMBER})(\s?)(?:{short})(?!\w)\.?(?!\w)",
+                lambda match, index=index: f"{match[1]} {_scale(match[1], index, base)}",
                 text,
-                flags=re.IGNORECASE,
+                flags=0 if base == "tr" else re.IGNORECASE,
             )
     return text
 
@@ -117,6 +153,8 @@ def scale_forms(base: str) -> list[tuple[str, ...]]:
     return [tuple(forms.partition(":")[0].split("|")) for forms in _SCALE_NAMES[base]]
 
 
+_WORDS_TOO = frozenset({"mil", "mio", "mia", "mill"})
+"""Short for millions with a dot alone: pět mil (miles), mio padre, Mia."""
 _EXPANDED = frozenset({"de", "pl", "ru", "cs", "it", "nl", "fr", "es", "hu", "tr"})
 
 
@@ -147,7 +185,9 @@ def _amount(match: re.Match[str], base: str) -> str:
         return f"{match['number']} {currencies.name(code, 5, base)}"
     scale, letter = groups["scale"] or "", (groups["letter"] or "").strip()
     words = amount(number.whole, number.fraction, code, base, scale, letter)
-    if base == "en" and _is_attribute(match):
+    whole = "." not in match["number"] or scale or letter
+    around = match.string[: match.start()], match.string[match.end() :]
+    if base == "en" and whole and is_attribute(*around):
         words = words.replace(currencies.name(code, 5, base), currencies.name(code, 1, base))
     if groups.get("suffix"):
         attach = turkish.harmonised if base == "tr" else hungarian.attach
@@ -169,12 +209,11 @@ _NO_NOUN = (
 _NOUN_AFTER = re.compile(rf"[\s-](?!(?:{_NO_NOUN})\b)[a-z]{{3,}}", re.IGNORECASE)
 
 
-def _is_attribute(match: re.Match[str]) -> bool:
+def is_attribute(before: str, after: str) -> bool:
     """Return whether an English amount stands before what it is the price of: a $5 bill."""
-    before, after = match.string[: match.start()][-24:], match.string[match.end() :]
+    before = before[-24:]
     told = _BEFORE_A_NOUN.search(before) or _MAYBE_BEFORE_A_NOUN.search(before)
-    whole = "." not in match["number"] or match["scale"] or match["letter"]
-    return bool(told and whole and _NOUN_AFTER.match(after))
+    return bool(told and _NOUN_AFTER.match(after))
 
 
 def text_before(match: re.Match[str]) -> str:

@@ -30,8 +30,13 @@ _FEMININE: Mapping[str, str] = {
     " nube"
     " luz voz cruz red ley sal miel piel señal cárcel imagen orden razón gente torre fuente sangre"
     " serie especie crisis tesis dosis frase base fase veces mujeres flores luces voces leyes redes"
-    " señales imágenes",
-    "pt": "h mão mãos noite parte vez vezes mulher mãe flor foto moto luz voz cruz lei cor dor"
+    " señales imágenes carne carnes muerte muertes corriente corrientes actriz actrices raíz raíces"
+    " nariz narices col coles sartén sartenes virgen vírgenes piel pieles catedral catedrales"
+    " capital capitales central centrales sucursal sucursales labor labores orden órdenes",
+    "pt": "colher colheres árvore árvores parede paredes nuvem nuvens semente sementes fonte fontes"
+    " carne carnes febre febres arte artes morte mortes origem ordem ordens pele peles raiz raízes"
+    " atriz atrizes noz nozes lebre lebres h mão mãos noite parte vez vezes mulher mãe flor foto"
+    " moto luz voz cruz lei cor dor"
     " ponte"
     " classe tarde torre chave nave frase base fase tese dose rede sede série crise mulheres flores"
     " luzes vozes leis cores",

@@ -35,6 +35,8 @@ _MENDED: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]] = {
         # The form without a noun is the long one; num2words has it only below a hundred.
         "hu": ((r"két$", "kettő"),),
         "es": ((r"\bveintiuno(?= mil)", "veintiún"), (r"\buno(?= mil)", "un")),
+        # As Brazilians say sixteen, seventeen and nineteen; num2words has the European words.
+        "pt": ((r"\bdezass", "dezess"), (r"\bdezanove", "dezenove")),
         # num2words ends 200 and 2000 in the construct state, which wants a noun after it.
         "ar": ((r"(مئتا|ألفا|مليونا|مليارا)$", r"\1ن"),),
     }.items()

@@ -32,6 +32,7 @@ from xtts_lab.text.numbers.endings import reading as endings
 from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
 from xtts_lab.text.numbers.slashed.fractions import read_fractions
 from xtts_lab.text.numbers.slashed.reading import read_slashes
+from xtts_lab.text.numbers.units.reading import read_units
 from xtts_lab.text.numbers.written import NUMBER, Decimal, Parts, join_groups, parse
 
 _VERSION = re.compile(
@@ -43,6 +44,10 @@ _VERSION = re.compile(
 """Parts of a version or a chapter have the word of the dot, where decimals have a comma."""
 
 _TIMES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
+_BY = re.compile(
+    r"(?<![\d=])(\d+)x(?=\d+(?![\d=^]|[.,]\d|\s?(?:=|is\b|equals\b|x\d|×\d|[-+*/]\s?\d)))"
+)
+"""In English sizes are by: a 4x4, 10x15 cm."""
 _LEADING_POINT = re.compile(r"(?<![\w.,'’])\.(\d+)(?![\d]*[.,]\d)")
 
 _OF = {"es": "de", "pt": "de", "it": "di", "fr": "de"}
@@ -57,13 +62,15 @@ def read_numbers(text: str, base: str) -> str:
     text = korean.read_signs(text) if base == "ko" else text
     text = re.sub(r"(?<=[$£€])\.(?=\d)", "0.", text)
     text = everyday.read_always(everyday.read_indian(text) if base == "en" else text, base)
+    text = everyday.read_one_in(text, base)
     century = r"|[1-9]00(?!\d)" if base == "it" else ""  # il '900
     text = re.sub(rf"(?<!\w)['’‘](?=\d\d(?!\d){century})", "", text)
     text = spans.read_spans(text, base)
     text = codes.read_codes(text, base)
     text = ranges.read_scales(text, base)
     text = clock.read_times(dates.read_dates(text, base), base)
-    text = _point_first(join_groups(text, base), base)
+    text = read_units(_point_first(join_groups(text, base), base), base)
+    text = _BY.sub(r"\1 by ", text) if base == "en" else text
     text = _TIMES.sub(" × ", ranges.read_ranges(text, base))
     text = read_compared(ranges.read_minus(text, base), base)
     text = read_slashes(roman.read_roman(text, base), base)
@@ -99,6 +106,7 @@ def _last(text: str, base: str) -> str:
     """Read the figures that are left, each in the form that the words around it ask for."""
     text = read_cases(text, base)
     if base == "ar":
+        text = arabic.read_hours(text)
         text = arabic.read_twos(arabic.read_ones(arabic.read_scales(text)))
     text = _replace(NUMBER, lambda match: _counting(match, base), text, base != "ar")
     if base == "it":  # one o'clock
@@ -117,7 +125,8 @@ def _counting(match: re.Match[str], base: str) -> str:
         return words  # what an article follows counts nothing: kettő a négyzeten
     if base == "ar":
         noun = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
-        return arabic.counted(words, noun[1] if noun else "")
+        counted = arabic.counted(words, noun[1] if noun else "")
+        return arabic.oblique(counted, match.string[: match.start()])
     before, after = match.string[: match.start()], match.string[match.end() : match.end() + 80]
     value = int(number.whole[-15:])
     form = gender.form_of(value, before[-60:], after, base)

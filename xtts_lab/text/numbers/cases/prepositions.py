@@ -15,10 +15,11 @@ from xtts_lab.text.numbers import currencies, nouns, slavic
 from xtts_lab.text.numbers.cases.named import named
 from xtts_lab.text.numbers.money import scale_forms
 from xtts_lab.text.numbers.numerals import cardinal
+from xtts_lab.text.numbers.units.names import all_forms
 
 _GENITIVE: Mapping[str, str] = {
     "ru": r"до|от|из|около|более|менее|больше|меньше|свыше|без|после|для|порядка|кроме|течение"
-    r"|старше|младше|моложе|выше|ниже|с(?=\s\d+\sдо\s\d)",
+    r"|вместо|среди|вокруг|против|ради|возле|у|старше|младше|моложе|выше|ниже|с(?=\s\d+\sдо\s\d)",
     "pl": r"do|od|około|ok\.|bez|dla|koło|poniżej|powyżej|oprócz|spośród|ciągu"
     r"|(?<=jeden )z|(?<=jedna )z|(?<=jedno )z|(?<=\d )z",
     "cs": r"do|od|z|ze|bez|kolem|okolo|u|během|kromě",
@@ -29,15 +30,25 @@ _LOCATIVE: Mapping[str, tuple[str, str]] = {
     "cs": ("v|ve|o|na|po|při", r"(?:[^\W\d_]+[ý]ch\s)?[^\W\d_]{2,}(?:[eěí]ch|ách)"),
 }
 _INSTRUMENTAL: Mapping[str, tuple[str, str]] = {
-    "ru": ("с|со|между|над|перед", r"(?:[^\W\d_]+[ыи]ми\s)?(?:[^\W\d_]{2,}[ая]ми|людьми|детьми)"),
-    "pl": ("z|ze|między|nad|przed", r"(?:[^\W\d_]+[yi]mi\s)?(?:[^\W\d_]{2,}ami|ludźmi|dziećmi)"),
+    "ru": (
+        "с|со|между|над|перед|под|и|или",
+        r"(?:[^\W\d_]+[ыи]ми\s)?(?:(?!цунами)[^\W\d_]{2,}[ая]ми|людьми|детьми)",
+    ),
+    "pl": (
+        "z|ze|między|nad|przed|pod|i|oraz",
+        r"(?:[^\W\d_]+[yi]mi\s)?(?:[^\W\d_]{2,}ami|ludźmi|dziećmi|laty)",
+    ),
     "cs": ("s|se|mezi|nad|před", r"[^\W\d_]+(?:ami|emi|[^aeiouyáéíóúý]y|mi|i)"),
 }
 PREPOSITIONS: Mapping[str, str] = {
     base: rf"\b(?:{_GENITIVE[base]}|{_LOCATIVE[base][0]}|{_INSTRUMENTAL[base][0]}{more})"
-    for base, more in (("ru", "|к|ко"), ("pl", ""), ("cs", ""))
+    for base, more in (("ru", "|к|ко|благодаря|согласно"), ("pl", ""), ("cs", ""))
 }
 """Every preposition that a number is declined after."""
+_CONJUNCTIONS = {"ru": "и|или", "pl": "i|oraz|lub", "cs": "a|i|nebo"}
+"""What joins a number to one whose preposition stands further before."""
+SHOWN = {"ru": "[ая](?:х|ми)", "pl": "ach|ami", "cs": "[eěí]ch|ách|ami|emi"}
+"""Endings of nouns that show the case of a number before them."""
 _MEASURES = ("минуты", "секунды", "месяца", "километра", "roku", "dnia", "tygodnia", "miesiąca",
              "kilometra", "minuty", "strony")  # fmt: skip
 """Nouns that one counts rather than names: до одной минуты."""
@@ -45,6 +56,15 @@ _SMALL_INSTRUMENTALS: Mapping[str, str] = {
     "pl": "dwoma trzema czterema pięcioma sześcioma siedmioma ośmioma dziewięcioma dziesięcioma",
     "cs": "dvěma třemi čtyřmi",
 }
+_APPROXIMATE = frozenset(("minut", "godzin", "lat", "dni", "sekund", "razy", "metrów", "kilo"))
+_BETWEEN = {
+    base: re.compile(
+        rf"\b((?:{words}) )(\d{{1,9}})( (?:{joined}) )(\d{{1,9}})(?![\w.,:/-]\S|\w)", re.IGNORECASE
+    )
+    for base, words, joined in (
+        ("ru", "между", "и"), ("pl", "między|pomiędzy", "a|i"), ("cs", "mezi", "a"),
+    )
+}  # fmt: skip
 _CZECH = {
     "nula": "nuly", "jedna": "jedné", "dva": "dvou", "tři": "tří", "čtyři": "čtyř", "sto": "sta",
     "dvěstě": "dvou set", "třista": "tří set", "čtyřista": "čtyř set", "tisíce": "tisíc",
@@ -58,8 +78,11 @@ def read_cases(text: str, base: str) -> str:
     """Read the whole numbers after a preposition that governs a case, in that case."""
     if base not in _GENITIVE:
         return text
+    text = _BETWEEN[base].sub(lambda match: _between(match, base), text)
     for case, table in (("locative", _LOCATIVE), ("instrumental", _INSTRUMENTAL)):
         words, noun = table[base]
+        if (base, case) != ("cs", "instrumental"):  # whose endings others have too
+            words = f"{words}|{_CONJUNCTIONS[base]}"
         text = re.sub(
             rf"\b(?P<word>{words})\s{_NUMBER}(?=\s{noun}\b)",
             lambda match, case=case: _plural(match, case, base),  # type: ignore[misc]
@@ -72,14 +95,20 @@ def read_cases(text: str, base: str) -> str:
         text,
         flags=re.IGNORECASE,
     )
+    if base == "pl":  # z pięć minut is about five
+        text = re.sub(
+            rf"\b(?P<word>z|ze)\s{_NUMBER}(?=\s[^\W\d_])",
+            lambda match: _out_of(match),
+            text,
+            flags=re.IGNORECASE,
+        )
     if base == "ru":
         text = re.sub(
-            rf"\b([сc])\s{_NUMBER}\sпо\s(?P<second>\d{{1,2}})(?=\s[^\W\d_])", _since, text
+            rf"\b([сc]о?)\s{_NUMBER}\sпо\s(?P<second>\d{{1,2}})(?=\s[^\W\d_])", _since, text
         )
         text = re.sub(
-            r"\b(между )(\d{1,9})( и )(\d{1,9})(?![\w.,:/-]\S|\w)", _between, text, flags=re.I
+            rf"\b(?P<word>к|ко|благодаря|согласно)\s{_NUMBER}", _dative, text, flags=re.IGNORECASE
         )
-        text = re.sub(rf"\b(?P<word>к|ко)\s{_NUMBER}", _dative, text, flags=re.IGNORECASE)
     counted = "|".join(sorted(_counted(base), key=len, reverse=True))
     return re.sub(
         rf"(?<![\w-])(?P<word>(?:{_GENITIVE[base]})(?:\s(?:минус|minus))?\s\+?){_NUMBER}(?P<unit>\s(?:{counted})(?!\w))?",
@@ -94,11 +123,28 @@ def _place(match: re.Match[str], base: str) -> str:
     return f"{match['word']} {ordinal}" if ordinal else match[0]
 
 
-def _between(match: re.Match[str]) -> str:
+def _between(match: re.Match[str], base: str) -> str:
     if _is_year(match[2]) or _is_year(match[4]):
         return match[0]
-    low, high = (slavic.russian(match[n], "i") for n in (2, 4))
+    low, high = (_instrumental(match[n], base) for n in (2, 4))
     return f"{match[1]}{low}{match[3]}{high}"
+
+
+def _instrumental(digits: str, base: str) -> str:
+    if base == "ru":
+        return slavic.russian(digits, "i")
+    small = dict(enumerate(_SMALL_INSTRUMENTALS[base].split(), 2))
+    if digits == "1":
+        return "jednym" if base == "pl" else "jednou"
+    return small.get(int(digits)) or _in_genitive(digits, "", base)
+
+
+def _out_of(match: re.Match[str]) -> str:
+    """Read "z 20 osób": of twenty, unless the noun is one that a time is measured in."""
+    noun = _noun(match, "pl")
+    if not noun or _is_year(match["number"]) or noun in _APPROXIMATE or noun.endswith("mi"):
+        return match[0]
+    return f"{match['word']} {_in_genitive(match['number'], noun, 'pl')}"
 
 
 def _since(match: re.Match[str]) -> str:
@@ -118,6 +164,11 @@ def _genitive(match: re.Match[str], base: str) -> str:
         return match[0]
     if unit:
         one, few, many = _counted(base)[unit.lower()]
+        if digits == "1" and (genitive := _ones(base).get(unit.lower())):
+            one_of = "jednej" if genitive[-1] in "yi" else "jednego"
+            if base == "cs":
+                one_of = "jedné" if genitive[-1] in "ye" else "jednoho"
+            return f"{match['word']}{one_of} {genitive}"
         if _one(digits) and base != "ru" and unit == one:
             return match[0]
         unit = {one: few, few: few}.get(unit, many) if _one(digits) else many
@@ -158,8 +209,7 @@ def _plural(match: re.Match[str], case: str, base: str) -> str:
     if base == "ru":
         words = slavic.russian(digits, case[0].replace("l", "p"))
     elif case == "instrumental":
-        small = dict(enumerate(_SMALL_INSTRUMENTALS[base].split(), 2))
-        words = small.get(int(digits)) or _in_genitive(digits, "", base)
+        words = _instrumental(digits, base)
     else:
         words = _in_genitive(digits, "", base)
         words = _CZECH_LOCATIVE.get(words, words)
@@ -191,7 +241,14 @@ def _is_year(digits: str) -> bool:
 
 
 @cache
+def _ones(base: str) -> dict[str, str]:
+    """Map a unit to its genitive: do jednego kilometra."""
+    return {f[0]: f[3] for f in all_forms(base) if len(f) > 3} if base != "ru" else {}
+
+
+@cache
 def _counted(base: str) -> dict[str, tuple[str, str, str]]:
     """Map each form of what our own steps counted to its forms after one, few and many."""
-    known = [*symbols.COUNTED[base].values(), *scale_forms(base), *currencies.all_forms(base)]
-    return {form.lower(): (f[0], f[1], f[2]) for f in known if len(f) == 3 for form in f}
+    known = [*symbols.COUNTED[base].values(), *scale_forms(base), *currencies.all_forms(base),
+             *all_forms(base)]  # fmt: skip
+    return {form.lower(): (f[0], f[1], f[2]) for f in known if len(f) > 2 for form in f[:3]}

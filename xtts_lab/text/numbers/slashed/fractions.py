@@ -10,6 +10,7 @@ from xtts_lab.text.numbers.gender import agree
 from xtts_lab.text.numbers.numerals import cardinal, plural
 from xtts_lab.text.numbers.ordinals import ordinal
 from xtts_lab.text.numbers.slashed.governed import governed
+from xtts_lab.text.numbers.slashed.halves import read_halves
 
 _SMALL = r"[2-9]|1\d|24|25|32|64|125|128|[2-9]0|[125]0{2,4}|250"
 _FRACTION = re.compile(
@@ -50,7 +51,7 @@ _TURKISH_LOCATIVE = {2: "ikide", 3: "üçte", 4: "dörtte", 5: "beşte", 6: "alt
 
 def read_fractions(text: str, base: str) -> str:
     """Replace fractions below one, with denominators up to 20 and round ones, by words."""
-    return _FRACTION.sub(lambda match: _read(match, base), text)
+    return _FRACTION.sub(lambda match: _read(match, base), read_halves(text, base))
 
 
 def _read(match: re.Match[str], base: str) -> str:
