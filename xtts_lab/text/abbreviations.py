@@ -53,7 +53,8 @@ OURS: Mapping[str, Mapping[str, str]] = {
     "fr": _table("m=monsieur; mlle=mademoiselle; prof=professeur; etc=et cetera"),
     "de": _table(
         "z. b=zum beispiel; d. h=das heißt; u. a=unter anderem; usw=und so weiter;"
-        " bzw=beziehungsweise; ca=circa; prof=professor; str=straße"
+        " max=maximal; mind=mindestens; inkl=inklusive; evtl=eventuell; ggf=gegebenenfalls;"
+        " vgl=vergleiche; bzw=beziehungsweise; ca=circa; prof=professor; str=straße"
     ),
     "pt": _table("srta=senhorita; av=avenida; prof=professor; profa=professora; etc=etcétera"),
     "it": _table(
@@ -85,7 +86,9 @@ _STREET = re.compile(r"(?<=[^\W\d] )St\.(?!\s+[A-Z])")
 """After a name, and not before one: "Main St. is", unlike "St. Mary" (needs the case)."""
 
 _BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
-    "en": _table("no=number; p=page; pp=pages; ch=chapter; vol=volume; fig=figure"),
+    "en": _table(
+        "no=number; p=page; pp=pages; pg=page; pgs=pages; ch=chapter; vol=volume; fig=figure"
+    ),
     "de": _table("nr=nummer; s=seite; kap=kapitel; abb=abbildung; bd=band"),
     "fr": _table("p=page; pp=pages; chap=chapitre; fig=figure; vol=volume"),
     "es": _table("p=página; pág=página; págs=páginas; cap=capítulo; núm=número; fig=figura"),
@@ -93,7 +96,7 @@ _BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
         "n=numero; p=pagina; pag=pagina; pagg=pagine; cap=capitolo; fig=figura; vol=volume"
     ),
     "pt": _table("p=página; pág=página; págs=páginas; cap=capítulo; fig=figura; vol=volume"),
-    "pl": _table("ok=około; str=strona; s=strona; rozdz=rozdział; rys=rysunek"),
+    "pl": _table("str=strona; s=strona; rozdz=rozdział; rys=rysunek"),
     "cs": _table("č=číslo; str=strana; s=strana; kap=kapitola; obr=obrázek"),
     "nl": _table("nr=nummer; p=pagina; blz=bladzijde; hfst=hoofdstuk; fig=figuur"),
     "ru": _table("стр=страница; гл=глава; рис=рисунок"),
@@ -101,19 +104,21 @@ _BEFORE_A_NUMBER: Mapping[str, Mapping[str, str]] = {
 }
 """What is an abbreviation before a figure only."""
 _AFTER_A_NUMBER: Mapping[str, Mapping[str, str]] = {
-    "en": {"ft": "feet", "lb": "pounds"}, "pl": {"proc": "procent"},
+    "en": {"ft": "feet"}, "pl": {"proc": "procent"},
 }  # fmt: skip
 
 
 _WITH_A_NAME: Mapping[str, tuple[tuple[str, str], ...]] = {
     "it": ((r"\b[Ss]ig\.(?=\s[A-Z])", "signor"),),
-    "pl": ((r"\b(?i:(na|o|po)\s)(?:str|s)\.(?=\s?\d)", r"\1 stronie"),
+    "pl": ((r"\b[Oo]k\.(?=\s?(?:godz|\d))", "około"),
+           (r"\b(?i:(na|o|po)\s)(?:str|s)\.(?=\s?\d)", r"\1 stronie"),
            (r"\b(?i:(w|o|po)\s)rozdz\.(?=\s?\d)", r"\1 rozdziale"),
            (r"\b(?i:(przy|na|od|do|z|w|po)\s)ul\.(?=\s[A-ZŁŚŻŹĆ])", r"\1 ulicy"),
            (r"\b[Uu]l\.(?=\s[A-ZŁŚŻŹĆ])", "ulica")),
     "cs": ((r"\b(?i:(na|o|po)\s)str\.(?=\s?\d)", r"\1 straně"),
            (r"\b(?i:(v|o|po)\s)kap\.(?=\s?\d)", r"\1 kapitole")),
-    "ru": ((r"\b(?i:(на|в|о)\s)стр\.(?=\s?\d)", r"\1 странице"),
+    "ru": ((r"\b(?i:(по)\s)тел\.(?=\s?[\d+(])", r"\1 телефону"),
+           (r"\b(?i:(на|в|о)\s)стр\.(?=\s?\d)", r"\1 странице"),
            (r"\b(?i:(в|о)\s)гл\.(?=\s?\d)", r"\1 главе"),
            (r"\b(?i:(на|по|к|о|в)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улице"),
            (r"\b(?i:(с|до|от|из|у|около)\s)ул\.(?=\s[А-ЯЁ])", r"\1 улицы"),

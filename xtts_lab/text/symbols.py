@@ -163,7 +163,7 @@ COUNTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "it": {"°": ("grado", "gradi")},
     "pt": {"°": ("grau", "graus")},
     "nl": {"°": ("graad", "graden")},
-    "pl": {"°": ("stopień", "stopnie", "stopni")},
+    "pl": {"°": ("stopień", "stopnie", "stopni", "stopnia")},
     "cs": {"°": ("stupeň", "stupně", "stupňů"), "%": ("procento", "procenta", "procent")},
     "ru": {
         "°": ("градус", "градуса", "градусов"),

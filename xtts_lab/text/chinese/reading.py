@@ -222,6 +222,7 @@ _FIGURES: tuple[tuple[str, _Read], ...] = (
     (rf"({_NUMBER})\s?%", lambda m: f"百分之{_number(m[1])}"),
     (rf"({_NUMBER})\s?‰", lambda m: f"千分之{_number(m[1])}"),
     (rf"(?<![\d.第点]|周|期)2(?={_LIANG_WORDS}|分(?!之))", lambda _: "两"),
+    (r"(?<=每周)2(?=[次天个节]|小时)", lambda _: "两"),
     (rf"({_NUMBER})(?=[多余几]?(?:{COUNTER}|{_OUR_COUNTERS}))", lambda m: _number(m[1])),
     (r"(?<=第)\d+", lambda m: _number(m[0])),
     (rf"({_NUMBER})", lambda m: _bare(m[1])),

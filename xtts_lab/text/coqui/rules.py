@@ -90,7 +90,8 @@ RULES: tuple[Rule, ...] = (
         "years",
         "Years are said in hundreds: nineteen ninety-six, neunzehnhundertdreiundsiebzig.",
         dict.fromkeys(
-            ("en", "de", "nl"), rf"{_LETTER},? (?:1\d|20)\d\d(?!\d)|\d, (?:1[1-9]|20)\d\d"
+            ("en", "de", "nl"),
+            rf"{_LETTER},? (?:1\d|20)\d\d(?!\d)|\d, (?:1[1-9]|20)\d\d|(?<![^\s])1\d{{3}}\s[a-z]",
         ),
     ),
     Rule(
@@ -112,7 +113,7 @@ RULES: tuple[Rule, ...] = (
         "Short forms of thousands and millions after a number are words.",
         {
             "de": r"\d\s?(?:tsd|mio|mill|mrd|mia)\b",
-            "fr": r"\d\s?(?:mio|mds?|mrd)\b",
+            "fr": r"\d\s?(?:mio|mds?|mrd)\b|\d\s?M\sd",
             "es": r"\d\s?(?:mill|mm|mln|mmd)\b",
             "it": r"\d\s?(?:mln|mio|mld|mrd)\b",
             "nl": r"\d\s?(?:mln|mio|mld)\b",
@@ -260,6 +261,7 @@ RULES: tuple[Rule, ...] = (
             "pl": r"\d:\d\d|godz\w*\.?\s\d"
             r"|\d\s(?:sty|lut|mar|kwi|maj|cze|lip|sie|wrz|paź|lis|gru|rok)",
             "tr": r"\d[:.]\d\d",
+            "ar": r"\d:\d\d|(?:الساعة|القرن)\s",
             "*": r"\d:\d\d",
         },
     ),

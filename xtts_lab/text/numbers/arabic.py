@@ -109,8 +109,20 @@ def _two(match: re.Match[str]) -> str:
     return match[1] + ("ين" if match[0].endswith("ن") else "ي")
 
 
+_ORDINALS = (
+    "الأول الثاني الثالث الرابع الخامس السادس السابع الثامن التاسع العاشر الحادي~عشر الثاني~عشر"
+    " الثالث~عشر الرابع~عشر الخامس~عشر السادس~عشر السابع~عشر الثامن~عشر التاسع~عشر العشرين"
+    " الحادي~والعشرين"
+)
+
+
 def read_hours(text: str) -> str:
-    """Read "الساعة 10", an hour without minutes."""
+    """Read "الساعة 10", an hour without minutes, and "القرن 20", a century."""
+    text = re.sub(
+        r"(القرن )(?:ال)?(2[01]|1\d|[1-9])(?![\d:/]|[.,]\d)",
+        lambda match: match[1] + _ORDINALS.split()[int(match[2]) - 1].replace("~", " "),
+        text,
+    )
     return re.sub(
         r"(الساعة )([1-9]|1[0-2])(?![\d:/]|[.,]\d|\s?[-–%])",
         lambda match: match[1] + _HOURS[int(match[2])],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from xtts_lab.text.numbers.dates import german_ending
+from xtts_lab.text.numbers.nouns import is_function_word
 from xtts_lab.text.numbers.numerals import cardinal
 from xtts_lab.text.numbers.ordinals import ordinal
 
@@ -59,6 +60,8 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
     if before in _LOCATIVE and re.search("[eěuií]$", noun):
         feminine = _FEMININE_LOCATIVE.fullmatch(noun) is not None
         return _ending(words, "locative f" if feminine else "locative", base)
+    if is_function_word(noun, base):
+        return words  # był trzeci na mecie
     if base == "cs" and noun in ("let", "letech", "létech", "létům"):
         return _ending(words, "many", base)
     if base == "cs" and noun in ("léta", "místa", "města", "kola"):
@@ -76,6 +79,8 @@ def _strong(match: re.Match[str]) -> str:
     if re.search(r"\bals\s$", before, re.IGNORECASE):
         return "r"
     noun = re.match(r"\s+([^\W\d_]+)", match.string[match.end() :])
+    if noun and noun[1] in ("im", "in", "ins", "bei", "beim", "hinter", "vor", "von"):
+        return "" if re.search(r"\b(?:der|die|das)\s$", before, re.IGNORECASE) else "r"
     if noun is None or not re.search(r"(?:^|[.,;:!?(–]\s?)$", before):
         return ""
     neuter = "s" if _NEUTER.fullmatch(noun[1]) else ""

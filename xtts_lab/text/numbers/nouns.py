@@ -94,7 +94,8 @@ _MASCULINE: Mapping[str, str] = {
     " parapluie foie murmure mercure dictionnaire magazine domaine capitaine squelette"
     " stade grade moine patrimoine centime million milliard vermicelle rebelle mille gorille mètre"
     " centimètre kilomètre litre gramme kilogramme sou ministre homme",
-    "de": "junge name käse auge ende interesse kunde kollege gedanke buchstabe experte neffe löwe"
+    "de": "byte kilobyte megabyte gigabyte terabyte junge name käse auge ende interesse kunde"
+    " kollege gedanke buchstabe experte neffe löwe"
     " hase affe tage monate punkte wochenende gebäude gemüse gewebe getreide knie genie stadion"
     " spion skorpion erbe zeuge riese",
     "ru": "мужчина мужчины дядя дяди папа папы дедушка дедушки судья судьи юноша юноши коллега"

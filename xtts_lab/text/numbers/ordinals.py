@@ -47,6 +47,11 @@ _CZECH_HUNDREDS = (
 # fmt: on
 
 
+def russian_instrumental(words: str) -> str:
+    """Return the instrumental of a prepositional: вторым for втором."""
+    return re.sub("ем$", "им", re.sub("ом$", "ым", words))
+
+
 def ordinal(digits: str, base: str, suffix: str = "") -> str:
     """Read a whole number as an ordinal; `suffix` is what is written after the digits."""
     number = int(digits)

@@ -29,7 +29,7 @@ from xtts_lab.text.numbers import (
 from xtts_lab.text.numbers.cases.compared import read_compared
 from xtts_lab.text.numbers.cases.prepositions import read_cases
 from xtts_lab.text.numbers.endings import reading as endings
-from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal
+from xtts_lab.text.numbers.ordinals import SUFFIXES, ordinal, russian_instrumental
 from xtts_lab.text.numbers.slashed.fractions import read_fractions
 from xtts_lab.text.numbers.slashed.reading import read_slashes
 from xtts_lab.text.numbers.units.reading import read_units
@@ -53,6 +53,9 @@ _LEADING_POINT = re.compile(r"(?<![\w.,'’])\.(\d+)(?![\d]*[.,]\d)")
 _OF = {"es": "de", "pt": "de", "it": "di", "fr": "de"}
 """What stands between a million and what it counts."""
 
+_PLACE = re.compile(r"\b(?:в|во|на|о|об|при|по)\s(?:\S+\s(?:и|или)\s)?$", re.IGNORECASE)
+"""What the Russian "-м" is a prepositional after; an instrumental elsewhere: пришёл вторым."""
+
 _Read = Callable[[re.Match[str]], str]
 
 
@@ -68,6 +71,8 @@ def read_numbers(text: str, base: str) -> str:
     text = spans.read_spans(text, base)
     text = codes.read_codes(text, base)
     text = ranges.read_scales(text, base)
+    if base == "fr":
+        text = re.sub(r"(?<=\d)\s?M(?=\s(?:d['’]|de\s))", " millions", text)
     text = clock.read_times(dates.read_dates(text, base), base)
     text = read_units(_point_first(join_groups(text, base), base), base)
     text = _BY.sub(r"\1 by ", text) if base == "en" else text
@@ -188,8 +193,8 @@ def _counted_symbols(text: str, base: str) -> str:
 def _form(written: str, forms: tuple[str, ...], base: str) -> str:
     number = parse(written, base)
     if isinstance(number, Decimal) and not number.fraction:
-        return numerals.plural(int(number.whole[-15:]), forms, base)
-    return forms[min(1, len(forms) - 1)]
+        return numerals.plural(int(number.whole[-15:]), forms[:3], base)
+    return forms[3] if len(forms) > 3 else forms[min(1, len(forms) - 1)]
 
 
 def _number_signs(text: str, base: str) -> str:
@@ -222,7 +227,12 @@ def _suffixed(base: str) -> str:
 
 
 def _suffix_ordinal(match: re.Match[str], base: str) -> str:
-    return ordinal(match[1].replace(",", ""), base, match[2])
+    words = ordinal(match[1].replace(",", ""), base, match[2])
+    if base == "ru" and match[2].lower() == "-м":
+        before = match.string[: match.start()][-30:]
+        alone = _PLACE.search(before) or not re.search(r"\w\s$", before)
+        return words if alone else russian_instrumental(words)
+    return words
 
 
 def _english_plural(digits: str) -> str:

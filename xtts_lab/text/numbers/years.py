@@ -34,6 +34,12 @@ _MAY_FOLLOW: Mapping[str, str] = {
     "|is|had"
     "|heeft|feestelijk",
 }
+_FIRST_VERBS: Mapping[str, str] = {
+    "de": r"wurden?|waren?|kam(?:en)?|gab|starb|entstand|begann|ging|fand|zog|hatten?"
+    r"|[a-zäöü]{3,}te(?!\s[A-ZÄÖÜ])",
+    "nl": r"werd|werden|was|waren|begon|kwam|stierf|had|vond|ging",
+}
+"""What follows a year that begins a sentence: 1945 endete der Krieg."""
 _DAY = re.compile(
     rf"(?<![\w.,/:-])(?P<the>the )?(?P<day>[12]?\d|3[01])(?: of)? (?P<month>{_MONTHS['en']})\b"
 )
@@ -73,6 +79,12 @@ def read_years(text: str, base: str) -> str:
     if base == "en":
         end = rf"(?=\s*(?:$|[.,;:!?)]|(?:{_MAY_FOLLOW[base]})\b))"
         text = re.sub(rf"\b(between )(\d{{4}})( and )(\d{{4}}){end}", _both, text, flags=re.I)
+    if base in _FIRST_VERBS:
+        text = re.sub(
+            rf"(?<![^.!?:;–\n]\s)(?<![^\s])(\d{{4}})(?=\s(?:{_FIRST_VERBS[base]})\b)",
+            lambda match: year(match[1], base) if is_year(match[1]) else match[1],
+            text,
+        )
     return re.sub(
         rf"({cues},?\s)(\d{{4}})(?![\d%°$€£]|[.,:/-]\d){after}",
         lambda match: match[1] + (year(match[2], base) if said(match[2]) else match[2]),

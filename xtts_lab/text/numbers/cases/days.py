@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from xtts_lab.text.numbers.ordinals import czech, ordinal
+from xtts_lab.text.numbers.ordinals import czech, ordinal, russian_instrumental
 
 _RUSSIAN: Mapping[str, str] = {
     **dict.fromkeys(("к", "ко"), "-му"),
@@ -34,7 +34,7 @@ def governed_day(digits: str, before: str, base: str) -> str:
         return re.sub(r"([iy])\b", r"\1m", ordinal(digits, "pl"))
     ending = _RUSSIAN.get(before, "")
     if ending == "instrumental":
-        return re.sub("ем$", "им", re.sub("ом$", "ым", ordinal(digits, "ru", "-м")))
+        return russian_instrumental(ordinal(digits, "ru", "-м"))
     return ordinal(digits, "ru", ending) if ending else ""
 
 

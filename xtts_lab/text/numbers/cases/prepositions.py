@@ -42,7 +42,11 @@ _INSTRUMENTAL: Mapping[str, tuple[str, str]] = {
 }
 PREPOSITIONS: Mapping[str, str] = {
     base: rf"\b(?:{_GENITIVE[base]}|{_LOCATIVE[base][0]}|{_INSTRUMENTAL[base][0]}{more})"
-    for base, more in (("ru", "|к|ко|благодаря|согласно"), ("pl", ""), ("cs", ""))
+    for base, more in (
+        ("ru", "|к|ко|благодаря|согласно"),
+        ("pl", "|dzięki|wbrew|przeciwk?o?|ku"),
+        ("cs", "|k|ke|kvůli|díky|proti"),
+    )
 }
 """Every preposition that a number is declined after."""
 _CONJUNCTIONS = {"ru": "и|или", "pl": "i|oraz|lub", "cs": "a|i|nebo"}
@@ -95,6 +99,20 @@ def read_cases(text: str, base: str) -> str:
         text,
         flags=re.IGNORECASE,
     )
+    if base == "cs":
+        text = re.sub(
+            rf"\b(?P<word>k|ke|kvůli|díky|proti)\s{_NUMBER}(?=\s[^\W\d_]+(?:m|í)\b)",
+            lambda match: f"{match['word']} {slavic.czech_dative(cardinal(match['number'], 'cs'))}",
+            text,
+            flags=re.IGNORECASE,
+        )
+    if base == "pl":
+        text = re.sub(
+            rf"\b(?P<word>dzięki|wbrew|przeciw|przeciwko|ku)\s{_NUMBER}(?=\s[^\W\d_]+om\b)",
+            lambda match: f"{match['word']} {_polish_dative(match['number'])}",
+            text,
+            flags=re.IGNORECASE,
+        )
     if base == "pl":  # z pięć minut is about five
         text = re.sub(
             rf"\b(?P<word>z|ze)\s{_NUMBER}(?=\s[^\W\d_])",
@@ -133,10 +151,19 @@ def _between(match: re.Match[str], base: str) -> str:
 def _instrumental(digits: str, base: str) -> str:
     if base == "ru":
         return slavic.russian(digits, "i")
-    small = dict(enumerate(_SMALL_INSTRUMENTALS[base].split(), 2))
     if digits == "1":
         return "jednym" if base == "pl" else "jednou"
+    if base == "pl" and len(digits) == 2 and digits != "10":  # dwudziestoma pięcioma
+        words = re.sub(r"(?<=[^t])u\b|(?<=st)u\b", "oma", _in_genitive(digits, "", "pl"))
+        words = words.replace("dwóch", "dwoma")
+        return re.sub(r"(trz|czter)ech\b", r"\1ema", words)
+    small = dict(enumerate(_SMALL_INSTRUMENTALS[base].split(), 2))
     return small.get(int(digits)) or _in_genitive(digits, "", base)
+
+
+def _polish_dative(digits: str) -> str:
+    words = _in_genitive(digits, "", "pl").replace("dwóch", "dwóm")
+    return re.sub(r"(trz|czter)ech\b", r"\1em", words)
 
 
 def _out_of(match: re.Match[str]) -> str:

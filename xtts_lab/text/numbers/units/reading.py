@@ -119,7 +119,7 @@ def _read(match: re.Match[str], base: str) -> str:
             below = "h"  # as Turkish road signs write it
         said = per(_unit(over or below, base), base, of=unit)
         if match["hundred"]:
-            said = f"{per('km', base).partition(' ')[0]} 100 {_many(_forms('km', base), base)}"
+            said = _per_hundred(base)
         lead, tail = (said, "") if base in COMES_FIRST else ("", f" {said}")
         lead = "" if _SPEED.search(before) else lead
     if suffix and base == "hu" and tail:
@@ -132,6 +132,18 @@ def _read(match: re.Match[str], base: str) -> str:
         return words + one + tail + dot
     gap = "" if base in _TIGHT else "-" if match["gap"].endswith("-") else " "
     return f"{lead}{match['span']}{match['number']}{match['scale']}{gap}{words}{tail}{dot}"
+
+
+def _per_hundred(base: str) -> str:
+    """Return "per 100 kilometres", as fuel is counted."""
+    own = {
+        "zh": "每百公里",
+        "ja": "100キロメートルあたり",
+        "ko": "100킬로미터당 ",
+        "tr": "100 kilometrede ",
+    }
+    word = per("km", base).partition(" ")[0]
+    return own.get(base) or f"{word} 100 {_many(_forms('km', base), base)}"
 
 
 def _is_no_unit(match: re.Match[str], before: str, after: str, base: str) -> bool:
