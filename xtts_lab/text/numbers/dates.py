@@ -104,7 +104,7 @@ def german_ending(match: re.Match[str]) -> str:
     """Return the "n" that an ordinal gets after "am", "zum" and the like."""
     word = _word_before(match)
     if word in ("und", "oder", "bis", "den", "sowie") and _DATIVE_CHAIN.search(
-        match.string[: match.start()][-30:]
+        match.string[max(0, match.start() - 30) : match.start()]
     ):
         return "n"
     return "n" if word in GERMAN_DATIVE else ""

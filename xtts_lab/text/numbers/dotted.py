@@ -54,7 +54,9 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
         return words + (german_ending(match) or _strong(match))
     if base not in ("cs", "pl"):
         return words
-    noun = (re.match(r"\s+([^\W\d_]+)", match.string[match.end() :]) or ["", ""])[1].lower()
+    noun = (re.match(r"\s+([^\W\d_]+)", match.string[match.end() : match.end() + 40]) or ["", ""])[
+        1
+    ].lower()
     before = match.string[max(0, match.start() - 40) : match.start()]
     before = (re.findall(r"[^\W\d_]+", before) or [""])[-1].lower()
     if before in _LOCATIVE and re.search("[eěuií]$", noun):
@@ -75,10 +77,10 @@ def _inflected(words: str, match: re.Match[str], base: str) -> str:
 
 def _strong(match: re.Match[str]) -> str:
     """Return the ending where no article stands before: dritter Stock, zweites Kapitel."""
-    before = match.string[: match.start()]
+    before = match.string[max(0, match.start() - 30) : match.start()]
     if re.search(r"\bals\s$", before, re.IGNORECASE):
         return "r"
-    noun = re.match(r"\s+([^\W\d_]+)", match.string[match.end() :])
+    noun = re.match(r"\s+([^\W\d_]+)", match.string[match.end() : match.end() + 40])
     if noun and noun[1] in ("im", "in", "ins", "bei", "beim", "hinter", "vor", "von"):
         return "" if re.search(r"\b(?:der|die|das)\s$", before, re.IGNORECASE) else "r"
     if noun is None or not re.search(r"(?:^|[.,;:!?(–]\s?)$", before):

@@ -131,7 +131,7 @@ def _counting(match: re.Match[str], base: str) -> str:
     if base == "ar":
         noun = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
         counted = arabic.counted(words, noun[1] if noun else "")
-        return arabic.oblique(counted, match.string[: match.start()])
+        return arabic.oblique(counted, match.string[max(0, match.start() - 20) : match.start()])
     before, after = match.string[: match.start()], match.string[match.end() : match.end() + 80]
     value = int(number.whole[-15:])
     form = gender.form_of(value, before[-60:], after, base)
@@ -229,7 +229,7 @@ def _suffixed(base: str) -> str:
 def _suffix_ordinal(match: re.Match[str], base: str) -> str:
     words = ordinal(match[1].replace(",", ""), base, match[2])
     if base == "ru" and match[2].lower() == "-м":
-        before = match.string[: match.start()][-30:]
+        before = match.string[max(0, match.start() - 30) : match.start()]
         alone = _PLACE.search(before) or not re.search(r"\w\s$", before)
         return words if alone else russian_instrumental(words)
     return words

@@ -100,7 +100,8 @@ def _price(match: re.Match[str], base: str) -> str:
 
 def _read(match: re.Match[str], base: str) -> str:
     unit, below = names.symbols(base)[match["unit"]], match["below"]
-    before, after = match.string[: match.start()], match.string[match.end() :]
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    after = match.string[match.end() : match.end() + 60]
     if _is_no_unit(match, before, after, base):
         return match[0]
     unit, _, over = unit.partition("/")
@@ -181,7 +182,10 @@ def _drops_dot(match: re.Match[str], after: str, base: str) -> bool:
 def _form(forms: names.Forms, match: re.Match[str], base: str) -> str:
     if match["scale"]:
         return _many(forms, base)
-    if re.search(r"(?<!\d )(?<!\d)\d/$", match.string[: match.start("number")][-5:]):
+    if re.search(
+        r"(?<!\d )(?<!\d)\d/$",
+        match.string[max(0, match.start("number") - 5) : match.start("number")],
+    ):
         return _after_decimal(forms, 1, base) if len(forms) == 4 else forms[len(forms) == 3]
     number = parse(match["number"], base)
     if isinstance(number, Parts):
