@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.xtts_fixtures import FEW_BLOCKS
 from xtts_lab.api import XTTS
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast.engine import DecodingEngine
@@ -38,7 +39,7 @@ def model() -> XttsModel:
     torch.manual_seed(0)
     tiny = ModelConfig.tiny(width=32, layers=1)
     gpt = replace(tiny.gpt, audio_tokens=40, start_audio=38, stop_audio=39)
-    return XttsModel(replace(tiny, gpt=gpt, dvae=None)).eval()
+    return XttsModel(replace(tiny, gpt=gpt, dvae=None, vocoder=FEW_BLOCKS)).eval()
 
 
 @pytest.fixture(scope="module")

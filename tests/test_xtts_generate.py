@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from tests.xtts_fixtures import tiny_model
+from tests.xtts_fixtures import FEW_BLOCKS, tiny_model
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.generate import Generation, Prompt, generate
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.speak import speak, stream
 from xtts_lab.model import ModelConfig, XttsModel
 
-CONFIG = ModelConfig.tiny()
+CONFIG = replace(ModelConfig.tiny(), vocoder=FEW_BLOCKS)
 
 
 def prompts(count: int, max_codes: int | None = 40) -> list[Prompt]:

@@ -10,7 +10,10 @@ import soundfile
 import torch
 
 from xtts_lab.checkpoint.random_weights import randomise
-from xtts_lab.model import ModelConfig, XttsModel
+from xtts_lab.model import ModelConfig, XttsModel, part
+
+FEW_BLOCKS = part("vocoders", "hifigan", channels=32, kernels=[3, 7], dilations=[[1, 3], [1]])
+"""A generator with all kinds of its layers and a third of the convolutions."""
 
 
 @cache

@@ -19,7 +19,7 @@ from xtts_lab.statistics.cells import (
 from xtts_lab.statistics.claim import Claim
 from xtts_lab.statistics.contrast import LENIENT, Contrast, contrast, most_influential, without
 from xtts_lab.statistics.counts import failed_cells
-from xtts_lab.statistics.estimates import Effect, Options, level, reachable, within
+from xtts_lab.statistics.estimates import Effect, Options, point, reachable, within
 from xtts_lab.statistics.failed import asked_for, extremes, filled, in_common, unequal
 from xtts_lab.statistics.intervals import Interval
 from xtts_lab.statistics.power import Size, need
@@ -226,7 +226,7 @@ def _by_seed(
     estimates = []
     for arm in arms:
         own = pooled_cells(cells, [arm]).merge(shared, on=CELL).sort_values(CELL)
-        estimates.append(level(own, scope.known, scope.options, arm).value)
+        estimates.append(point(own, scope.known))
     return estimates
 
 
