@@ -145,3 +145,8 @@ def test_layers_of_8_bits_and_of_pairs_are_nearly_the_layer() -> None:
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XTTS_LAB_NO_FORESIGHT", "1")
     assert Kept(GPT).foresight(1) is None
+
+
+def test_one_short_text_does_without() -> None:
+    assert Kept(GPT, once=True).foresight(1) is None
+    assert Kept(GPT).foresight(2) is None

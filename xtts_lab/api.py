@@ -63,6 +63,7 @@ class XTTS:
     the fast one cannot do goes the plain way. `dtype` is the GPT's: `float32`, `bfloat16` or
     `float16`, in which codes are no longer the same in any company. `tf32` lets float32 products
     be rounded. `memory_gb` is what decoding may hold beside the weights, half of what is free.
+    `once` leaves out what a CPU makes up for after some 15 s of speech only (docs/speed.md).
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class XTTS:
         dtype: str = "float32",
         tf32: bool = False,
         memory_gb: float | None = None,
+        once: bool = False,
     ) -> None:
         self.device = resolve_device(device)
         self.checkpoint = checkpoint
@@ -83,7 +85,7 @@ class XTTS:
         reduce(self.model, numbers)
         self.tf32 = tf32
         self._speaks = Lock()
-        self.speech = speech_of(self.model, engine, memory_gb)
+        self.speech = speech_of(self.model, engine, memory_gb, once)
         self.coqui_compat = coqui_compat
         config = self.model.config
         longest = config.gpt.max_text - 1  # the reference refuses a text that fills it
@@ -110,6 +112,7 @@ class XTTS:
         dtype: str = "float32",
         tf32: bool = False,
         memory_gb: float | None = None,
+        once: bool = False,
     ) -> XTTS:
         """Load a folder, a fine-tune, `owner/name[@commit]` on the hub, or a built-in name.
 
@@ -130,7 +133,7 @@ class XTTS:
             checkpoint = replace(checkpoint, voices={})
         return cls(
             checkpoint, device, coqui_compat=coqui_compat,
-            engine=engine, dtype=dtype, tf32=tf32, memory_gb=memory_gb,
+            engine=engine, dtype=dtype, tf32=tf32, memory_gb=memory_gb, once=once,
         )  # fmt: skip
 
     @property
@@ -374,12 +377,7 @@ class XTTS:
         return nothing, codes, self.tokenizer.encode(voice.text, voice.language or language)
 
     def _joined(
-        self,
-        parts: Sequence[Spoken],
-        timings: Timings,
-        prompt: Prompt,
-        voice: Voice,
-        unspoken: str,
+        self, parts: Sequence[Spoken], timings: Timings, prompt: Prompt, voice: Voice, unspoken: str
     ) -> Synthesis:
         limited = any(part.stop == "limit" for part in parts)
         stop: Literal["end", "limit"] = "limit" if limited else "end"

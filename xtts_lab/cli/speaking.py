@@ -16,6 +16,9 @@ from xtts_lab.cli import DONE
 from xtts_lab.errors import UsageError
 from xtts_lab.types import Audio, Voice
 
+LASTING = 200
+"""Characters, some 15 s: what looks ahead on a CPU takes seconds to make."""
+
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
@@ -101,7 +104,8 @@ def _ready(speech: Speech) -> tuple[XTTS, Voice]:
         raise UsageError("give either --reference (once or more) or --voice, a studio voice's name")
     for reference in speech.references:  # before the weights, which take a while
         _named(reference, audio.require_file)
-    model = XTTS.from_pretrained(speech.checkpoint, device=speech.device)
+    short = len(speech.text) < LASTING
+    model = XTTS.from_pretrained(speech.checkpoint, device=speech.device, once=short)
     try:
         model.tokenizer.check_language(speech.language)
     except UsageError as error:

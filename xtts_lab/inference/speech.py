@@ -51,9 +51,9 @@ class PlainSpeech:
 
     name = "plain"
 
-    def __init__(self, model: XttsModel, reason: str) -> None:
+    def __init__(self, model: XttsModel, reason: str, once: bool = False) -> None:
         self.model, self.reason = model, reason
-        self._kept = Kept(model.gpt)
+        self._kept = Kept(model.gpt, once)
 
     def speak(
         self, prompts: Sequence[Prompt], embeddings: Sequence[Tensor], speed: float = 1.0
@@ -67,20 +67,20 @@ class PlainSpeech:
 
 
 def speech_of(
-    model: XttsModel, engine: str = "auto", memory_gb: float | None = None
+    model: XttsModel, engine: str = "auto", memory_gb: float | None = None, once: bool = False
 ) -> PlainSpeech | FastSpeech:
     """Choose: `auto` is fast on CUDA with Triton, plain elsewhere; `UsageError` for other names."""
     if engine not in ENGINES:
         raise UsageError(f"engine: '{engine}' is none of {', '.join(ENGINES)}")
     if engine == "plain":
-        return PlainSpeech(model, "asked for")
+        return PlainSpeech(model, "asked for", once)
     if model.config.decoder.name != "single" or model.codec is not None:
-        return PlainSpeech(model, f"decoder {model.config.decoder.name} on a residual codec")
+        return PlainSpeech(model, f"decoder {model.config.decoder.name} on a residual codec", once)
     if engine == "auto":
         if model.device.type != "cuda":
-            return PlainSpeech(model, f"device {model.device.type}")
+            return PlainSpeech(model, f"device {model.device.type}", once)
         if find_spec("triton") is None:
-            return PlainSpeech(model, "Triton is not installed")
+            return PlainSpeech(model, "Triton is not installed", once)
     elif model.device.type == "cuda" and find_spec("triton") is None:
         raise UsageError("engine: fast needs Triton on this device; install it, or take auto")
     from xtts_lab.inference.fast.speech import FastSpeech
