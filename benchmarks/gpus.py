@@ -36,7 +36,7 @@ systems:
 texts: {{name: builtin, languages: [en], per_language: 20}}
 speakers: {{name: synthetic, count: 25, references: 1}}
 pairing: cross
-limit: {items}
+limit: {limit}
 repeats: {repeats}
 metrics:
   - {{name: duration}}
@@ -68,8 +68,11 @@ class Spent:
         return 60 * self.trials / self.wall_s, 60 * self.trials / max(self.work_s, _LOOK_S)
 
 
-def spend(arguments: list[str], out: Path, trials: int) -> Spent:
-    """Run, and see from outside when the journals grow. Raises `SystemExit` where the run fails."""
+def spend(arguments: list[str], out: Path) -> Spent:
+    """Run, and see from outside when the journals grow. Raises `SystemExit` where the run fails.
+
+    Single trials that fail (a nano arm falls silent) are trials as well.
+    """
     command = [sys.executable, "-m", "xtts_lab.cli", "run", *arguments, "--out", str(out)]
     sizes: dict[str, int] = {}
     first: dict[str, float] = {}
@@ -86,11 +89,11 @@ def spend(arguments: list[str], out: Path, trials: int) -> Spent:
                     first.setdefault(name, last[name])
             time.sleep(_LOOK_S)
     wall = time.perf_counter() - began
-    if process.returncode:
+    if not (out / "scores.parquet").exists():
         said = (out.parent / f"{out.name}.log").read_text(errors="replace")[-2000:]
         raise SystemExit(f"the run ended with {process.returncode}: {said}")
     return Spent(
-        trials,
+        len(pd.read_parquet(out / "trials.parquet", columns=["trial_id"])),
         wall,
         start_s=first["trials"],
         synthesis_s=last["trials"] - first["trials"],
@@ -138,14 +141,13 @@ def main() -> None:
         items = min(ITEMS, -(-chosen.trials // 2))
         repeats = -(-chosen.trials // (2 * items))
         experiment = folder / "e.yaml"
-        experiment.write_text(EXPERIMENT.format(items=items, repeats=repeats))
+        experiment.write_text(EXPERIMENT.format(limit=items * repeats, repeats=repeats))
         base = [str(experiment), "--device", chosen.device]
-        spend([*base, "--limit", "2", "repeats=1"], folder / "warm", 4)
+        spend([*base, "--limit", "2", "repeats=1"], folder / "warm")
         executor = ["--executor", chosen.executor] if chosen.executor else []
-        trials = 2 * items * repeats
-        one = spend([*base, "--workers", "1"], folder / "one", trials)
+        one = spend([*base, "--workers", "1"], folder / "one")
         several = ["--workers", str(chosen.workers), *executor]
-        many = spend([*base, *several], folder / "many", trials)
+        many = spend([*base, *several], folder / "many")
         same = {
             table: (folder / "one" / table).read_bytes() == (folder / "many" / table).read_bytes()
             for table in TABLES
