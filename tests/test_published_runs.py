@@ -59,8 +59,9 @@ def test_its_figures_are_those_of_its_scores(run: Path) -> None:
     pools = {metric: known.pool for metric, known in info.items() if known.pool is not None}
     cells = cell_table(read.scores, placed(read.trials), pools)
     cells = with_enough(cells, {m: known.least for m, known in info.items() if known.least})
+    cells = cells.sort_values(CELL, kind="stable")
     found = {
-        key: point(part.sort_values(CELL, kind="stable"), info[str(key[1])])
+        key: point(part, info[str(key[1])])
         for key, part in cells.groupby(["arm", "metric", "condition"])
     }
     whole = read.summary[(read.summary["language"] == ALL) & (read.summary["n"] > 0)]

@@ -6,7 +6,8 @@ import errno
 import io
 import signal
 import sys
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from xtts_lab.cli.codes import DONE, FAILED_TRIALS, INTERRUPTED, MISTAKE
@@ -39,10 +40,8 @@ def run_app(arguments: list[str]) -> int:
 
 def _run(arguments: list[str], careful: bool) -> int:
     """Run a command; `careful`: its parts in processes of their own."""
-    from xtts_lab.cli.app import app
-
     try:
-        result = app(arguments, standalone_mode=False, prog_name="xtts-lab", obj=careful)
+        result = _parser()(arguments, standalone_mode=False, prog_name="xtts-lab", obj=careful)
     except UsageError as error:
         return _mistake(str(error))
     except KeyboardInterrupt:
@@ -63,6 +62,16 @@ def _run(arguments: list[str], careful: bool) -> int:
     if code == INTERRUPTED:
         print("xtts-lab: interrupted; the same command goes on from here", file=sys.stderr)
     return code
+
+
+@cache
+def _parser() -> Callable[..., Any]:
+    """Return what runs a command; typer takes 20 ms to make it, which a process needs once."""
+    import typer
+
+    from xtts_lab.cli.app import app
+
+    return typer.main.get_command(app)
 
 
 def _mistake(message: str) -> int:
