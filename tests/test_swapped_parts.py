@@ -207,6 +207,13 @@ def test_who_is_untrained() -> None:
     assert [reason.partition(":")[0] for reason in both] == ["conditioner valle", "vocoder vocos"]
 
 
+def test_a_codec_may_decode_for_its_own_vocoder_alone() -> None:
+    """Nano's decoder learned on beside its Vocos; Griffin-Lim makes noise at full scale of it."""
+    assert XttsSystem(checkpoint="nano").untrained == ()
+    (reason,) = XttsSystem(checkpoint="nano", vocoder={"name": "griffin_lim"}).untrained
+    assert reason.startswith("vocoder griffin_lim: the codec's decoder was trained for mel_vocos")
+
+
 def test_codes_need_a_dvae(tmp_path: Path) -> None:
     folder = tmp_path / "bare"
     random_checkpoint(folder, replace(ModelConfig.tiny(), dvae=None))

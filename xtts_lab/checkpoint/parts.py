@@ -108,8 +108,8 @@ def untrained(choice: Choice, found: Description) -> str | None:
     module = part_skeleton(choice, found.config)
     reads_mel = choice.kind == "vocoders" and getattr(module, "reads", "states") != "states"
     fixed = reads_mel or choice.kind == "decoders"
-    if fixed and not any(True for _ in module.parameters()):
-        return None  # nothing to train
+    if fixed and not _learns(module):  # nothing to train
+        return _no_mel(name, found) if reads_mel and module.reads == "mel" else None
     if choice.weights is None:
         return f"{name}: its weights are random or another's"
     beside = found.dvae_sha256() if reads_mel else remembered_sha256(found.weights)
@@ -117,6 +117,23 @@ def untrained(choice: Choice, found: Description) -> str | None:
     if trained_with != beside:
         return f"{name}: trained beside another {'DVAE' if reads_mel else 'GPT'}"
     return None
+
+
+def _no_mel(name: str, found: Description) -> str | None:
+    """Say why what the checkpoint's codec decodes may be no mel, or None.
+
+    A vocoder that reads it is trained with the codec's decoder (`tune_decoder`, as nano's was):
+    what the two then agree on is as good as a mel to them alone.
+    """
+    own = Choice("vocoders", found.config.vocoder, None, own=True)
+    beside = part_skeleton(own, found.config)
+    if getattr(beside, "reads", "states") != "mel" or not _learns(beside):
+        return None
+    return f"{name}: the codec's decoder was trained for {own.part.name}, and may decode no mel"
+
+
+def _learns(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())
 
 
 def swap(model: XttsModel, choices: tuple[Choice, ...]) -> XttsModel:
