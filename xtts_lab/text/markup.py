@@ -48,6 +48,7 @@ def plain(text: str) -> str:
         text = _INLINE_TAG.sub("", text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+        text = _INLINE_TAG.sub("", text)  # of markup that was escaped once more
     if re.search(r"[*_`~#>\]+]|^\s*-\s", text, re.MULTILINE):
         for pattern, kept in _MARKDOWN:
             text = pattern.sub(kept, text)

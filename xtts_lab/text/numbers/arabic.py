@@ -116,8 +116,36 @@ _ORDINALS = (
 )
 
 
+_TENS = {2: "العشرين", 3: "الثلاثين", 4: "الأربعين", 5: "الخمسين", 6: "الستين", 7: "السبعين",
+         8: "الثمانين", 9: "التسعين"}  # fmt: skip
+
+
+def _the_nth(match: re.Match[str]) -> str:
+    """Read "المرة الـ3": an ordinal that agrees with the noun before it."""
+    noun, number = match[1] or "", int(match[2])
+    if not number:
+        return match[0]
+    ordinals = [word.replace("~", " ") for word in _ORDINALS.split()[:19]]
+    tens, ones = divmod(number, 10)
+    if number < 20:
+        words = ordinals[number - 1]
+    elif not ones:
+        words = _TENS[tens]
+    else:
+        first = "الحادي" if ones == 1 else ordinals[ones - 1]
+        words = f"{first} و{_TENS[tens]}"
+    if noun.strip().endswith(("ة", "ى")):
+        words = "الأولى" if number == 1 else re.sub(r"^(ال\w+)", r"\1ة", words)
+        words = words.replace(" عشر", " عشرة") if number < 20 else words
+        words = re.sub(
+            "^(العشرين|الثلاثين|الأربعين|الخمسين|الستين|السبعين|الثمانين|التسعين)ة", r"\1", words
+        )
+    return noun + words
+
+
 def read_hours(text: str) -> str:
     """Read "الساعة 10", an hour without minutes, and "القرن 20", a century."""
+    text = re.sub(r"(\w+ )?الـ(\d{1,2})(?!\d|[.,:/]\d)", _the_nth, text)
     text = re.sub(
         r"(القرن )(?:ال)?(2[01]|1\d|[1-9])(?![\d:/]|[.,]\d)",
         lambda match: match[1] + _ORDINALS.split()[int(match[2]) - 1].replace("~", " "),

@@ -45,7 +45,7 @@ _VERSION = re.compile(
 
 _TIMES = re.compile(r"(?<=\d)\s?[x×]\s?(?=\d)")
 _BY = re.compile(
-    r"(?<![\d=])(\d+)x(?=\d+(?![\d=^]|[.,]\d|\s?(?:=|is\b|equals\b|x\d|×\d|[-+*/]\s?\d)))"
+    r"(?<![\d=])(\d+)x(?=\d+(?![\d=^]|[.,]\d|\s?(?:=|is\s\d|equals\b|x\d|×\d|[-+*/]\s?\d)))"
 )
 """In English sizes are by: a 4x4, 10x15 cm."""
 _LEADING_POINT = re.compile(r"(?<![\w.,'’])\.(\d+)(?![\d]*[.,]\d)")
@@ -129,7 +129,9 @@ def _counting(match: re.Match[str], base: str) -> str:
     if base == "hu" and re.match(r"\saz?\s|[²³]", match.string[match.end() : match.end() + 4]):
         return words  # what an article follows counts nothing: kettő a négyzeten
     if base == "ar":
-        noun = re.match(r"\s([^\W\d_]+)", match.string[match.end() : match.end() + 40])
+        noun = re.match(
+            r"(?:\s(?:إلى|أو)\s\d+)?\s([^\W\d_]+)", match.string[match.end() : match.end() + 40]
+        )
         counted = arabic.counted(words, noun[1] if noun else "")
         return arabic.oblique(counted, match.string[max(0, match.start() - 20) : match.start()])
     before, after = match.string[: match.start()], match.string[match.end() : match.end() + 80]

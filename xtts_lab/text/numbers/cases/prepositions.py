@@ -19,10 +19,12 @@ from xtts_lab.text.numbers.units.names import all_forms
 
 _GENITIVE: Mapping[str, str] = {
     "ru": r"до|от|из|около|более|менее|больше|меньше|свыше|без|после|для|порядка|кроме|течение"
-    r"|вместо|среди|вокруг|против|ради|возле|у|старше|младше|моложе|выше|ниже|с(?=\s\d+\sдо\s\d)",
+    r"|высоте|глубине|расстоянии|радиусе|возрасте|температуре|скоростью|вместо|среди|вокруг|против|ради|возле|у|старше|младше|моложе|выше|ниже|с(?=\s\d+(?:\s[^\W\d_]+)?\sдо\s\d)",
     "pl": r"do|od|około|ok\.|bez|dla|koło|poniżej|powyżej|oprócz|spośród|ciągu"
+    r"|wysokości|głębokości|odległości|promieniu|długości|szerokości|prędkością|prędkości|temperaturze"
     r"|(?<=jeden )z|(?<=jedna )z|(?<=jedno )z|(?<=\d )z",
-    "cs": r"do|od|z|ze|bez|kolem|okolo|u|během|kromě",
+    "cs": r"do|od|z|ze|bez|kolem|okolo|u|během|kromě|výšce|hloubce|vzdálenosti|okruhu|rychlostí"
+    r"|rychlosti|délce",
 }
 _LOCATIVE: Mapping[str, tuple[str, str]] = {
     "ru": ("в|во|о|об|на|при", r"(?:(?:[^\W\d_]+[ыи]х\s)?[^\W\d_]{2,}[ая]х|из(?=\s\d))"),

@@ -19,6 +19,7 @@ from xtts_lab.text.numbers.endings.common import Rules
 _RULES: Mapping[str, Rules] = {
     "de": german.RULES, "hu": hungarian.RULES, "tr": turkish.RULES, "ru": russian.RULES,
     "pl": polish.RULES, "cs": czech.RULES, "nl": western.DUTCH, "en": western.ENGLISH,
+    "it": western.ITALIAN,
 }  # fmt: skip
 
 

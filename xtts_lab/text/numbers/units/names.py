@@ -108,7 +108,9 @@ _OWN: Mapping[str, str] = {
     " kHz=kilohertz",
     "pt": "km=quilômetro|quilômetros cm=centímetro|centímetros mm=milímetro|milímetros"
     " kB=kilobyte|kilobytes cv=cavalo|cavalos",
-    "pl": "szt=sztuka|sztuki|sztuk|sztuki dag=dekagram|dekagramy|dekagramów|dekagrama"
+    "pl": "m~kw=metr~kwadratowy|metry~kwadratowe|metrów~kwadratowych|metra~kwadratowego"
+    " mkw=metr~kwadratowy|metry~kwadratowe|metrów~kwadratowych|metra~kwadratowego"
+    " szt=sztuka|sztuki|sztuk|sztuki dag=dekagram|dekagramy|dekagramów|dekagrama"
     " KM=koń~mechaniczny|konie~mechaniczne|koni~mechanicznych"
     " os=osoba|osoby|osób|osoby",
     "ru": "шт=штука|штуки|штук чел=человек|человека|человек"

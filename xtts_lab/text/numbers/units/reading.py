@@ -14,6 +14,7 @@ from xtts_lab.text.numbers.endings import hungarian, turkish
 from xtts_lab.text.numbers.money import CJK_SCALES, SCALE_WORDS, is_attribute
 from xtts_lab.text.numbers.numerals import plural
 from xtts_lab.text.numbers.units import names
+from xtts_lab.text.numbers.units.cases import governed
 from xtts_lab.text.numbers.units.per import COMES_FIRST, per
 from xtts_lab.text.numbers.written import NUMBER, Parts, parse
 
@@ -42,6 +43,8 @@ _BARE = {
 
 def read_units(text: str, base: str) -> str:
     """Replace "5 km" by "5 kilometres", "60 km/h" by "60 kilometres per hour"."""
+    if base == "ru":
+        text = re.sub(r"(?<=\d)\s?т\.\s?р\.", " тыс. руб.", text)
     text = _SQUARE.sub(lambda match: match[1] + "²³"[int(match[2]) - 2], text)
     text = _priced(base).sub(lambda match: _price(match, base), text)
     text = _counted(base).sub(lambda match: _read(match, base), text)
@@ -50,16 +53,19 @@ def read_units(text: str, base: str) -> str:
         one = rf"\b((?:{_BARE[base]})\s)(km|kg|kWh|GB|км|кг{imperial})(?![\w²³/]|-\w)"
         text = re.sub(one, lambda m: m[1] + _forms(m[2], base)[0], text)
     alone = r"(?<![\w/.²³-])(km|kg|км|кг)(?![\w²³/.·]|-\w)"
-    if base == "ru" or base not in _TIGHT:
-        text = re.sub(alone, lambda m: _many(_forms(m[1], base), base), text)
-    return text
+    if base in _TIGHT:
+        return re.sub(
+            r"(?<![A-Za-z\d/])(km|kg)(?![A-Za-z²³/])", lambda m: _forms(m[1], base)[0], text
+        )
+    text = re.sub(r"(?<![\w/.-])(km|км)(?=\s\d)", lambda m: _forms(m[1], base)[0], text)
+    return re.sub(alone, lambda m: _many(_forms(m[1], base), base), text)
 
 
 def pattern(base: str) -> str:
     """Return a pattern of what `read_units` may change."""
     alternatives = "|".join(map(re.escape, _longest_first(names.symbols(base))))
     units = rf"(?-i:(?:\d|[^\W\d_]{{2}}\.?)(?:\sd[ei])?\s?-?(?:{alternatives})(?![A-Za-zА-яё]))"
-    return rf"{units}|(?<![^\W\d_])(?:km|kg|кг|км)(?![^\W\d_])|\dm[23]|[^\W\d_€$£]/[^\W\d_]|[€$£]/"
+    return rf"{units}|(?<![A-Za-zА-я])(?:km|kg|кг|км)(?![A-Za-zА-я])|\dm[23]|[^\W\d_€$£]/[^\W\d_]|[€$£]/"
 
 
 @cache
@@ -69,7 +75,7 @@ def _counted(base: str) -> re.Pattern[str]:
     below = "|".join(map(re.escape, _longest_first({*symbols, "m²", "m³", "м²", "м³"})))
     scale = rf"(?:\s?(?i:{SCALE_WORDS[base]})\.?{_OF}(?=\s))?" if base in SCALE_WORDS else ""
     scale = rf"(?:{CJK_SCALES[base]})?" if base in _TIGHT else scale
-    start = r"(?<![A-Za-z])" if base in (*_TIGHT, "ar") else r"(?<![^\W\d_])"
+    start = r"(?<![A-Za-z])" if base in (*_TIGHT, "ar") else r"(?:(?<![^\W\d_])|(?<=\dx))"
     span = rf"(?:{NUMBER}\s?[-–~〜～到]\s?)?" if base in COMES_FIRST else ""
     suffix = {"tr": rf"(?:{turkish.SUFFIX})?", "hu": rf"(?:{hungarian.SUFFIX})?"}.get(base, "")
     joined = r"\w" if base not in _TIGHT else r"A-Za-z\d"
@@ -108,8 +114,9 @@ def _read(match: re.Match[str], base: str) -> str:
     if match["unit"] == "m" and base == "en" and not match["gap"] and _PEOPLE.match(after):
         return f"{match['number']} million"
     words = _form(names.forms(unit, base), match, base)
-    if base in ("pl", "cs") and re.search(r"\bpo\s$", before, re.IGNORECASE):
-        words = _locative(names.forms(unit, base), match, base) or words
+    if match["number"].isdigit() and not match["scale"]:
+        value = int(match["number"][-9:])
+        words = governed(names.forms(unit, base), value, before, after, base) or words
     if base == "en" and (match["gap"].endswith("-") or is_attribute(before, after)):
         words = names.forms(unit, base)[0]
     suffix = match.groupdict().get("suffix") or ""
@@ -138,6 +145,7 @@ def _read(match: re.Match[str], base: str) -> str:
 def _per_hundred(base: str) -> str:
     """Return "per 100 kilometres", as fuel is counted."""
     own = {
+        "it": "per 100 chilometri",
         "zh": "每百公里",
         "ja": "100キロメートルあたり",
         "ko": "100킬로미터당 ",
@@ -153,6 +161,8 @@ def _is_no_unit(match: re.Match[str], before: str, after: str, base: str) -> boo
     word_follows = re.match(r"\s[^\W\d_]", after) is not None
     if gap.endswith("-") and not re.match(r"[\s-][^\W\d_]", after):
         return True
+    if len(unit) == 1 and not gap.endswith("-") and re.match(r"-[^\W\d_]", after):
+        return True  # 2 t-shirts
     if unit in _ALONE.get(base, ()) and gap and word_follows and not match["below"]:
         return _LAND.match(after) is None
     if unit == "s" and not gap and base not in _TIGHT:
@@ -196,15 +206,6 @@ def _form(forms: names.Forms, match: re.Match[str], base: str) -> str:
     if base == "ar":
         return currencies.choose(forms, value, base)
     return plural(value, forms[:3], base)
-
-
-def _locative(forms: names.Forms, match: re.Match[str], base: str) -> str:
-    """Return the form after "po": po 5 km is po pięciu kilometrach."""
-    number = parse(match["number"], base)
-    if isinstance(number, Parts) or number.fraction or int(number.whole[-15:]) == 1:
-        return ""
-    feminine = base == "pl" or forms[0].endswith("a")
-    return re.sub(r"[yie]$", "ach" if base == "pl" else "ách" if feminine else "ech", forms[1])
 
 
 def _after_decimal(forms: names.Forms, whole: int, base: str) -> str:
