@@ -65,7 +65,8 @@ def pattern(base: str) -> str:
     """Return a pattern of what `read_units` may change."""
     alternatives = "|".join(map(re.escape, _longest_first(names.symbols(base))))
     units = rf"(?-i:(?:\d|[^\W\d_]{{2}}\.?)(?:\sd[ei])?\s?-?(?:{alternatives})(?![A-Za-zА-яё]))"
-    return rf"{units}|(?<![A-Za-zА-я])(?:km|kg|кг|км)(?![A-Za-zА-я])|\dm[23]|[^\W\d_€$£]/[^\W\d_]|[€$£]/"
+    alone = "(?<![A-Za-zА-я])(?:km|kg|кг|км)(?![A-Za-zА-я])"
+    return rf"{units}|{alone}|\dm[23]|[^\W\d_€$£]/[^\W\d_]|[€$£]/"
 
 
 @cache
