@@ -27,11 +27,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 # Files of 8 s and more, longest first, so that the processes of `pytest -n` end together.
 _LONGEST = (
-    "deaths", "recognition", "published_runs", "kill_and_resume", "consistency", "kokoro",
-    "training_loop", "serving", "codec_training", "instruments", "fast_decoding", "hostile",
-    "quality", "corpora", "parts", "hostile_files", "checkpoint_mistakes", "finetuning", "score",
-    "hostile_experiments", "engine", "text_normalise", "speech", "corpus_test_set", "doctor",
-    "latency_runs", "request_failures", "manifest_names", "gpt_training", "compare",
+    "deaths", "recognition", "kill_and_resume", "consistency", "kokoro", "corpora", "training_loop",
+    "published_runs", "codec_training", "quality", "instruments", "parts", "checkpoint_mistakes",
+    "fast_decoding", "score", "text_cases", "speech", "engine", "hostile", "serving", "finetuning",
+    "text_normalise", "corpus_test_set", "doctor", "latency_runs", "request_failures",
+    "gpt_training", "statistics", "compare", "language_identity", "swapped_parts", "hostile_files",
 )  # fmt: skip
 _RANK = {f"test_{name}.py": place for place, name in enumerate(_LONGEST)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def part_record(settings: Mapping[str, Any], part: PartContent) -> dict[str, Any
     return known if part.device is None else {**known, "device": part.device}
 
 
+@cache  # of what this process has loaded, whatever is installed beside it
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -50,6 +52,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _revision() -> str | None:
     """Return the git revision of the source, with `+` where it has uncommitted changes."""
     source = Path(xtts_lab.__file__).parent

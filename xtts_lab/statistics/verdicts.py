@@ -107,6 +107,8 @@ def judge(
     With random weights only claims about time are decided.
     `scores` and `trials` are those of `summarise`.
     """
+    if not claims:
+        return pd.DataFrame([], columns=COLUMNS)
     options = Options(confidence=confidence, resamples=resamples, seed=seed)
     metrics = sorted({claim.metric for claim in claims})
     pools = {m: info[m].pool for m in metrics if m in info and info[m].pool is not None}
