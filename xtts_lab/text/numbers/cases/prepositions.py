@@ -12,6 +12,7 @@ from functools import cache
 
 from xtts_lab.text import symbols
 from xtts_lab.text.numbers import currencies, nouns, slavic
+from xtts_lab.text.numbers.cases import forms
 from xtts_lab.text.numbers.cases.named import named
 from xtts_lab.text.numbers.money import scale_forms
 from xtts_lab.text.numbers.numerals import cardinal
@@ -19,7 +20,8 @@ from xtts_lab.text.numbers.units.names import all_forms
 
 _GENITIVE: Mapping[str, str] = {
     "ru": r"до|от|из|около|более|менее|больше|меньше|свыше|без|после|для|порядка|кроме|течение"
-    r"|высоте|глубине|расстоянии|радиусе|возрасте|температуре|скоростью|вместо|среди|вокруг|против|ради|возле|у|старше|младше|моложе|выше|ниже|с(?=\s\d+(?:\s[^\W\d_]+)?\sдо\s\d)",
+    r"|высоте|глубине|расстоянии|радиусе|возрасте|температуре|скоростью|вместо|среди|вокруг"
+    r"|против|ради|возле|у|старше|младше|моложе|выше|ниже|с(?=\s\d+(?:\s[^\W\d_]+)?\sдо\s\d)",
     "pl": r"do|od|około|ok\.|bez|dla|koło|poniżej|powyżej|oprócz|spośród|ciągu"
     r"|wysokości|głębokości|odległości|promieniu|długości|szerokości|prędkością|prędkości|temperaturze"
     r"|(?<=jeden )z|(?<=jedna )z|(?<=jedno )z|(?<=\d )z",
@@ -33,11 +35,11 @@ _LOCATIVE: Mapping[str, tuple[str, str]] = {
 }
 _INSTRUMENTAL: Mapping[str, tuple[str, str]] = {
     "ru": (
-        "с|со|между|над|перед|под|и|или",
+        "с|со|между|над|перед|под",
         r"(?:[^\W\d_]+[ыи]ми\s)?(?:(?!цунами)[^\W\d_]{2,}[ая]ми|людьми|детьми)",
     ),
     "pl": (
-        "z|ze|między|nad|przed|pod|i|oraz",
+        "z|ze|między|nad|przed|pod",
         r"(?:[^\W\d_]+[yi]mi\s)?(?:[^\W\d_]{2,}ami|ludźmi|dziećmi|laty)",
     ),
     "cs": ("s|se|mezi|nad|před", r"[^\W\d_]+(?:ami|emi|[^aeiouyáéíóúý]y|mi|i)"),
@@ -58,10 +60,6 @@ SHOWN = {"ru": "[ая](?:х|ми)", "pl": "ach|ami", "cs": "[eěí]ch|ách|ami|e
 _MEASURES = ("минуты", "секунды", "месяца", "километра", "roku", "dnia", "tygodnia", "miesiąca",
              "kilometra", "minuty", "strony")  # fmt: skip
 """Nouns that one counts rather than names: до одной минуты."""
-_SMALL_INSTRUMENTALS: Mapping[str, str] = {
-    "pl": "dwoma trzema czterema pięcioma sześcioma siedmioma ośmioma dziewięcioma dziesięcioma",
-    "cs": "dvěma třemi čtyřmi",
-}
 _APPROXIMATE = frozenset(("minut", "godzin", "lat", "dni", "sekund", "razy", "metrów", "kilo"))
 _BETWEEN = {
     base: re.compile(
@@ -71,12 +69,6 @@ _BETWEEN = {
         ("ru", "между", "и"), ("pl", "między|pomiędzy", "a|i"), ("cs", "mezi", "a"),
     )
 }  # fmt: skip
-_CZECH = {
-    "nula": "nuly", "jedna": "jedné", "dva": "dvou", "tři": "tří", "čtyři": "čtyř", "sto": "sta",
-    "dvěstě": "dvou set", "třista": "tří set", "čtyřista": "čtyř set", "tisíce": "tisíc",
-    "milion": "milionu", "miliony": "milionů",
-}  # fmt: skip
-_CZECH_LOCATIVE = {"tří": "třech", "čtyř": "čtyřech"}
 _NUMBER = r"(?P<number>\d{1,9})(?![\w.,:/°$€£₽-]\S|\w)"
 
 
@@ -111,7 +103,7 @@ def read_cases(text: str, base: str) -> str:
     if base == "pl":
         text = re.sub(
             rf"\b(?P<word>dzięki|wbrew|przeciw|przeciwko|ku)\s{_NUMBER}(?=\s[^\W\d_]+om\b)",
-            lambda match: f"{match['word']} {_polish_dative(match['number'])}",
+            lambda match: f"{match['word']} {forms.polish_dative(match['number'])}",
             text,
             flags=re.IGNORECASE,
         )
@@ -146,26 +138,8 @@ def _place(match: re.Match[str], base: str) -> str:
 def _between(match: re.Match[str], base: str) -> str:
     if _is_year(match[2]) or _is_year(match[4]):
         return match[0]
-    low, high = (_instrumental(match[n], base) for n in (2, 4))
+    low, high = (forms.instrumental(match[n], base) for n in (2, 4))
     return f"{match[1]}{low}{match[3]}{high}"
-
-
-def _instrumental(digits: str, base: str) -> str:
-    if base == "ru":
-        return slavic.russian(digits, "i")
-    if digits == "1":
-        return "jednym" if base == "pl" else "jednou"
-    if base == "pl" and len(digits) == 2 and digits != "10":  # dwudziestoma pięcioma
-        words = re.sub(r"(?<=[^t])u\b|(?<=st)u\b", "oma", _in_genitive(digits, "", "pl"))
-        words = words.replace("dwóch", "dwoma")
-        return re.sub(r"(trz|czter)ech\b", r"\1ema", words)
-    small = dict(enumerate(_SMALL_INSTRUMENTALS[base].split(), 2))
-    return small.get(int(digits)) or _in_genitive(digits, "", base)
-
-
-def _polish_dative(digits: str) -> str:
-    words = _in_genitive(digits, "", "pl").replace("dwóch", "dwóm")
-    return re.sub(r"(trz|czter)ech\b", r"\1em", words)
 
 
 def _out_of(match: re.Match[str]) -> str:
@@ -173,7 +147,7 @@ def _out_of(match: re.Match[str]) -> str:
     noun = _noun(match, "pl")
     if not noun or _is_year(match["number"]) or noun in _APPROXIMATE or noun.endswith("mi"):
         return match[0]
-    return f"{match['word']} {_in_genitive(match['number'], noun, 'pl')}"
+    return f"{match['word']} {forms.genitive(match['number'], noun, 'pl')}"
 
 
 def _since(match: re.Match[str]) -> str:
@@ -205,30 +179,8 @@ def _genitive(match: re.Match[str], base: str) -> str:
         _one(digits) and following in _MEASURES
     ):
         return match["word"] + ordinal
-    words = _in_genitive(digits, following, base)
+    words = forms.genitive(digits, following, base)
     return match["word"] + " ".join(filter(None, (words, unit)))
-
-
-def _in_genitive(digits: str, noun: str, base: str) -> str:
-    if base == "ru":
-        words = slavic.russian(digits, "g")
-        return re.sub("одного$", "одной", words) if re.search("[ыи]$", noun) else words
-    if base == "pl":
-        words = slavic.polish_genitive(cardinal(digits, "pl"))
-        return "jednej" if digits == "1" and re.search("[yi]$", noun) else words
-    words = " ".join(map(_czech, cardinal(digits, "cs").split()))
-    words = re.sub(r"^tisíc\b", "tisíce", words)
-    if digits != "1":  # "dvaceti jedna" is not declined
-        return re.sub("jedné$", "jedna", words)
-    return words if not noun or re.search("[yeě]$", noun) else "jednoho"
-
-
-def _czech(word: str) -> str:
-    if word in _CZECH:
-        return _CZECH[word]
-    if word.endswith("set") and word != "deset":
-        return f"{word.removesuffix('set')}i set"
-    return slavic.czech_dative(word)
 
 
 def _plural(match: re.Match[str], case: str, base: str) -> str:
@@ -238,10 +190,10 @@ def _plural(match: re.Match[str], case: str, base: str) -> str:
     if base == "ru":
         words = slavic.russian(digits, case[0].replace("l", "p"))
     elif case == "instrumental":
-        words = _instrumental(digits, base)
+        words = forms.instrumental(digits, base)
     else:
-        words = _in_genitive(digits, "", base)
-        words = _CZECH_LOCATIVE.get(words, words)
+        words = forms.genitive(digits, "", base)
+        words = forms.CZECH_LOCATIVE.get(words, words)
     return f"{match['word']} {words}"
 
 
