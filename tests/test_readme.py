@@ -55,15 +55,26 @@ def test_its_figures_are_those_of_the_scores() -> None:
     heads = [re.sub(r" \(.*", "", head) for head in table[0]]
     assert len(table) == len(finding.ROWS) + 2
     for row, cells in zip(finding.ROWS, table[2:], strict=True):
-        run = finding.published(row.run)
-        scores = pd.read_parquet(ROOT / "reports" / row.run / "scores.parquet")
-        spoken = row.language if row.language != finding.ALL else scores["language"]
-        own = scores[(scores["metric"] == row.metric) & (scores["language"] == spoken)]
-        sums = own.groupby(["arm", "language"])[["numerator", "denominator"]].sum()
-        means = (sums["numerator"] / sums["denominator"]).groupby("arm").mean()
         for head, cell in zip(heads, cells[1:], strict=True):
-            arms = run.families.get(head) or [a for a in means.index if a.startswith(head)]
-            assert finding._shown(means[list(arms)].mean(), row) == cell.strip(), (row.label, head)
+            assert _counted(finding, row, head) == cell.strip(), (row.label, head)
+    row = finding.CLEARER_WORDS
+    (words,) = re.findall(r"word errors: (.*?), copies (.*?)\)", block)
+    assert words[0] == ", ".join(
+        f"`{name}` {_counted(finding, row, name)}" for name in ("perceiver", "tortoise")
+    )
+    assert words[1] == _counted(finding, row, "copy")
+
+
+def _counted(finding: Any, row: Any, head: str) -> str:
+    """A cell of a column (a family, or the arms that begin with its name) from the scores."""
+    run = finding.published(row.run)
+    scores = pd.read_parquet(ROOT / "reports" / row.run / "scores.parquet")
+    spoken = row.language if row.language != finding.ALL else scores["language"]
+    own = scores[(scores["metric"] == row.metric) & (scores["language"] == spoken)]
+    sums = own.groupby(["arm", "language"])[["numerator", "denominator"]].sum()
+    means = (sums["numerator"] / sums["denominator"]).groupby("arm").mean()
+    arms = run.families.get(head) or [a for a in means.index if a.startswith(head)]
+    return str(finding._shown(means[list(arms)].mean(), row))
 
 
 def test_the_statistics_page_shows_the_counts_of_the_simulation() -> None:
