@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,21 @@ def test_its_figures_are_those_of_the_scores() -> None:
 
 def _counted(finding: Any, row: Any, head: str) -> str:
     """A cell of a column (a family, or the arms that begin with its name) from the scores."""
-    run = finding.published(row.run)
-    scores = pd.read_parquet(ROOT / "reports" / row.run / "scores.parquet")
-    spoken = row.language if row.language != finding.ALL else scores["language"]
-    own = scores[(scores["metric"] == row.metric) & (scores["language"] == spoken)]
+    families, means = _means(finding, row)
+    arms = families.get(head) or [a for a in means.index if a.startswith(head)]
+    return str(finding._shown(means[list(arms)].mean(), row))
+
+
+@cache
+def _means(finding: Any, row: Any) -> tuple[dict[str, list[str]], Any]:
+    """A published run's families, and each arm's mean of a row's metric."""
+    path = ROOT / "reports" / row.run / "scores.parquet"
+    told = ["arm", "language", "numerator", "denominator"]
+    own = pd.read_parquet(path, columns=told, filters=[("metric", "==", row.metric)])
+    own = own if row.language == finding.ALL else own[own["language"] == row.language]
     sums = own.groupby(["arm", "language"])[["numerator", "denominator"]].sum()
     means = (sums["numerator"] / sums["denominator"]).groupby("arm").mean()
-    arms = run.families.get(head) or [a for a in means.index if a.startswith(head)]
-    return str(finding._shown(means[list(arms)].mean(), row))
+    return finding.published(row.run).families, means
 
 
 def test_the_statistics_page_shows_the_counts_of_the_simulation() -> None:
