@@ -33,6 +33,7 @@ demo: install
 # The suite, then the notebooks from top to bottom.
 test:
 	@$(MAKE) --no-print-directory install EXTRAS=$(TEST_EXTRAS)
+	$(VENV)/bin/python -c 'from xtts_lab.instruments import compiled; compiled.prepare()'   # librosa's loops, kept from then on
 	$(VENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore $(NOTEBOOK_TESTS)
 	$(VENV)/bin/python -m pytest -n 2 $(NOTEBOOK_TESTS)
 
