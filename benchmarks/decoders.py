@@ -10,7 +10,7 @@ Whoever cannot stream is heard when everything is said.
   python benchmarks/decoders.py --out decoders.json                      # one GPU, bf16
   python benchmarks/decoders.py --sizes tiny --seconds 0.5,1 --trials 3  # anywhere, in seconds
 
-p95 stands where a point has 200 trials, the greatest everywhere. A point ends after --budget s.
+p95 stands where a point has 40 trials, the greatest everywhere. A point ends after --budget s.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from xtts_lab.vocoders.stages import Local, Stage
 PREFIX, TEXT_PER_S = 32, 15
 FIRST_S = 0.1
 """How much sound is a first audio."""
-P95_FROM = 200
+P95_FROM = 40
 SEEDS = torch.Generator().manual_seed(0)
 
 
