@@ -42,7 +42,7 @@ def test_a_recogniser_that_was_not_asked_is_named_with_the_remedy() -> None:
 @needs_base
 def test_whisper_says_the_language_beside_the_text(clips: list[Clip], brief: Path) -> None:
     plain, found = [], []
-    for model, some in (("base", clips[1:3]), (str(brief), clips[3:4])):  # Spanish, English; noise
+    for model, some in (("base", clips[:2]), (str(brief), clips[2:3])):  # Spanish, English; noise
         plain += Whisper(model=model, device="cpu").measure(some)
         found += Whisper(model=model, device="cpu", detect_language=True).measure(some)
     for one, other in zip(plain, found, strict=True):

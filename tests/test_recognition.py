@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.text_support import ANY
 from xtts_lab import audio
 from xtts_lab.cli import run_app
 from xtts_lab.errors import UsageError
@@ -24,6 +25,7 @@ from xtts_lab.instruments.whisper.faster import FasterWhisper
 from xtts_lab.instruments.whisper.packed_linear import PackedLinear, is_supported, pack_linears
 from xtts_lab.instruments.whisper.recogniser import Whisper
 from xtts_lab.metrics.error_rate import Cer, Wer
+from xtts_lab.nn.weightless import undrawn
 from xtts_lab.runs.metric_use import metric_uses
 from xtts_lab.systems.espeak import EspeakSystem
 from xtts_lab.text.scoring import NORMALISER_VERSION, normalise, normaliser_version
@@ -31,7 +33,7 @@ from xtts_lab.types import Audio, Clip, Evidence, Failure, Request, Synthesis, T
 from xtts_lab.yaml_file import Document, Where
 
 SENTENCES = {
-    "es": ["Mi hermano trabaja en una escuela.", "Hoy hace mucho calor en la ciudad."],
+    "es": ["Mi hermano trabaja en una escuela."],
     "en": ["The train leaves in the morning."],
 }
 needs_base = pytest.mark.skipif(
@@ -42,7 +44,7 @@ Output = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
-    """Three spoken sentences, 0.2 s of noise, a second of silence; languages mixed."""
+    """Two spoken sentences of two languages, 0.2 s of noise, a second of silence."""
     folder = tmp_path_factory.mktemp("clips")
     requests = [Request(text, code, (), 0) for code, texts in SENTENCES.items() for text in texts]
     made = [s.audio for s in EspeakSystem().synthesise(requests) if isinstance(s, Synthesis)]
@@ -86,8 +88,8 @@ def base() -> Whisper:
 
 @pytest.fixture(scope="module")
 def heard(base: Whisper, clips: Sequence[Clip]) -> list[Output]:
-    """What Whisper base hears in the three spoken clips, in one batch."""
-    return outputs(base, clips[:3])
+    """What Whisper base hears in the two spoken clips, in one batch."""
+    return outputs(base, clips[:2])
 
 
 def outputs(judge: Whisper | FasterWhisper, clips: Sequence[Clip]) -> list[Output]:
@@ -100,7 +102,8 @@ def library_hears(path: Path, clips: Sequence[Clip], **options: Any) -> list[Out
     """openai-whisper's own `transcribe`, clip by clip, its network untouched."""
     import whisper
 
-    network = whisper.load_model(str(path), device="cpu").eval()
+    with undrawn():
+        network = whisper.load_model(str(path), device="cpu").eval()
     found = []
     for clip in clips:
         seed = int(audio.sha256(clip.path)[:15], 16)
@@ -134,9 +137,7 @@ def assert_same(ours: Sequence[Output], theirs: Sequence[Output]) -> None:
 def test_a_batch_hears_what_openai_whisper_hears_one_by_one(
     base: Whisper, clips: Sequence[Clip], heard: Sequence[Output]
 ) -> None:
-    """One of each language: a clip costs the library two seconds."""
-    theirs = library_hears(base._weights.path, clips[:3:2], temperature=0.0)
-    assert_same(heard[::2], theirs)
+    assert_same(heard, library_hears(base._weights.path, clips[:2], temperature=0.0))
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"temperature": 0.0, "beam_size": 3}])
@@ -144,8 +145,8 @@ def test_a_network_that_never_ends_is_batched_exactly_too(
     narrow: Path, clips: Sequence[Clip], options: dict[str, Any]
 ) -> None:
     judge = Whisper(model=str(narrow), beam_size=options.get("beam_size", 1), device="cpu")
-    ours = outputs(judge, clips[::2])
-    assert_same(ours, library_hears(narrow, clips[::2], **options))
+    ours = outputs(judge, clips[:3:2])
+    assert_same(ours, library_hears(narrow, clips[:3:2], **options))
     assert all(one["looped"] and one["tokens"] == 224 for one in ours)
     assert len({one["text"] for one in ours}) > 1
 
@@ -234,7 +235,7 @@ def test_a_loop_is_one_window_that_repeats_or_does_not_end(
     assert whisper_output.summary("a b", "en", windows)["looped"] is looped
 
 
-@given(st.text(min_size=1))
+@given(st.text(ANY, min_size=1))
 def test_compression_ratio_is_whispers(text: str) -> None:
     from whisper.utils import compression_ratio
 
@@ -248,7 +249,7 @@ def test_ctranslate2_in_float32_hears_the_same(
 ) -> None:
     pytest.importorskip("faster_whisper", reason="xtts_lab[faster] is not installed")
     judge = FasterWhisper(compute_type="float32", device="cpu")
-    spoken = clips[:3]
+    spoken = clips[:2]
     for ours, theirs in zip(heard, outputs(judge, spoken), strict=True):
         assert ours["text"] == theirs["text"]
         assert ours.keys() == theirs.keys()

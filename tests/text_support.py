@@ -18,6 +18,9 @@ TAGS = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "ru", "cs", "nl", "ar", 
         "hu", "ko", "hi")  # fmt: skip
 """The 17 language tags of the published XTTS-v2 vocabulary."""
 
+ANY = st.characters(exclude_categories=["Cs"])
+"""Every character, as in `st.text()`, which takes seconds to find those that UTF-8 can write."""
+
 _LETTERS = {
     "zh-cn": "我有元块年月日号人个点分之二两十多万千百亿米克℃abP。，？！",
     "ko": "각낮닭없었값원번째차개명시살이가나다라",

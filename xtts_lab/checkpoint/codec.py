@@ -21,6 +21,7 @@ from xtts_lab.checkpoint.parts import load_part
 from xtts_lab.checkpoint.reading import read_header, read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.dvae import Dvae, DvaeConfig
+from xtts_lab.nn.weightless import undrawn
 from xtts_lab.types import ModelSizes
 from xtts_lab.vocoders.base import Vocoder
 
@@ -46,7 +47,8 @@ def load_dvae(path: Path) -> Dvae:
     config = from_json(DvaeConfig, read_header(path, FORMAT, "a DVAE"), f"{path.name}: config")
     tensors = read_safetensors(path)
     try:
-        dvae = Dvae(config)
+        with undrawn():
+            dvae = Dvae(config)
         dvae.load_state_dict(tensors, strict=True)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

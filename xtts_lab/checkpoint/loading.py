@@ -22,6 +22,7 @@ from xtts_lab.checkpoint.speakers import load_speakers
 from xtts_lab.errors import UsageError
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.nn.dvae import Dvae
+from xtts_lab.nn.weightless import undrawn
 from xtts_lab.types import Voice
 
 
@@ -80,7 +81,8 @@ def dvae_of(found: Description) -> Dvae:
         return read_dvae(found.dvae, stats if stats.is_file() else None)
     if not found.native or found.config.dvae is None:
         raise UsageError(f"checkpoint '{found.folder.name}': has no DVAE (dvae.pth, mel_stats.pth)")
-    dvae = Dvae(found.config.dvae)
+    with undrawn():
+        dvae = Dvae(found.config.dvae)
     tensors = read_safetensors(found.weights)
     own = {k.removeprefix("dvae."): v.float() for k, v in tensors.items() if k.startswith("dvae.")}
     dvae.load_state_dict(own)

@@ -24,7 +24,7 @@ from xtts_lab.checkpoint.inspecting import Description, remembered_sha256
 from xtts_lab.checkpoint.reading import read_safetensors, require_finite
 from xtts_lab.errors import UsageError
 from xtts_lab.model import Kind, ModelConfig, XttsModel, build
-from xtts_lab.nn.weightless import weightless
+from xtts_lab.nn.weightless import undrawn, weightless
 from xtts_lab.sizes import MOST_PARAMETERS
 from xtts_lab.types import Json, ModelSizes, Part
 from xtts_lab.yaml_file import Where
@@ -224,7 +224,8 @@ def load_part(path: Path, kind: Kind, sizes: ModelSizes) -> tuple[Part, nn.Modul
     In fp32 and `eval` mode; nothing in it wants a gradient. Raises `UsageError` for other files.
     """
     header = _header(path, kind, None)
-    module: nn.Module = build(kind, header.part, sizes)
+    with undrawn():
+        module: nn.Module = build(kind, header.part, sizes)
     choice = Choice(kind, header.part, path, own=False)
     check_weights(choice, module)
     tensors = read_safetensors(path)

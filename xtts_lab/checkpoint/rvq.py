@@ -21,6 +21,7 @@ from xtts_lab.checkpoint.hub import HUB_ID
 from xtts_lab.checkpoint.reading import read_header, read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.rvq import RvqCodec, RvqConfig
+from xtts_lab.nn.weightless import undrawn
 
 RVQ = "rvq.safetensors"
 FORMAT = "xtts_lab.rvq"
@@ -60,7 +61,8 @@ def load_rvq(path: Path) -> RvqCodec:
     header = read_header(path, FORMAT, "a residual codec")
     try:
         config = from_json(RvqConfig, header, f"{path.name}: config")
-        codec = RvqCodec(config)
+        with undrawn():
+            codec = RvqCodec(config)
         codec.load_state_dict(read_safetensors(path), strict=True)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

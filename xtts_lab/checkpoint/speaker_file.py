@@ -11,6 +11,7 @@ from xtts_lab.checkpoint.config_json import from_json
 from xtts_lab.checkpoint.reading import read_header, read_safetensors
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.speaker_encoder import SpeakerEncoder, SpeakerEncoderConfig
+from xtts_lab.nn.weightless import undrawn
 
 SPEAKER_ENCODER = "speaker_encoder.safetensors"
 FORMAT = "xtts_lab.speaker_encoder"
@@ -32,7 +33,8 @@ def load_speaker_encoder(path: Path) -> SpeakerEncoder:
     """
     data = read_header(path, FORMAT, "a speaker encoder")
     config = from_json(SpeakerEncoderConfig, data, f"{path.name}: config")
-    encoder = SpeakerEncoder(config)
+    with undrawn():
+        encoder = SpeakerEncoder(config)
     try:
         encoder.load_state_dict(read_safetensors(path), strict=True)
     except (ValueError, RuntimeError) as error:

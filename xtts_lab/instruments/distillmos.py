@@ -63,8 +63,11 @@ class DistillMos(BaseInstrument):
 
         import_torchaudio()  # the package imports it, which fails beside CPU-only torch
         library = import_optional("distillmos", "quality")
+        from xtts_lab.nn.weightless import undrawn
+
         # Loaded here, since the package prints where it loads from.
-        network = library.ConvTransformerSQAModel(load_weights=False)
+        with undrawn():
+            network = library.ConvTransformerSQAModel(load_weights=False)
         stored = torch.load(_weights(), map_location="cpu", weights_only=True)
         network.load_state_dict(stored["model"])
         return network.eval().to(resolve_device(self._device))

@@ -14,6 +14,7 @@ import torch
 from xtts_lab import files
 from xtts_lab.errors import UsageError
 from xtts_lab.nn.ctc import CtcConfig, CtcRecogniser
+from xtts_lab.nn.weightless import undrawn
 
 FORMAT = "xtts_lab.ctc"
 
@@ -66,7 +67,8 @@ def load(path: Path) -> CtcRecogniser:
     """Read a recogniser, in fp32 and `eval` mode; nothing in it wants a gradient."""
     from safetensors.torch import load_file
 
-    network = CtcRecogniser(knowledge(path).config)
+    with undrawn():
+        network = CtcRecogniser(knowledge(path).config)
     try:
         network.load_state_dict({k: v.to(torch.float32) for k, v in load_file(path).items()})
     except (RuntimeError, ValueError) as error:

@@ -28,6 +28,16 @@ class _Undrawn(TorchFunctionMode):
 
 
 @contextmanager
+def undrawn() -> Iterator[None]:
+    """Within it, modules are built with whatever the memory held: for weights that are read next.
+
+    Drawing those of a large recogniser takes longer than reading them, and moves the seed.
+    """
+    with _Undrawn():
+        yield
+
+
+@contextmanager
 def weightless() -> Iterator[None]:
     """Within it, modules are built with their parameters on `meta`; constants are real."""
     with torch.device("meta"), _Undrawn():

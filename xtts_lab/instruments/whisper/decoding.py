@@ -23,6 +23,7 @@ from whisper.decoding import DecodingOptions, DecodingResult
 
 from xtts_lab.instruments.whisper.loop import GreedyTask, add_head
 from xtts_lab.instruments.whisper.packed_linear import pack_linears
+from xtts_lab.nn.weightless import undrawn
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MAX_COMPRESSION_RATIO = 2.4
@@ -55,8 +56,9 @@ class Encoded:
 
 def load_network(path: str, device: str) -> Any:
     """Load an openai-whisper checkpoint for inference in float32."""
-    network = whisper.load_model(path, device=device).eval()
-    add_head(network)
+    with undrawn():
+        network = whisper.load_model(path, device=device).eval()
+        add_head(network)
     if device == "cpu":
         pack_linears(network)
     return network
