@@ -19,6 +19,7 @@ BASE = {
     "registry",
     "config",
     "yaml_file",
+    "yaml_loader",
     "cache",
     "device",
     "files",

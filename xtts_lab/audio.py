@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xtts_lab import files
 from xtts_lab.files import sha256 as sha256
 from xtts_lab.types import Audio
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
+
+MOST_KEPT = 1_000_000
+"""Elements of a filter that is kept; two rates that share no divisor take gigabytes."""
 
 
 class AudioError(ValueError):
@@ -54,12 +60,32 @@ def duration_s(path: Path) -> float:
 
 def resample(audio: Audio, sample_rate: int) -> Audio:
     """Resample with torchaudio's windowed sinc, as the published models were trained with."""
-    from xtts_lab.torchaudio_cpu import import_torchaudio
-
     if audio.sample_rate == sample_rate:
         return audio
-    functional = import_torchaudio("functional")
-    return Audio(functional.resample(audio.samples, audio.sample_rate, sample_rate), sample_rate)
+    return Audio(resampled(audio.samples, audio.sample_rate, sample_rate), sample_rate)
+
+
+def resampled(samples: Tensor, source: int, target: int) -> Tensor:
+    """Return float32 samples [T] at `source` Hz as [T'] at `target` Hz.
+
+    To the bit as `torchaudio.functional.resample`, whose filter is made once for usual rates.
+    """
+    divisor = math.gcd(source, target)
+    steps = (source // divisor, target // divisor)
+    make = _filter if steps[0] * steps[1] <= MOST_KEPT else _filter.__wrapped__
+    converted: Tensor = make(*steps, samples.device)(samples)
+    return converted
+
+
+@lru_cache(maxsize=32)
+def _filter(source: int, target: int, device: torch.device) -> Any:
+    import torch
+
+    from xtts_lab.torchaudio_cpu import import_torchaudio
+
+    # The type is that of the samples: by default, the filter is more precise than functional's.
+    made = import_torchaudio("transforms").Resample(source, target, dtype=torch.float32)
+    return made.to(device)
 
 
 def save(path: Path, audio: Audio, comment: str = "", title: str = "") -> None:

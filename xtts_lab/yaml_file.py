@@ -15,6 +15,7 @@ import yaml
 from xtts_lab import files, registry
 from xtts_lab.errors import UsageError
 from xtts_lab.notices import describe
+from xtts_lab.yaml_loader import DEEP, SafeLoader
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000  # after aliases are followed: a small file must not unfold into a huge one
@@ -31,7 +32,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 Place = tuple[Hashable, ...]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """Safe, and with YAML 1.2's idea of numbers and booleans: `no` is text, `1e-3` a number."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
@@ -50,7 +51,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
-def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+def _decimal(loader: SafeLoader, node: yaml.ScalarNode) -> int:
     return int(loader.construct_scalar(node))
 
 
@@ -101,6 +102,8 @@ def read(path: Path) -> Document:
         reader = _Reader(document)
         document.data = reader.convert(node, ())
     except yaml.YAMLError as error:
+        if DEEP in _problem(error):
+            raise UsageError(f"{name}: nested too deeply; at most {MAX_DEPTH} levels") from error
         raise UsageError(f"{name}{_mark(error)}: not valid YAML: {_problem(error)}") from error
     except (ValueError, AttributeError, TypeError) as error:  # of tags that lie, and odd escapes
         raise UsageError(f"{name}: not valid YAML: {describe(error)}") from error
@@ -161,7 +164,7 @@ def _value(override: str, text: str) -> Any:
         if node is None:
             return None
         return _Reader(Document(f"override '{override}'", {})).convert(node, ())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeEncodeError) as error:  # the latter of half a surrogate pair
         raise UsageError(f"override '{override}': value is not valid YAML") from error
     except RecursionError as error:
         raise UsageError(

@@ -17,11 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xtts_lab.audio import AudioError, require_file, unreadable
-from xtts_lab.torchaudio_cpu import import_torchaudio
+from xtts_lab.audio import AudioError, require_file, resampled, unreadable
 
 BLOCK_S = 4.0
-FILTER_WIDTH = 6
+FILTER_WIDTH = 6  # torchaudio's defaults
 ROLLOFF = 0.99
 
 
@@ -53,7 +52,8 @@ class StreamResampler:
         ready = self.held.shape[0] // self.step_in - self.left - self.context
         if ready <= 0:
             return samples[:0]
-        piece = self._convert(self.held[: (self.left + ready + self.context) * self.step_in])
+        window = self.held[: (self.left + ready + self.context) * self.step_in]
+        piece = resampled(window, self.step_in, self.step_out)
         start = self.left * self.step_out
         keep = min(self.left + ready, self.context)
         self.held = self.held[(self.left + ready - keep) * self.step_in :].clone()
@@ -64,18 +64,8 @@ class StreamResampler:
         """Return the output's end [T']; the resampler is spent."""
         if self.identity or self.held.shape[0] <= self.left * self.step_in:
             return self.held[:0]
-        return self._convert(self.held)[self.left * self.step_out :]
-
-    def _convert(self, samples: Tensor) -> Tensor:
-        resample = import_torchaudio("functional").resample
-        converted: Tensor = resample(
-            samples,
-            self.step_in,
-            self.step_out,
-            lowpass_filter_width=FILTER_WIDTH,
-            rolloff=ROLLOFF,
-        )
-        return converted
+        whole = resampled(self.held, self.step_in, self.step_out)
+        return whole[self.left * self.step_out :]
 
 
 class Chunker:

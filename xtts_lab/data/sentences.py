@@ -8,9 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from xtts_lab import registry
+from xtts_lab import registry, yaml_loader
 from xtts_lab.errors import UsageError
 from xtts_lab.types import LANGUAGES, SpeakerAudio
 
@@ -63,5 +61,5 @@ def _content(language: str) -> dict[str, Any]:
     if language not in LANGUAGES:
         raise UsageError(registry.unknown("language", language, LANGUAGES))
     source = files("xtts_lab.data").joinpath("sentences", f"{language}.yaml")
-    content: dict[str, Any] = yaml.safe_load(source.read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml_loader.load(source.read_text(encoding="utf-8"))
     return content

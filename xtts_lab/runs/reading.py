@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import yaml
 
+from xtts_lab import yaml_loader
 from xtts_lab.conditions import conditions_of
 from xtts_lab.errors import UsageError
 from xtts_lab.runs import schema
@@ -264,7 +265,7 @@ def _text(path: Path) -> str:
 
 
 def _yaml(path: Path) -> Any:
-    return yaml.safe_load(_text(path))
+    return yaml_loader.load(_text(path))
 
 
 def _json(path: Path) -> Any:

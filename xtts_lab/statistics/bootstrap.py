@@ -45,6 +45,16 @@ class Cells:
     sentence: Ints
     language: Ints
 
+    @property
+    def speakers(self) -> int:
+        """How many there are."""
+        return int(self.speaker.max(initial=-1)) + 1
+
+    @property
+    def sentences(self) -> int:
+        """How many there are, one text in two languages being two."""
+        return int(self.sentence.max(initial=-1)) + 1
+
     def part(self, language: int) -> Cells:
         """Return the cells of one language, with codes of their own."""
         at = self.language == language

@@ -86,7 +86,8 @@ def cells_of(frame: pd.DataFrame) -> tuple[Cells, list[str]]:
 
 def sums_of(frame: pd.DataFrame, suffix: str = "") -> Floats:
     """Return numerators and denominators of cells [C, 2]."""
-    return frame[[f"numerator{suffix}", f"denominator{suffix}"]].to_numpy(np.float64)
+    both = [frame[f"{part}{suffix}"].to_numpy(np.float64) for part in ("numerator", "denominator")]
+    return np.stack(both).T  # in this order in memory, a sum rounds as it does over the frame
 
 
 def rate(sums: Floats) -> Floats:

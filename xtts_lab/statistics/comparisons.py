@@ -79,14 +79,13 @@ def rows(contest: Contest) -> list[dict[str, object]]:
 def _figures(contest: Contest, pairs: pd.DataFrame, language: str) -> dict[str, object]:
     found = contrast(pairs, contest.known, contest.options, contest.names)
     limit = LENIENT * (1.0 - contest.options.confidence)
-    sentences = pairs[["language", "sentence"]].drop_duplicates()
     figures: dict[str, object] = {
         "difference": found.effect.value,
         "ci_low": found.effect.interval.low,
         "ci_high": found.effect.interval.high,
         "p_value": found.p_value,
-        "speakers": int(pairs["speaker"].nunique()),
-        "sentences": len(sentences),
+        "speakers": found.effect.cells.speakers,
+        "sentences": found.effect.cells.sentences,
         "failed": _failures(contest, contest.key[0], language),
         "failed_baseline": _failures(contest, contest.baseline, language),
         "p_worst": math.nan,
@@ -98,6 +97,8 @@ def _figures(contest: Contest, pairs: pd.DataFrame, language: str) -> dict[str, 
 
 
 def _failures(contest: Contest, arm: str, language: str) -> int:
+    if contest.failed.empty:
+        return 0
     return int(_of(contest.failed, language).loc[lambda f: f["arm"] == arm, "failed"].sum())
 
 

@@ -150,7 +150,7 @@ def _summary_rows(
         part = cells if language == ALL else cells[cells["language"] == language]
         count = tallies.sum() if language == ALL else tallies.loc[language]
         if not (language == ALL and len(tallies) == 1):  # one language is all there is
-            figures = _measured(part, key, options, known) | _sizes(part)
+            figures = _measured(part, key, options, known)
         rows.append(
             {"arm": arm, "condition": condition, "language": language, "metric": metric}
             | {name: int(count[name]) for name in ("n", "failed", "skipped")}
@@ -163,14 +163,13 @@ def _measured(
     frame: pd.DataFrame, key: Sequence[Any], options: Options, known: MetricInfo
 ) -> dict[str, object]:
     if frame.empty:
-        return dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
+        nothing = dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
+        return {**nothing, "speakers": 0, "sentences": 0}
     found = level(frame, known, options, *key)
-    return {"mean": found.value, "ci_low": found.interval.low, "ci_high": found.interval.high}
-
-
-def _sizes(frame: pd.DataFrame) -> dict[str, object]:
-    sentences = frame[["language", "sentence"]].drop_duplicates()
-    return {"speakers": int(frame["speaker"].nunique()), "sentences": len(sentences)}
+    return {
+        "mean": found.value, "ci_low": found.interval.low, "ci_high": found.interval.high,
+        "speakers": found.cells.speakers, "sentences": found.cells.sentences,
+    }  # fmt: skip
 
 
 def untrained(trials: pd.DataFrame) -> set[str]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from xtts_lab import files
+from xtts_lab import files, yaml_loader
 from xtts_lab.errors import UsageError
 from xtts_lab.training.spec import Job, falls_after
 
@@ -70,7 +69,7 @@ class RunFolder:
         """Raise `UsageError` where the folder holds a run with other settings."""
         if not (self.config.is_file() and self.status()):
             return  # nothing has been trained with what is written there
-        before = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        before = yaml_loader.load(self.config.read_text(encoding="utf-8"))
         free = FREE | OPEN if self._before_the_fall(before, job.resolved) else FREE
         one, other = (_fixed(settings, free) for settings in (before, job.resolved))
         differing = sorted(_differences(one, other, ""))

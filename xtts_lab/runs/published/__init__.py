@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-import yaml
-
-from xtts_lab import registry
+from xtts_lab import registry, yaml_loader
 from xtts_lab.errors import UsageError
 
 
@@ -60,7 +58,7 @@ def published(name: str) -> Published:
     if name not in names():
         raise UsageError(f"--published: {registry.unknown('publication', name, names())}")
     file = resources.files(__name__) / f"{name.replace('-', '_')}.yaml"
-    data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    data = yaml_loader.load(file.read_text(encoding="utf-8"))
     metrics = [
         _metric(data, key, column, spec)
         for column, (key, spec) in enumerate(data["metrics"].items())

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 from torch import Tensor
 
 from xtts_lab import config as configuration
+from xtts_lab import yaml_loader
 from xtts_lab.checkpoint.loading import load
 from xtts_lab.errors import UsageError
 from xtts_lab.training.gpt.data import Utterance
@@ -43,7 +43,7 @@ class Teacher:
 
     def __init__(self, context: Context, folder: Path, positions: int, codes: int) -> None:
         path = folder / "config.yaml"
-        settings = yaml.safe_load(path.read_text("utf-8"))["stage"] if path.is_file() else {}
+        settings = yaml_loader.load(path.read_text("utf-8"))["stage"] if path.is_file() else {}
         self.weights = folder / "model.safetensors"
         if settings.get("name") != "gpt" or not self.weights.is_file():
             raise UsageError(f"stage.gpt: {folder} holds no finished run of the stage 'gpt'")

@@ -15,8 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-import yaml
-
+from xtts_lab import yaml_loader
 from xtts_lab.training.corpora.folder import Split
 from xtts_lab.training.corpora.vocabulary import vocabulary
 
@@ -95,5 +94,5 @@ def choose(source: random.Random, options: Sequence[_T]) -> _T:
 @cache
 def _templates(language: str) -> dict[str, Any]:
     path = files("xtts_lab.training.corpora").joinpath("templates", f"{language}.yaml")
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml_loader.load(path.read_text(encoding="utf-8"))
     return content
