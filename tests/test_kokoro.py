@@ -27,7 +27,7 @@ from xtts_lab.training.corpora.neural import Neural16
 from xtts_lab.types import LANGUAGES, Failure, Request, Synthesis
 from xtts_lab.yaml_file import Document, Where
 
-HELLO = "ɡˈʊd mˈɔɹnɪŋ."
+HELLO = "ɡˈʊd dˈA."
 
 
 @pytest.fixture(scope="module")
