@@ -27,13 +27,14 @@ settings.register_profile("local", deadline=None, suppress_health_check=_PATIENT
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-# Files of 8 s and more, longest first, so that the processes of `pytest -n` end together.
+# Files of 7 s and more, longest first, so that the processes of `pytest -n` end together.
 _LONGEST = (
-    "deaths", "recognition", "kill_and_resume", "consistency", "kokoro", "corpora", "training_loop",
-    "published_runs", "codec_training", "quality", "instruments", "parts", "checkpoint_mistakes",
-    "fast_decoding", "score", "text_cases", "speech", "engine", "hostile", "serving", "finetuning",
-    "text_normalise", "corpus_test_set", "doctor", "latency_runs", "request_failures",
-    "gpt_training", "statistics", "compare", "language_identity", "swapped_parts", "hostile_files",
+    "deaths", "recognition", "kill_and_resume", "kokoro", "published_runs", "training_loop",
+    "corpora", "text_cases", "quality", "codec_training", "parts", "checkpoint_mistakes",
+    "instruments", "text_normalise", "fast_decoding", "serving", "hostile", "engine",
+    "request_failures", "speech", "finetuning", "latency_runs", "statistics", "swapped_parts",
+    "score", "compare", "restating", "corpus_test_set", "gpt_training", "espeak", "consistency",
+    "vocoders", "conditioners", "prosody", "api_limits", "xtts_voice", "language_identity",
 )  # fmt: skip
 _RANK = {f"test_{name}.py": place for place, name in enumerate(_LONGEST)}
 

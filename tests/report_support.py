@@ -47,7 +47,7 @@ def _rich_run() -> TemporaryDirectory[str]:
 
 
 def _make(folder: Path) -> None:
-    make_run(folder, repeats=2, per_language=6)
+    make_run(folder, repeats=2, per_language=6, concluded=False)
     rng = np.random.default_rng(1)
     known = pd.read_parquet(folder / "trials.parquet")
     natural = known[known["arm"] == "natural"]

@@ -70,7 +70,9 @@ def test_arms_may_hold_json_and_come_in_several_seeds() -> None:
 
 
 names = st.from_regex(
-    r"[a-z][a-z0-9._-]{0,6}(\[k=[a-z0-9]{1,3}\])?", fullmatch=True, alphabet=st.characters(max_codepoint=127)
+    r"[a-z][a-z0-9._-]{0,6}(\[k=[a-z0-9]{1,3}\])?",
+    fullmatch=True,
+    alphabet=st.characters(max_codepoint=127),
 )
 
 

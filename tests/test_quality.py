@@ -285,7 +285,9 @@ def test_noise_lowers_the_score_of_human_speech(
 ) -> None:
     # On espeak-ng's speech this does not hold of DistillMOS: 2.50 clean, 2.73 at 20 dB.
     source = sorted((speech_pack / "audio" / "en").glob("*.opus"))[0]
-    spoken = audio.load(source, 16_000).samples[: int(2.3 * 16_000)]  # DNSMOS hears it four times over
+    spoken = audio.load(source, 16_000).samples[
+        : int(2.3 * 16_000)
+    ]  # DNSMOS hears it four times over
     audio.save(tmp_path / "human.wav", Audio(spoken, 16_000))
     paths = [tmp_path / "human.wav"]
     paths += [with_noise(paths[0], snr) for snr in (20.0, 5.0)]

@@ -42,8 +42,13 @@ METRICS = {
 }
 
 
-def make_run(folder: Path, *, repeats: int = 1, per_language: int = 3) -> Path:
-    """Write a run folder: three arms (one random), four languages, one failed trial."""
+def make_run(
+    folder: Path, *, repeats: int = 1, per_language: int = 3, concluded: bool = True
+) -> Path:
+    """Write a run folder: three arms (one random), four languages, one failed trial.
+
+    Without its summary and comparisons, which take seconds, where it is not `concluded`.
+    """
     rng = np.random.default_rng(0)
     (folder / "audio").mkdir(parents=True)
     trials: list[dict[str, Any]] = []
@@ -56,7 +61,7 @@ def make_run(folder: Path, *, repeats: int = 1, per_language: int = 3) -> Path:
                     if row["status"] == "ok":
                         wave = 0.1 * np.sin(np.arange(4000) * rng.uniform(0.05, 0.2))
                         soundfile.write(folder / row["audio_path"], wave, 16_000)
-    _write_tables(folder, pd.DataFrame(trials), rng)
+    _write_tables(folder, pd.DataFrame(trials), rng, concluded=concluded)
     systems = {name.partition("[")[0]: {"name": system} for name, system in ARMS.items()}
     experiment = {
         "name": "tiny", "question": "Does <b>anything</b> differ?", "systems": systems,
@@ -85,7 +90,9 @@ def _trial(
     }  # fmt: skip
 
 
-def _write_tables(folder: Path, trials: pd.DataFrame, rng: np.random.Generator) -> None:
+def _write_tables(
+    folder: Path, trials: pd.DataFrame, rng: np.random.Generator, *, concluded: bool
+) -> None:
     scores = []
     for trial in trials[trials["status"] == "ok"].to_dict("records"):
         for metric in METRICS:
@@ -101,10 +108,11 @@ def _write_tables(folder: Path, trials: pd.DataFrame, rng: np.random.Generator) 
     trials.to_parquet(folder / "trials.parquet")
     table.to_parquet(folder / "scores.parquet")
     evidence.to_parquet(folder / "evidence.parquet")
-    summarise(table, trials, METRICS, **options).to_csv(folder / "summary.csv", index=False)
-    compare(table, trials, METRICS, baseline="natural", **options).to_csv(
-        folder / "comparisons.csv", index=False
-    )
+    if concluded:
+        summarise(table, trials, METRICS, **options).to_csv(folder / "summary.csv", index=False)
+        compare(table, trials, METRICS, baseline="natural", **options).to_csv(
+            folder / "comparisons.csv", index=False
+        )
     names = ["trial_id", "arm", "language", "utterance_id", "stage", "error"]
     failed[names].to_csv(folder / "failures.csv", index=False)
 

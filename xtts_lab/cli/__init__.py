@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import signal
 import sys
@@ -19,10 +20,14 @@ __all__ = ["DONE", "FAILED_TRIALS", "INTERRUPTED", "MISTAKE", "main", "run_app"]
 MOST_SHOWN = 900
 """Characters of a mistake's line: a path may have 4,000. Its end, which says the remedy, stays."""
 
+RARELY = 50_000
+"""New objects between two looks for garbage: at Python's 700, a tenth of the start is looking."""
+
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed trials, 2 a mistake, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
+    gc.set_threshold(RARELY, 20, 20)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no error
             stream.reconfigure(errors="backslashreplace")
