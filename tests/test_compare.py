@@ -100,10 +100,12 @@ def _store(
     )
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> tuple[Run, Run]:
-    first = write_run(tmp_path / "first", {"x": 0.30, "y": 0.30})
-    second = write_run(tmp_path / "second", {"x": 0.10, "y": 0.30}, seed=1)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """Two runs that no test changes."""
+    folder = tmp_path_factory.mktemp("compared")
+    first = write_run(folder / "first", {"x": 0.30, "y": 0.30})
+    second = write_run(folder / "second", {"x": 0.10, "y": 0.30}, seed=1)
     return read_results(first), read_results(second)
 
 

@@ -6,9 +6,12 @@ import base64
 import io
 import json
 import re
+import shutil
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -49,6 +52,19 @@ def make_run(
 
     Without its summary and comparisons, which take seconds, where it is not `concluded`.
     """
+    shutil.copytree(Path(_run(repeats, per_language, concluded).name) / "run", folder)
+    return folder
+
+
+@cache
+def _run(repeats: int, per_language: int, concluded: bool) -> TemporaryDirectory[str]:
+    """Make each run once for all tests of this process."""
+    made = TemporaryDirectory()
+    _make(Path(made.name) / "run", repeats, per_language, concluded=concluded)
+    return made
+
+
+def _make(folder: Path, repeats: int, per_language: int, *, concluded: bool) -> None:
     rng = np.random.default_rng(0)
     (folder / "audio").mkdir(parents=True)
     trials: list[dict[str, Any]] = []
@@ -71,7 +87,6 @@ def make_run(
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
     environment = {"python": "3.11", "packages": {"torch": "2.13.0"}, "revision": "0123abc"}
     (folder / "environment.json").write_text(json.dumps(environment))
-    return folder
 
 
 def _trial(

@@ -82,10 +82,18 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize("poison", [(0,), (7,), (3, 4), (0, 2, 5), tuple(range(8))])
+SPREAD = (0, 2, 5)
+POISONED = [
+    *((error, SPREAD) for error in ERRORS),  # each error, and any places for two kinds of them
+    *((e, places) for e in (ERRORS[0], ERRORS[3]) for places in ((0,), (7,), (3, 4), range(8))),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "poison"), POISONED, ids=[f"{type(e).__name__}-{[*places]}" for e, places in POISONED]
+)
 def test_a_request_fails_at_most_itself(
-    loaded: XTTS, clip: Path, error: Exception, poison: tuple[int, ...]
+    loaded: XTTS, clip: Path, error: Exception, poison: Sequence[int]
 ) -> None:
     texts = tuple(f"Number {i}." for i in poison)
     system, _ = fragile(loaded, poison=texts, error=error)

@@ -94,8 +94,8 @@ def test_an_unknown_language_names_the_nearest() -> None:
         normalise("Guten Tag", "dee")
 
 
-@pytest.mark.parametrize("text", ["1" * 20_000, "1." * 10_000, "1 234" * 5_000, " " * 50_000])
+@pytest.mark.parametrize("text", ["1" * 10_000, "1." * 5_000, "1 234" * 2_500, " " * 25_000])
 @pytest.mark.parametrize("language", ["en", "de", "zh-cn", "ja"])
 def test_long_runs_take_linear_time(text: str, language: str) -> None:
-    """A quadratic rule takes seconds here: as much as all of these together."""
+    """A quadratic rule takes as long here as all of these together."""
     assert not re.search("[0-9]", normalise(text, language))

@@ -58,13 +58,12 @@ class Optimiser:
 
 
 def _adamw(group: OptimiserGroup) -> torch.optim.Optimizer:
-    cuda = group.parameters[0].is_cuda
     return torch.optim.AdamW(
         list(group.parameters),
         lr=group.lr,
         betas=group.betas,
         weight_decay=group.weight_decay,
-        fused=cuda,
+        fused=True,  # one pass over memory, on a CPU as well
     )
 
 

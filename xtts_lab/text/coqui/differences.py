@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from xtts_lab.text.characters import clean, without_strange_marks
 from xtts_lab.text.greek import read_greek
@@ -32,7 +33,13 @@ class Rule:
         """Return whether this rule may make `text` differ from the reference's reading."""
         others = None if base in ("zh", "ja") else self.patterns.get("*")
         pattern = self.patterns.get(base) or others
-        return pattern is not None and re.search(pattern, text, re.IGNORECASE) is not None
+        return pattern is not None and _compiled(pattern).search(text) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile once: `re` keeps 512 patterns, and the front end has more."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
 @dataclass(frozen=True)

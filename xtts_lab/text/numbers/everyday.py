@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from xtts_lab.text.numbers import currencies
 from xtts_lab.text.numbers.nouns import gender
 from xtts_lab.text.numbers.numerals import cardinal
+from xtts_lab.text.numbers.written import DIGIT
 
 ALWAYS: Mapping[str, str] = {
     "en": "24 7", "es": "24 7", "fr": "24 heures sur 24, 7 jours sur 7", "de": "24 7",
@@ -71,8 +72,10 @@ _LAKHS = re.compile(
 
 def read_indian(text: str) -> str:
     """Read English lakhs and crores: "₹5 lakh", and figures in Indian groups (1,00,000)."""
+    if not DIGIT.search(text):
+        return text
     text = _LAKHS.sub(_lakhs, re.sub(r"(?<=\d)/-(?!\w)", "", text))
-    return _INDIAN.sub(_grouped, text)
+    return _INDIAN.sub(_grouped, text) if "," in text else text
 
 
 def _lakhs(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from xtts_lab.text import symbols
 from xtts_lab.text.numbers import currencies
 from xtts_lab.text.numbers.endings import hungarian, turkish
 from xtts_lab.text.numbers.numerals import decimal, plural
-from xtts_lab.text.numbers.written import NUMBER, Parts, parse
+from xtts_lab.text.numbers.written import DIGIT, NUMBER, Parts, parse
 
 _BETWEEN = {"es": " con ", "fr": " et ", "de": " und ", "pt": " e ", "it": " e ", "ko": " ",
             "ja": "", "zh": "", "ar": " و "}  # fmt: skip
@@ -102,7 +102,7 @@ def read_money(text: str, base: str) -> str:
     """Replace every amount with a currency by the number and the currency's name."""
     text = _named(base).sub(lambda match: _signed(match, base), text) if base in NAMED else text
     text = _TWICE.sub(lambda match: match[0].lstrip("$€£ "), text)  # $5 USD
-    for pattern in _patterns(base):
+    for pattern in _patterns(base) if DIGIT.search(text) else ():
         text = pattern.sub(lambda match: _amount(match, base), text)
     return text
 

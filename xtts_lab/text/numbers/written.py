@@ -13,6 +13,9 @@ from dataclasses import dataclass
 NUMBER = r"(?<!\d)(?<!\d[.,])\d+(?:[.,]\d+)*"
 """A whole written number: never begins inside one, which also keeps long runs of digits quick."""
 
+DIGIT = re.compile(r"\d")
+"""Where it finds none, no number is to be looked for."""
+
 _COMMA_GROUPS = frozenset({"en", "zh", "ja", "ko"})
 _EITHER_GROUPS = frozenset({"ar"})
 _NO_GROUPS = frozenset({"ru"})  # thousands are apart by spaces; a comma is always decimal

@@ -16,7 +16,7 @@ from xtts_lab.text.numbers.numerals import plural
 from xtts_lab.text.numbers.units import names
 from xtts_lab.text.numbers.units.cases import governed
 from xtts_lab.text.numbers.units.per import COMES_FIRST, per
-from xtts_lab.text.numbers.written import NUMBER, Parts, parse
+from xtts_lab.text.numbers.written import DIGIT, NUMBER, Parts, parse
 
 _TIGHT = frozenset({"zh", "ja", "ko"})
 _ALONE: Mapping[str, frozenset[str]] = {
@@ -46,8 +46,10 @@ def read_units(text: str, base: str) -> str:
     if base == "ru":
         text = re.sub(r"(?<=\d)\s?т\.\s?р\.", " тыс. руб.", text)
     text = _SQUARE.sub(lambda match: match[1] + "²³"[int(match[2]) - 2], text)
-    text = _priced(base).sub(lambda match: _price(match, base), text)
-    text = _counted(base).sub(lambda match: _read(match, base), text)
+    if "/" in text:  # else the pattern of all currencies and units looks in vain
+        text = _priced(base).sub(lambda match: _price(match, base), text)
+    if DIGIT.search(text):
+        text = _counted(base).sub(lambda match: _read(match, base), text)
     if base in _BARE:
         imperial = "|lb|oz|hr" if base == "en" else ""
         one = rf"\b((?:{_BARE[base]})\s)(km|kg|kWh|GB|км|кг{imperial})(?![\w²³/]|-\w)"
