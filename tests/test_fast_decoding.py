@@ -91,8 +91,10 @@ def check_generator(device: str = "cpu") -> None:
             parameter.data += 0.02 * torch.randn_like(parameter)
         frames, vectors = torch.randn(2, 16, 5, device=device), torch.randn(2, 12, device=device)
         with torch.inference_mode():
-            made, wanted = WideGenerator(generator)(frames, vectors), generator(frames, vectors)
-        torch.testing.assert_close(made, wanted, atol=1e-5, rtol=1e-4)
+            wanted = generator(frames, vectors)
+            for order in (None, torch.channels_last)[: 1 if changed else 2]:
+                made = WideGenerator(generator, order)(frames, vectors)
+                torch.testing.assert_close(made, wanted, atol=1e-5, rtol=1e-4)
 
 
 def check_continuous(device: str = "cpu") -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.ahead.foresight import Ahead
+from xtts_lab.inference.graph import to_device
 from xtts_lab.inference.guidance import Guide
 from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.limits import check_count, checked_seed
@@ -233,7 +234,7 @@ def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
     audio_at = places(audio.shape[0], heard, config.audio_positions)
     # One way to the device for all of them.
     sizes = [text.shape[0]] * 2 + [audio.shape[0]] * 2
-    joined = torch.cat([text, text_at, audio, audio_at]).to(weight.device)
+    joined = to_device(torch.cat([text, text_at, audio, audio_at]), weight.device)
     numbers = torch.split(joined, sizes)
     parts = [gpt.embed_text(*numbers[:2]), gpt.embed_audio(*numbers[2:])]
     return torch.cat([prompt.prefix.to(weight), *parts] if prefixed else parts)

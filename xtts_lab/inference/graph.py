@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 WARM_UPS = 3
 
@@ -40,3 +41,10 @@ class Graphed:
             self._function()
         else:
             self._graph.replay()
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Values of the host on a device, without waiting for what the device is at."""
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)

@@ -172,7 +172,7 @@ class Gpt(nn.Module):
         """Embeddings [B, L, D] -> states [B, L, D], causal; `mask` [B, 1, L, L] replaces that."""
         for block in self.blocks:
             x = block(x, mask)
-        return self._normalise(x)
+        return self.normalise(x)
 
     def empty_cache(self, batch: int, capacity: int) -> KVCache:
         weight = self.audio_embedding.weight
@@ -196,7 +196,7 @@ class Gpt(nn.Module):
         """
         x = self._read(prompt, lambda block, x, index: block.prefill(x, cache.layer(index)))
         last = x[torch.arange(x.shape[0], device=x.device), lengths - 1]
-        return self._normalise(last)
+        return self.normalise(last)
 
     def extend(self, x: Tensor, before: Tensor, cache: KVCache) -> Tensor:
         """Read embeddings [B, S, D] after the first `before` [B] slots of each row -> states.
@@ -210,7 +210,7 @@ class Gpt(nn.Module):
         dtype = torch.float32 if _widens(x) else x.dtype
         mask = torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, -math.inf)
         x = self._read(x, lambda block, x, index: block.extend(x, cache.layer(index), places, mask))
-        return self._normalise(x)
+        return self.normalise(x)
 
     def _read(self, x: Tensor, through: Callable[[Any, Tensor, int], Tensor]) -> Tensor:
         """Through all blocks; in float32 where a CPU's products of float16 matrices are slow."""
@@ -236,9 +236,10 @@ class Gpt(nn.Module):
         x = x.unsqueeze(1)
         for index, block in enumerate(self.blocks):
             x = block.decode(x, cache.layer(index), positions, mask)  # type: ignore[operator]
-        return self._normalise(x.squeeze(1))
+        return self.normalise(x.squeeze(1))
 
-    def _normalise(self, x: Tensor) -> Tensor:
+    def normalise(self, x: Tensor) -> Tensor:
+        """The last norms: what the layers leave -> states, of any shape [..., D]."""
         states: Tensor = self.final_norm(self.stack_norm(x))
         return states
 

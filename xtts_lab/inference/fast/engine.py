@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -30,13 +30,21 @@ from xtts_lab.inference.generate import (
     check_prompts,
     limit_of,
 )
-from xtts_lab.inference.graph import Graphed
+from xtts_lab.inference.graph import Graphed, to_device
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt, GptConfig
 
 FUSED_ROWS = 4
 """Up to so many rows the products with vectors win; see `step` and `batched_step`."""
+
+
+class Step(Protocol):
+    """What computes a step, as a whole and in its halves: see `step.DecodingStep`."""
+
+    def __call__(self) -> None: ...
+    def draw(self) -> None: ...
+    def read(self) -> None: ...
 
 
 class DecodingEngine:
@@ -75,10 +83,9 @@ class DecodingEngine:
         self.prefixes = Prefixes(self.gpt)
         self.weights = DecodingWeights.of(self.gpt, dtype)
         kind = step_class(self.device, rows)
-        self.step: Callable[[], None] = kind(
-            config, self.weights, self.state, sampling, tuning, banned
-        )
-        self._replay: Graphed | None = None
+        self.step: Step = kind(config, self.weights, self.state, sampling, tuning, banned)
+        self._replay: tuple[Graphed, Graphed, Graphed] | None = None
+        self._drawn = False  # the last codes have not been read yet
         self._readings: dict[tuple[int, int, int], Reading] = {}
 
     @torch.inference_mode()
@@ -89,8 +96,9 @@ class DecodingEngine:
         said = self._embed(prompts)
         reading = self._reading(said, self.state.rows, 0)
         self._ready()
-        self._restart(None, prompts, said.lengths)
+        self._drawn = False
         reading(said, range(len(prompts)))
+        self._restart(None, prompts, said.lengths)  # while the device reads
 
     @torch.inference_mode()
     def admit(
@@ -102,18 +110,21 @@ class DecodingEngine:
         may be at work on the device then.
         """
         said = self._embed(prompts)
-        self._ready()
+        self._catch_up()
         if recorded and self.device.type == "cuda":
             self._reading(said, 1, rows[0])(said, rows)
         else:
-            Reading(self.gpt, self.prefixes, self.state, said.room(1), len(rows))(said, rows)
+            room = said.room(1)
+            read = Reading(self.gpt, self.prefixes, self.state, room, len(rows), self.weights)
+            read(said, rows)
         self._restart(rows, prompts, said.lengths)
 
     def _reading(self, said: Embedded, rows: int, row: int) -> Reading:
         """What reads such prompts, recorded at its first use; `row` may be overwritten then."""
         prefix, rest = said.room(BUCKET)
         if (prefix, rest, rows) not in self._readings:
-            reading = Reading(self.gpt, self.prefixes, self.state, (prefix, rest), rows)
+            room = prefix, rest
+            reading = Reading(self.gpt, self.prefixes, self.state, room, rows, self.weights)
             reading.record(row)
             self._readings[prefix, rest, rows] = reading
         return self._readings[prefix, rest, rows]
@@ -137,14 +148,30 @@ class DecodingEngine:
         counts = torch.tensor([lengths, [p.counted for p in prompts], limits], dtype=torch.int32)
         random = torch.stack([uniforms(p.seed, self.steps) for p in prompts])
         at = slice(None) if rows is None else torch.tensor(rows, device=self.device)
-        self.state.restart(at, counts.to(self.device), random.to(self.device))
+        self.state.restart(at, *(to_device(some, self.device) for some in (counts, random)))
 
     @torch.inference_mode()
     def advance(self, steps: int) -> None:
-        """Draw `steps` further codes a row, on the device, without waiting for them."""
-        replay = self._ready()
-        for _ in range(steps):
-            replay()
+        """Draw `steps` further codes a row, on the device, without waiting for them.
+
+        The last of them is not read before more are wanted: the states that the vocoder speaks
+        are those that codes were drawn from.
+        """
+        if steps < 1:
+            return
+        self._catch_up()
+        whole, draw, _ = self._ready()
+        for _ in range(steps - 1):
+            whole()
+        draw()
+        self._drawn = True
+
+    def _catch_up(self) -> None:
+        """Read the codes that have been drawn, where that was left for later."""
+        *_, read = self._ready()
+        if self._drawn:
+            read()
+        self._drawn = False
 
     def codes(self, stop: int) -> Tensor:
         """The first `stop` codes of every row, int64 [B, stop] on the CPU: waits for them."""
@@ -176,9 +203,13 @@ class DecodingEngine:
         states = self.state.states[row, : length + bool(found.numel())].to(self._dtype, copy=True)
         return Generation(codes[:length], states, "end" if found.numel() else "limit", tight)
 
-    def _ready(self) -> Graphed:
+    def _ready(self) -> tuple[Graphed, Graphed, Graphed]:
+        """Graphs of a step, and of its halves."""
         if self._replay is None:
-            self._replay = Graphed(self.step, self.device)
+            whole, draw, read = (
+                Graphed(of, self.device) for of in (self.step, self.step.draw, self.step.read)
+            )
+            self._replay = whole, draw, read
         return self._replay
 
     @property

@@ -1,15 +1,19 @@
-"""HiFi-GAN for many windows at a time: channels last, and what stands between convolutions fused.
+"""HiFi-GAN on a GPU: what stands between convolutions fused, and blocks beside each other.
 
 B windows, C channels, F frames, T samples, E embedding.
 
-Tensor cores read channels last: in the usual order every convolution is preceded and followed by a
-transposition. Between two convolutions stand a bias, an activation and at times a sum: one kernel
-(`settle_kernel`) reads and writes the samples once for all of them.
+Between two convolutions stand a bias, an activation and at times a sum: one kernel
+(`settle_kernel`) reads and writes the samples once for all of them. Tensor cores read channels
+last: in half precision the usual order would have a transposition before and after every
+convolution. A few windows do not fill a GPU: the blocks of a stage, which do not wait for each
+other, run on streams of their own (branches of a graph where one is recorded).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import triton
@@ -25,7 +29,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class _Convolution:
-    """A convolution without its bias: weights [O, I, 1, K], channels last."""
+    """A convolution without its bias: weights [O, I, 1, K], in the `order` of what it reads."""
 
     weight: Tensor
     bias: Tensor | None
@@ -33,27 +37,31 @@ class _Convolution:
     padding: int
     dilation: int
     transposed: bool
+    order: torch.memory_format
 
     @classmethod
-    def of(cls, module: nn.Module, dtype: torch.dtype) -> _Convolution:
+    def of(cls, module: nn.Module, order: torch.memory_format) -> _Convolution:
         assert isinstance(module, nn.Conv1d | nn.ConvTranspose1d)
-        weight = module.weight.detach().to(dtype).unsqueeze(2)
         return cls(
-            weight.contiguous(memory_format=torch.channels_last),
-            None if module.bias is None else module.bias.detach().to(dtype),
+            module.weight.detach().unsqueeze(2).contiguous(memory_format=order),
+            None if module.bias is None else module.bias.detach(),
             module.stride[0],
             int(module.padding[0]),
             module.dilation[0],
             isinstance(module, nn.ConvTranspose1d),
+            order,
         )
 
     def __call__(self, x: Tensor) -> Tensor:
-        """[B, I, 1, W] -> [B, O, 1, W'], channels last, the bias left out."""
+        """[B, I, 1, W] -> [B, O, 1, W'], the bias left out."""
         if self.transposed:
-            return functional.conv_transpose2d(
+            made = functional.conv_transpose2d(
                 x, self.weight, None, (1, self.stride), (0, self.padding)
             )
-        return functional.conv2d(x, self.weight, None, 1, (0, self.padding), (1, self.dilation))
+        else:
+            padding, dilation = (0, self.padding), (1, self.dilation)
+            made = functional.conv2d(x, self.weight, None, 1, padding, dilation)
+        return made.contiguous(memory_format=self.order)
 
 
 def settle(
@@ -63,23 +71,48 @@ def settle(
 
     The second overwrites `made`; the first is the second too unless `sums`.
     """
-    made = made.contiguous(memory_format=torch.channels_last)
+    last = made.is_contiguous(memory_format=torch.channels_last)
     total = torch.empty_like(made) if sums else made
     channels, size = made.shape[1], made.numel()
     settle_kernel[(triton.cdiv(size, BLOCK),)](
         made, shift, made if before is None else before, total, made, size,
-        size // made.shape[0], channels, channels if shift.ndim == 2 else 0, slope,
+        size // made.shape[0], channels, 1 if last else made.shape[3],
+        channels if shift.ndim == 2 else 0, slope,
         ADDS=before is not None, SUMS=sums, BLOCK=BLOCK, num_warps=4,
     )  # fmt: skip
     return total, made
 
 
+class _Branches:
+    """Calls that do not wait for each other, side by side where a graph is recorded of them."""
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        # Of high priority only not to be streams on which anything else is done meanwhile.
+        wanted = count - 1 if device.type == "cuda" else 0
+        self._streams = [torch.cuda.Stream(device, priority=-1) for _ in range(wanted)]  # type: ignore[no-untyped-call]
+
+    def __call__(self, calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
+        first, *others = calls
+        if not (self._streams and torch.cuda.is_current_stream_capturing()):
+            return [call() for call in calls]
+        main = torch.cuda.current_stream()
+        made = []
+        for stream, call in zip(self._streams, others, strict=True):
+            stream.wait_stream(main)
+            with torch.cuda.stream(stream):
+                made.append(call())
+        made.insert(0, first())
+        for stream in self._streams:
+            main.wait_stream(stream)
+        return made
+
+
 class _Block:
     """`ResidualBlock` on a sum and its activation."""
 
-    def __init__(self, block: ResidualBlock, dtype: torch.dtype) -> None:
+    def __init__(self, block: ResidualBlock, order: torch.memory_format) -> None:
         self.pairs = [
-            (_Convolution.of(dilated, dtype), _Convolution.of(plain, dtype))
+            (_Convolution.of(dilated, order), _Convolution.of(plain, order))
             for dilated, plain in zip(block.dilated, block.plain, strict=True)
         ]
 
@@ -95,10 +128,11 @@ class _Block:
 class _Stage:
     """`UpsampleStage`: from an activation to the mean of its blocks."""
 
-    def __init__(self, stage: UpsampleStage, dtype: torch.dtype) -> None:
-        self.upsample = _Convolution.of(stage.upsample, dtype)
+    def __init__(self, stage: UpsampleStage, order: torch.memory_format) -> None:
+        self.upsample = _Convolution.of(stage.upsample, order)
         self.speaker = None if stage.speaker is None else stage.speaker
-        self.blocks = [_Block(block, dtype) for block in stage.blocks]  # type: ignore[arg-type]
+        self.blocks = [_Block(block, order) for block in stage.blocks]  # type: ignore[arg-type]
+        self._beside = _Branches(len(self.blocks), self.upsample.weight.device)
 
     def __call__(self, active: Tensor, speaker: Tensor) -> Tensor:
         shift = self.upsample.bias
@@ -106,28 +140,33 @@ class _Stage:
         if self.speaker is not None:
             shift = shift + self.speaker(speaker)[:, :, 0]
         x, active = settle(self.upsample(active), shift.contiguous(), SLOPE, sums=True)
-        total = self.blocks[0](x, active)
-        for block in self.blocks[1:]:
-            total = total + block(x, active)
+        total, *others = self._beside([partial(block, x, active) for block in self.blocks])
+        for other in others:
+            total = total + other
         return total / len(self.blocks)
 
 
 class WideGenerator:
     """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T]: what the generator makes.
 
-    Holds the generator's own weights where they have `dtype` already, but for their order.
+    Holds the generator's own weights, but for their `order`: by default channels last in half
+    precision.
     """
 
-    def __init__(self, generator: HifiganGenerator) -> None:
-        dtype = generator.output.weight.dtype
-        self._input = _Convolution.of(generator.input, dtype)
+    def __init__(
+        self, generator: HifiganGenerator, order: torch.memory_format | None = None
+    ) -> None:
+        half = generator.output.weight.dtype != torch.float32
+        order = order or (torch.channels_last if half else torch.contiguous_format)
+        self._order = order
+        self._input = _Convolution.of(generator.input, order)
         self._speaker = generator.speaker
-        self._stages = [_Stage(stage, dtype) for stage in generator.stages]  # type: ignore[arg-type]
-        self._output = _Convolution.of(generator.output, dtype)
+        self._stages = [_Stage(stage, order) for stage in generator.stages]  # type: ignore[arg-type]
+        self._output = _Convolution.of(generator.output, order)
 
     def __call__(self, frames: Tensor, embedding: Tensor) -> Tensor:
         speaker = embedding.unsqueeze(-1)
-        wide = frames.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        wide = frames.unsqueeze(2).contiguous(memory_format=self._order)
         shift = self._input.bias
         assert shift is not None
         if self._speaker is not None:

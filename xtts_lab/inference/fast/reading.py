@@ -13,9 +13,11 @@ from collections.abc import Sequence
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from xtts_lab.inference.fast.prompt import PromptLayers, can_read
 from xtts_lab.inference.fast.state import DecodingState
+from xtts_lab.inference.fast.weights import DecodingWeights
 from xtts_lab.inference.generate import Prompt, embed_prompt
-from xtts_lab.inference.graph import Graphed
+from xtts_lab.inference.graph import Graphed, to_device
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.nn.gpt import Gpt
 
@@ -58,6 +60,7 @@ class Reading:
         state: DecodingState,
         room: tuple[int, int],
         rows: int,
+        weights: DecodingWeights,
     ) -> None:
         device, weight = state.x.device, gpt.audio_embedding.weight
         self._gpt, self._prefixes, self._state = gpt, prefixes, state
@@ -66,6 +69,8 @@ class Reading:
         self._numbers = torch.zeros(3, rows, dtype=torch.long, device=device)
         self._slots = min(sum(room), state.cache.capacity)
         self._own = gpt.empty_cache(rows, self._slots)
+        ours = rows == 1 and can_read(gpt.config, device, weight.dtype, room[1])
+        self._layers = PromptLayers(gpt.config, weights, room[1]) if ours else None
         self._replay: Graphed | None = None
 
     def record(self, row: int) -> None:
@@ -78,15 +83,23 @@ class Reading:
         """Read into some rows: by the graph, where one was recorded."""
         self._prefixes.fill(self._own, said.prefixes, range(len(said.prefixes)))
         self._rest[:, : said.rest.shape[1]].copy_(said.rest)
-        self._numbers.copy_(torch.tensor([said.sizes, said.before, list(rows)]))
+        numbers = torch.tensor([said.sizes, said.before, list(rows)])
+        self._numbers.copy_(to_device(numbers, self._rest.device))
         (self._replay or self._read)()
 
     def _read(self) -> None:
         state, (sizes, before, at) = self._state, self._numbers
-        made = self._gpt.extend(self._rest, before, self._own)
-        last = made.gather(1, (sizes - 1).view(-1, 1, 1).expand(-1, 1, made.shape[2]))[:, 0]
+        last = self._states(before, (sizes - 1).view(-1, 1, 1))
         cache = state.cache.used(self._slots)
         cache.keys.index_copy_(1, at, self._own.keys)
         cache.values.index_copy_(1, at, self._own.values)
         state.states[:, 0].index_copy_(0, at, last.float())
         state.logits.index_copy_(0, at, self._gpt.audio_head(last).float())
+
+    def _states(self, before: Tensor, at: Tensor) -> Tensor:
+        """Through all layers: the states [B, D] of the rows' positions `at` [B, 1, 1]."""
+        at = at.expand(-1, 1, self._rest.shape[2])
+        if self._layers is None:
+            return self._gpt.extend(self._rest, before, self._own).gather(1, at)[:, 0]
+        self._layers(self._rest[0], self._numbers[0], before, self._own)
+        return self._gpt.normalise(self._rest.gather(1, at)[:, 0])

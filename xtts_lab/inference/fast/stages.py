@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-import torch
 from torch import Tensor
 
 from xtts_lab.vocoders.base import Vocoder
@@ -13,18 +12,17 @@ from xtts_lab.vocoders.stages import Local, Stage
 
 
 def stages_of(vocoder: Vocoder, vectors: Tensor) -> tuple[Stage, ...]:
-    """`vocoder.stages(vectors)`, in half precision on a GPU with HiFi-GAN channels last and fused.
+    """`vocoder.stages(vectors)`, on a GPU with HiFi-GAN fused; see `generator`.
 
-    `vectors` [B, E] are read whenever the stages run. In float32 the library's own order is faster.
+    `vectors` [B, E] are read whenever the stages run.
     """
     stages = vocoder.stages(vectors)
-    half = vectors.dtype in (torch.float16, torch.bfloat16)
-    if not (vectors.is_cuda and half and isinstance(vocoder, HifiganVocoder)):
-        return stages
-    if find_spec("triton") is None:
+    fused = vectors.is_cuda and isinstance(vocoder, HifiganVocoder)
+    if not fused or find_spec("triton") is None:
         return stages
     from xtts_lab.inference.fast.generator import WideGenerator
 
+    assert isinstance(vocoder, HifiganVocoder)
     wide = WideGenerator(vocoder.generator)
     *before, last = stages
     assert isinstance(last, Local)

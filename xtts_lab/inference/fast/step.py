@@ -32,7 +32,11 @@ class DecodingStep:
     banned: int = -1
 
     def __call__(self) -> None:
-        self.launch_draw()
+        self.draw()
+        self.read()
+
+    def read(self) -> None:
+        """Second half of a step: what was drawn through all layers, and the next code scored."""
         self.layers()
         self.score()
 
@@ -117,8 +121,8 @@ class DecodingStep:
             ROWS=self.tuning.head_rows,
         )  # fmt: skip
 
-    def launch_draw(self) -> None:
-        """The next code of every row, embedded as the next input."""
+    def draw(self) -> None:
+        """First half of a step: the next code of every row, embedded as the next input."""
         state, config, options = self.state, self.config, self.sampling
         self._launch(
             (state.rows,), draw_kernel,

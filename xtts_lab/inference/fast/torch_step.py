@@ -30,12 +30,17 @@ class TorchStep:
     banned: int = -1
 
     def __call__(self) -> None:
-        self._draw()
+        self.draw()
+        self.read()
+
+    def read(self) -> None:
+        """As `DecodingStep.read`."""
         for index, layer in enumerate(self.weights.layers):
             self._layer(index, layer)
         score_rows(self.weights, self.state)
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """As `DecodingStep.draw`."""
         state, config = self.state, self.config
         logits = state.logits
         if self.banned >= 0:

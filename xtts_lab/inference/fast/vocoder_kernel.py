@@ -1,4 +1,4 @@
-"""The Triton kernel between two convolutions. B windows, T samples, C channels, channels last."""
+"""The Triton kernel between two convolutions. B windows, T samples, C channels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import triton.language as tl
 
 @triton.jit
 def settle_kernel(
-    made, shift, before, total, active, size, per_window, channels, per_shift, slope,
+    made, shift, before, total, active, size, per_window, channels, inner, per_shift, slope,
     ADDS: tl.constexpr, SUMS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """`made` [B, T, C] + `shift` [C] (or [B, C]: `per_shift` C) + `before` -> `total`, `active`."""
+    """`made` + `shift` [C] (or [B, C]: `per_shift` C) + `before` -> `total`, and so `active`.
+
+    `made` is [B, T, C] with `inner` 1, or [B, C, T] with `inner` T.
+    """
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = place < size
-    channel = (place % channels) + (place // per_window) * per_shift
+    channel = (place // inner) % channels + (place // per_window) * per_shift
     value = tl.load(made + place, mask=inside, other=0.0).to(tl.float32)
     value += tl.load(shift + channel, mask=inside, other=0.0).to(tl.float32)
     if ADDS:
