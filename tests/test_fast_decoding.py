@@ -75,6 +75,32 @@ def check(name: str, device: str = "cpu", copies: int = 1, **cut: Any) -> None:
         )
 
 
+def check_prompt(device: str = "cpu") -> None:
+    """A prompt behind a prefix: states, keys and values are what the model's modules make."""
+    from xtts_lab.inference.fast.prompt import Cut, PromptLayers, PromptTuning
+    from xtts_lab.inference.fast.weights import DecodingWeights
+
+    gpt, prefix, rows, count = _gpt().to(device), 5, 17, 15
+    weights, numbers = DecodingWeights.of(gpt, torch.float32), torch.tensor([count, prefix])
+    cut = Cut(outputs=16, inputs=16, splits=3)
+    layers = PromptLayers(gpt.config, weights, rows, PromptTuning(cut, cut, cut, cut))
+    said, x = numbers.to(device), torch.randn(1, rows, 24, device=device)
+    ours, theirs = (gpt.empty_cache(1, prefix + rows) for _ in range(2))
+    ours.keys[:], ours.values[:] = torch.randn(2, *ours.keys.shape, device=device)
+    theirs.keys.copy_(ours.keys), theirs.values.copy_(ours.values)
+    with torch.inference_mode():
+        wanted = gpt.extend(x, said[1:], theirs)
+        layers(x[0], said[:1], said[1:], ours)
+        made = gpt.normalise(x)
+    whole = prefix + count
+    for one, other in (
+        (made[:, :count], wanted[:, :count]),
+        (ours.used(whole).keys, theirs.used(whole).keys),
+        (ours.used(whole).values, theirs.used(whole).values),
+    ):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
 def check_generator(device: str = "cpu") -> None:
     """Channels last and fused, the generator makes what it makes as a module."""
     from xtts_lab.inference.fast.generator import WideGenerator
@@ -149,6 +175,7 @@ def check_all(device: str = "cpu") -> None:
     check("default", device, copies=3, radix=4)  # more rows than the fused kernels take
     check("default", device, ahead=True, radix=4)
     check("narrow", device, ahead=True, early=True, splits=1, block_keys=4, radix=2)
+    check_prompt(device)
     check_generator(device)
     check_stream(device)
     check_continuous(device)

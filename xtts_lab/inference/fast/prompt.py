@@ -84,9 +84,8 @@ class PromptLayers:
 
         self._normed, self._query = floats(rows, width), floats(rows, width)
         self._attended, self._inner = floats(rows, width), floats(rows, 4 * width)
-        kinds = (self.tuning.qkv, 3), (self.tuning.out, 1), (self.tuning.up, 4)
-        kinds = *kinds, (self.tuning.down, 1)
-        most = max(cut.splits * many for cut, many in kinds)
+        cuts = (self.tuning.qkv, self.tuning.out, self.tuning.up, self.tuning.down)
+        most = max(cut.splits * many for cut, many in zip(cuts, (3, 1, 4, 1), strict=True))
         self._partial = floats(most, rows, width)
         self._arrived = torch.zeros(4 * width, dtype=torch.int32, device=head.device)
 
@@ -136,9 +135,9 @@ class PromptLayers:
             (-(-outputs // cut.outputs), splits), rows_product_kernel,
             x, weight, bias, out, cache.keys, cache.values, count, before, self._partial,
             self._arrived, self.rows, inputs, outputs, self.config.width // self.config.heads,
-            cache.keys.shape[2], share, KIND=kind, SPLITS=splits, BLOCK_S=max(_power(self.rows), 16),
-            BLOCK_N=cut.outputs, BLOCK_K=cut.inputs, PRECISION=self.tuning.precision,
-            num_warps=cut.warps, num_stages=cut.stages,
+            cache.keys.shape[2], share, KIND=kind, SPLITS=splits,
+            BLOCK_S=max(_power(self.rows), 16), BLOCK_N=cut.outputs, BLOCK_K=cut.inputs,
+            PRECISION=self.tuning.precision, num_warps=cut.warps, num_stages=cut.stages,
         )  # fmt: skip
 
     def _attend(self, count: Tensor, before: Tensor, cache: LayerCache) -> None:
