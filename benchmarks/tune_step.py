@@ -51,7 +51,7 @@ def main() -> None:
 
 def candidates() -> list[Tuning]:
     """How one row's kernels may cut their work; the first is what is chosen now."""
-    base = Tuning.choose(CUDA, 1)
+    base = Tuning.choose(CUDA, 1, torch.bfloat16)
     made = [base]
     made += [
         replace(base, early=early, ahead=ahead)

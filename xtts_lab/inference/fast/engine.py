@@ -73,7 +73,7 @@ class DecodingEngine:
         self.gpt = gpt if gpt.audio_embedding.weight.dtype == dtype else _cast(gpt, dtype)
         self.steps = min(steps or config.max_codes, config.max_codes) + 1
         self.sampling = sampling
-        tuning = tuning or Tuning.choose(self.device, rows)
+        tuning = tuning or Tuning.choose(self.device, rows, dtype)
         room = prompt or config.text_positions + config.audio_positions
         self.room = bucketed(room)
         capacity = self.room + BUCKET + self.steps  # the padding behind a prompt is written, too

@@ -6,14 +6,14 @@ S rows (positions), D width. `Gpt.extend` is what is computed, and what computes
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.fast.tuning import Tuning
+from xtts_lab.inference.fast.tuning import overlaps
 from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
 from xtts_lab.nn.attention import KVCache, LayerCache
 from xtts_lab.nn.gpt import GptConfig
@@ -27,10 +27,10 @@ class Cut:
     """How a product is cut: outputs and inputs of a tile, shares of the inputs."""
 
     outputs: int = 32
-    inputs: int = 64
-    splits: int = 2
+    inputs: int = 32
+    splits: int = 4
     warps: int = 4
-    stages: int = 3
+    stages: int = 4
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class PromptTuning:
     `pdl` and `early` as in `Tuning`.
     """
 
-    qkv: Cut = field(default_factory=lambda: Cut(splits=4))
-    out: Cut = field(default_factory=lambda: Cut(splits=8))
-    up: Cut = field(default_factory=lambda: Cut(splits=4))
-    down: Cut = field(default_factory=lambda: Cut(splits=8))
+    qkv: Cut = Cut(outputs=16, inputs=64, splits=2, stages=3)
+    out: Cut = Cut(outputs=16, inputs=64, splits=4, stages=3)
+    up: Cut = Cut(splits=4)
+    down: Cut = Cut(splits=16)
     precision: str = "tf32x3"
     attention_precision: str = "tf32x3"
     queries: int = 16
@@ -77,7 +77,7 @@ class PromptLayers:
         self.config, self.weights, self.rows = config, weights, rows
         self.tuning = tuning or PromptTuning()
         head, width = weights.head, config.width
-        self._pdl = Tuning.choose(head.device, 1).pdl
+        self._pdl = overlaps(head.device)
 
         def floats(*shape: int) -> Tensor:
             return torch.zeros(shape, device=head.device)

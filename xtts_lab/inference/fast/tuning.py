@@ -33,10 +33,16 @@ class Tuning:
     pdl: bool = False
 
     @classmethod
-    def choose(cls, device: torch.device, rows: int) -> Tuning:
-        """What was fastest where it was measured (one H100); many rows need no splits."""
-        pdl = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+    def choose(cls, device: torch.device, rows: int, dtype: torch.dtype) -> Tuning:
+        """What was fastest where it was measured (H100, H200); many rows need no splits."""
+        pdl = overlaps(device)
         if rows > 4:
             return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
         splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
-        return cls(splits=splits, pdl=pdl)
+        # Twice the bytes a weight: half the warps fetch as many.
+        return cls(splits=splits, pdl=pdl, warps=4 if dtype == torch.float32 else cls.warps)
+
+
+def overlaps(device: torch.device) -> bool:
+    """Whether a kernel may start while its predecessor ends (programmatic dependent launch)."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
