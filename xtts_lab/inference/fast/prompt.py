@@ -41,7 +41,7 @@ class PromptTuning:
     """
 
     qkv: Cut = Cut(outputs=16, inputs=64, splits=2, stages=3)
-    out: Cut = Cut(outputs=16, inputs=64, splits=4, stages=3)
+    out: Cut = Cut(outputs=16, splits=8)
     up: Cut = Cut(splits=4)
     down: Cut = Cut(splits=16)
     precision: str = "tf32x3"

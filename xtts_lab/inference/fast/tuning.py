@@ -39,8 +39,9 @@ class Tuning:
         if rows > 4:
             return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
         splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
-        # Twice the bytes a weight: half the warps fetch as many.
-        return cls(splits=splits, pdl=pdl, warps=4 if dtype == torch.float32 else cls.warps)
+        if dtype == torch.float32:  # twice the bytes a weight: half the warps fetch as many
+            return cls(splits=splits, pdl=pdl, warps=4, down_rows=2, radix=2)
+        return cls(splits=splits, pdl=pdl)
 
 
 def overlaps(device: torch.device) -> bool:
