@@ -2,10 +2,9 @@
 
 B rows, N prefix, P positions of a prompt, D width, n codes.
 
-A voice's prefix is read once (`prefixes`); what follows it is read by the model's own modules,
-padded to a bucket; from then on a step is one
-graph replay that draws a code and computes the state and the logits of the next. The host waits
-only where it wants to look.
+A voice's prefix is read once (`prefixes`); what follows it is read padded to a bucket, by the
+model's own modules or by kernels (`reading`); from then on a step is one graph replay that draws a
+code and computes the state and the logits of the next. The host waits only where it wants to look.
 """
 
 from __future__ import annotations

@@ -140,7 +140,10 @@ class _Stage:
         if self.speaker is not None:
             shift = shift + self.speaker(speaker)[:, :, 0]
         x, active = settle(self.upsample(active), shift.contiguous(), SLOPE, sums=True)
-        total, *others = self._beside([partial(block, x, active) for block in self.blocks])
+        calls = [partial(block, x, active) for block in self.blocks]
+        # Many windows fill the GPU block by block, in a third of the memory.
+        alone = active.shape[0] == 1
+        total, *others = self._beside(calls) if alone else [call() for call in calls]
         for other in others:
             total = total + other
         return total / len(self.blocks)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.fast.tuning import overlaps
+from xtts_lab.inference.fast.tuning import has_tensor_cores, overlaps
 from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
 from xtts_lab.nn.attention import KVCache, LayerCache
 from xtts_lab.nn.gpt import GptConfig
@@ -56,8 +56,8 @@ def can_read(config: GptConfig, device: torch.device, dtype: torch.dtype, rows: 
     """Whether one prompt's positions, `rows` of them, may go through `PromptLayers`."""
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     there = (device.type == "cuda" or interpreted) and find_spec("triton") is not None
-    lane = config.width // config.heads
-    return there and dtype == torch.float32 and rows <= MOST and lane <= 128
+    fits = rows <= MOST and config.width // config.heads <= 128
+    return there and fits and dtype == torch.float32 and has_tensor_cores(device)
 
 
 class PromptLayers:

@@ -3,7 +3,8 @@
 B rows, N prefix, S positions after it, D width.
 
 A reading has a shape: prefixes of up to so many positions, and up to so many after them. On a GPU
-it is a graph, so shapes are rounded up to buckets.
+it is a graph, so shapes are rounded up to buckets. One short prompt in float32 goes through kernels
+(`prompt`), where they run; anything else through the model's own modules.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 from xtts_lab.vocoders.base import Vocoder
@@ -14,15 +15,16 @@ from xtts_lab.vocoders.stages import Local, Stage
 def stages_of(vocoder: Vocoder, vectors: Tensor) -> tuple[Stage, ...]:
     """`vocoder.stages(vectors)`, on a GPU with HiFi-GAN fused; see `generator`.
 
-    `vectors` [B, E] are read whenever the stages run.
+    `vectors` [B, E] are read whenever the stages run. In float32 the library's own kernels fill a
+    GPU with many windows, but not with one.
     """
     stages = vocoder.stages(vectors)
-    fused = vectors.is_cuda and isinstance(vocoder, HifiganVocoder)
-    if not fused or find_spec("triton") is None:
+    if not (vectors.is_cuda and isinstance(vocoder, HifiganVocoder)):
+        return stages
+    if find_spec("triton") is None or (vectors.dtype == torch.float32 and vectors.shape[0] > 1):
         return stages
     from xtts_lab.inference.fast.generator import WideGenerator
 
-    assert isinstance(vocoder, HifiganVocoder)
     wide = WideGenerator(vocoder.generator)
     *before, last = stages
     assert isinstance(last, Local)

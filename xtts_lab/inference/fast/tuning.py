@@ -47,3 +47,8 @@ class Tuning:
 def overlaps(device: torch.device) -> bool:
     """Whether a kernel may start while its predecessor ends (programmatic dependent launch)."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (9, 0)
+
+
+def has_tensor_cores(device: torch.device) -> bool:
+    """Whether products may go over TF32: from compute capability 8.0 on, or on a CPU."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
