@@ -27,6 +27,7 @@ def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
     """Return all outputs that the metrics need of the trials that have audio, in plan order."""
     specs = plan.experiment.spec.instruments
     told = {key: uses_language(spec) for key, spec in specs.items()}
+    keys: dict[tuple[str, str, str | None], str] = {}  # trials share all clips but their own
     found: list[Need] = []
     for trial in plan.trials:
         record = trials.get(trial.id)
@@ -39,11 +40,12 @@ def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
             )
             language = _language(trial, role) if told[instrument] else None
             for index, (path, sha256) in enumerate(clips):
-                content = EvidenceContent(sha256, plan.instruments[instrument], language)
+                of = (sha256, instrument, language)
+                if of not in keys:
+                    judge = plan.instruments[instrument]
+                    keys[of] = evidence_key(EvidenceContent(sha256, judge, language))
                 clip = Clip(path, language)
-                found.append(
-                    Need(evidence_key(content), trial.id, instrument, role, index, clip, sha256)
-                )
+                found.append(Need(keys[of], trial.id, instrument, role, index, clip, sha256))
     return found
 
 

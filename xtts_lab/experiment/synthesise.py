@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
-from xtts_lab import audio, files
+from xtts_lab import audio, files, registry
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
@@ -92,7 +93,9 @@ def synthesise(
     for trial in wanted:
         by_arm.setdefault(trial.arm.id, []).append(trial)
     batches = [
-        batch for trials in by_arm.values() for batch in _batches(plan, trials, folder, workers)
+        batch
+        for trials in by_arm.values()
+        for batch in _batches(plan, trials, folder, workers, len(by_arm))
     ]
     made = perform_all(
         perform,
@@ -149,12 +152,20 @@ def _to_cache(trial: Trial, folder: RunFolder, journal: Journal, cache: Cache) -
 
 
 def _batches(
-    plan: Plan, trials: Sequence[Trial], folder: RunFolder, workers: int
+    plan: Plan, trials: Sequence[Trial], folder: RunFolder, workers: int, arms: int
 ) -> Iterator[Batch]:
-    jobs = Jobs(trials, folder.path)
-    together = trials[0].arm.speaks.get("batch_size")
-    for part in chunks(jobs, workers, least=together if isinstance(together, int) else 1):
-        yield Batch(trials[0].arm.spec, plan.device, part)
+    """Yield the tasks of one of so many arms."""
+    jobs, arm = Jobs(trials, folder.path), trials[0].arm
+    system = registry.lookup("systems", str(arm.speaks["name"]))
+    together: int = system.at_a_time(arm.speaks, plan.systems[arm.id].device)
+    for part in chunks(jobs, workers, least=least_of(len(jobs), together, workers, arms)):
+        yield Batch(arm.spec, plan.device, part)
+
+
+def least_of(jobs: int, together: int, workers: int, arms: int) -> int:
+    """Return the least size of an arm's tasks: what its system does at once, if all have work."""
+    shares = workers // math.gcd(workers, arms)  # of each arm, so that all workers get as many
+    return min(together, -(-jobs // shares))
 
 
 def perform(batch: Batch, parts: Parts) -> Iterator[Record]:

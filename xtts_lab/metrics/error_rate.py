@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from xtts_lab.errors import UsageError
@@ -35,6 +36,8 @@ from xtts_lab.types import Direction, Evidence, Json, Utterance
 
 WRITES_SOUNDS = frozenset({"world_ctc"})
 """Recognisers that write sounds: what they say stands in ids of its own."""
+_COUNTED = 1024
+"""Pairs of texts whose edits are kept: a trial's components and its detail ask for the same."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Edits:
     length: int
 
 
+@lru_cache(_COUNTED)
 def word_edits(reference: str, hypothesis: str) -> Edits:
     """Count edits between white-space separated words; the reference must have some."""
     import jiwer
@@ -52,6 +56,7 @@ def word_edits(reference: str, hypothesis: str) -> Edits:
     return _edits(jiwer.process_words(reference, hypothesis))
 
 
+@lru_cache(_COUNTED)
 def character_edits(reference: str, hypothesis: str) -> Edits:
     """Count edits between characters, spaces included; the reference must have some."""
     import jiwer

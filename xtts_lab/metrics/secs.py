@@ -14,6 +14,7 @@ the metric's id.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 
 from xtts_lab.metrics.base import COSINE, BaseMetric, Bounds
@@ -32,7 +33,9 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
 
     Raises `ValueError` for vectors of different or of zero length: no encoder may yield those.
     """
-    product = math.fsum(x * y for x, y in zip(a, b, strict=True))
+    if len(a) != len(b):
+        raise ValueError(f"embeddings of {len(a)} and of {len(b)} numbers")
+    product = math.fsum(map(operator.mul, a, b))
     lengths = math.hypot(*a) * math.hypot(*b)
     if lengths == 0.0:
         raise ValueError("an embedding of zeros has no direction")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from xtts_lab.types import LANGUAGES, Failure, Json, Request, Synthesis
 
@@ -76,6 +77,12 @@ class BaseSystem:
     def synthesise(self, requests: Sequence[Request]) -> Iterator[Synthesis | Failure]:
         """Yield one result per request, in order."""
         raise NotImplementedError(f"{type(self).__name__} says nothing of {len(requests)} requests")
+
+    @staticmethod
+    def at_a_time(settings: Mapping[str, Any], _device: str | None) -> int:
+        """How many requests it works on at once on a class of device: workers get as many."""
+        size = settings.get("batch_size")
+        return size if isinstance(size, int) else 1
 
     def check(self) -> None:
         """Raise `UsageError`, in one line, for settings that cannot work: asked for by a plan."""

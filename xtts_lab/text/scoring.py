@@ -34,6 +34,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xtts_lab.languages import BY_CODE
 from xtts_lab.text.simplified import to_simplified
@@ -61,6 +62,7 @@ _NUMBER_SIGN = re.compile(r"\bno(?=\d)")  # what NFKC makes of "№"
 _SECOND_DOT = re.compile("i\u0307+")
 
 
+@lru_cache(4096)  # a text is asked for by every metric, arm and repeat
 def normalise(text: str, language: str) -> str:
     """Return the form of `text` that error rates compare; empty where nothing can be compared.
 

@@ -109,9 +109,13 @@ def chunks(
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker of the crew, and the task it is at with the jobs that are left of it."""
+    """A worker of the crew, and the task it is at with the jobs that are left of it.
+
+    `part`: what it was at last, and may still hold.
+    """
 
     handle: Any
+    part: str = ""
     task: Task | None = None
     left: Sequence[Any] = ()
 
@@ -119,13 +123,14 @@ class _Worker:
 class _Pool:
     def __init__(self, crew: Crew, most: int) -> None:
         self._crew, self._most = crew, most
-        self._queue: deque[Task] = deque()
+        self._queue: dict[str, deque[Task]] = {}  # by part, none of them empty
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
 
     def records(self, tasks: Sequence[Task]) -> Iterator[Record]:
-        self._queue = deque(tasks)
+        for task in tasks:
+            self._queue.setdefault(_part(task), deque()).append(task)
         while self._queue or any(worker.task for worker in self._workers):
             self._assign()
             known = {id(worker.handle): worker for worker in self._workers}
@@ -140,9 +145,27 @@ class _Pool:
         idle = [worker for worker in self._workers if worker.task is None]
         while self._queue and (idle or len(self._workers) < self._most):
             worker = idle.pop() if idle else self._start()
-            worker.task = self._queue.popleft()
+            worker.task = self._next_for(worker)
             worker.left = list(worker.task.jobs)
             self._crew.give(worker.handle, worker.task)
+
+    def _next_for(self, worker: _Worker) -> Task:
+        """Return a task of the part that a worker holds, else of the one that fewest are at.
+
+        Weights are then loaded, and graphs recorded, by as few processes as can be.
+        """
+        if worker.part not in self._queue:
+            at = Counter(other.part for other in self._workers if other.task is not None)
+            worker.part = min(self._queue, key=lambda part: at[part])
+        queue = self._queue[worker.part]
+        task = queue.popleft()
+        if not queue:
+            del self._queue[worker.part]
+        return task
+
+    def _again(self, task: Task) -> None:
+        """Queue what a worker left, before all else of its part."""
+        self._queue.setdefault(_part(task), deque()).appendleft(task)
 
     def _start(self) -> _Worker:
         worker = _Worker(self._crew.start())
@@ -169,10 +192,10 @@ class _Pool:
         first, rest = left[0], left[1:]
         self._deaths[first.id] += 1
         if rest:
-            self._queue.appendleft(with_jobs(task, rest))
+            self._again(with_jobs(task, rest))
         if self._deaths[first.id] < self._crew.tries:
             say(f"{task.kind} {task.spec['name']}: {why} at work on {first.id}, tried again")
-            self._queue.appendleft(with_jobs(task, [first]))
+            self._again(with_jobs(task, [first]))
             return
         often = "twice" if self._crew.tries == 2 else f"{self._crew.tries} times"
         yield {**task.failed(first, f"{why} while it was at work, {often}"), DIED: True}
@@ -183,10 +206,8 @@ class _Pool:
 
     def _given_up(self, part: str, why: str) -> Iterator[Record]:
         """Fail what is queued for a part that does nothing but die."""
-        doomed = [task for task in self._queue if _part(task) == part]
-        self._queue = deque(task for task in self._queue if _part(task) != part)
         said = f"not tried: {why} in {MOST_DEATHS} other jobs in a row"
-        for task in doomed:
+        for task in self._queue.pop(part, ()):
             yield from ({**task.failed(job, said), DIED: True} for job in task.jobs)
 
     def close(self) -> None:
