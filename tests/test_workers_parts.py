@@ -120,6 +120,9 @@ class _Recorder:
     def bury(self, _worker: list[int]) -> str:
         raise AssertionError("nobody died")
 
+    def dismiss(self, idle: Sequence[list[int]]) -> None:
+        raise AssertionError(f"nobody sends {len(idle)} away")
+
     def end(self, idle: Sequence[list[int]], busy: Sequence[list[int]]) -> None:
         assert len(idle) == len(self.done)
         assert not busy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment, load
+from xtts_lab.experiment.workers.deaths import make_ready
 from xtts_lab.experiment.workers.host import Host
 from xtts_lab.experiment.workers.pool import CrewMaker
 from xtts_lab.registry import unknown
@@ -74,6 +75,11 @@ class Labour:
                     "that metric out here, and run it with --executor local on a machine of its own"
                 )
 
+    def make_ready(self) -> None:
+        """Have what workers import read while plans are made."""
+        if self.workers > 1 and self.executor == "local":
+            make_ready()
+
     @contextmanager
     def crew(self) -> Iterator[CrewMaker | None]:
         """Hold the workers' place ready; None is this machine."""
@@ -104,7 +110,7 @@ def run_all(
     """Run an experiment, or every experiment of a folder; all are checked before one starts."""
     code = DONE
     labour.check([])  # before what takes long
-    plans = _plans(path, choice)
+    plans = _plans(path, choice, labour.make_ready)
     labour.check([plan for plan, _ in plans])
     with labour.crew() as crew:
         for plan, folder in plans:
@@ -171,7 +177,10 @@ def rebuild_report(path: Path, resamples: int | None = None, *, allow_mixed: boo
     return DONE
 
 
-def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
+def _plans(
+    path: Path, choice: Choice, once_read: Callable[[], None] = lambda: None
+) -> list[tuple[Plan, Path]]:
+    """Return plans and their folders; `once_read` is called when the files hold no mistake."""
     many = os.path.isdir(path)  # noqa: PTH112  False for a name over the limit, where Path raises
     files = sorted(path.glob("*.yaml")) if many else [path]
     if not files:
@@ -184,6 +193,7 @@ def _plans(path: Path, choice: Choice) -> list[tuple[Plan, Path]]:
                 f"{files[i]}: has the name of {files[folders.index(folder)].name}, "
                 f"'{loaded[i].spec.name}', and would write into the same folder; rename one"
             )
+    once_read()
     return [
         (make_plan(experiment, choice.device), folder)
         for experiment, folder in zip(loaded, folders, strict=True)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.judging import Batch, Need, perform, uses_language
+from xtts_lab.experiment.judging import Batch, Need, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.examining import prepare_instrument
-from xtts_lab.experiment.workers.pool import CrewMaker, Workers, chunks
+from xtts_lab.experiment.workers.pool import Workers, chunks
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.keys import EvidenceContent, evidence_key
@@ -80,8 +80,7 @@ def measure(
     needs: Sequence[Need],
     logs: Logs,
     cache: Cache,
-    workers: int,
-    crew: CrewMaker | None = None,
+    team: Workers,
 ) -> int:
     """Take the measurements that are missing; return how many were taken."""
     journal = logs.ended
@@ -94,12 +93,11 @@ def measure(
                 journal.append(cached)
             else:
                 missing[need.key] = need
-    with Workers(perform, workers, crew) as team:
-        for instrument in plan.instruments:
-            wanted = [need for need in missing.values() if need.instrument == instrument]
-            if wanted:
-                mean_s = _measured(plan, instrument, wanted, logs, team, workers)
-                remember(cache, plan.instruments[instrument], mean_s)
+    for instrument in plan.instruments:
+        wanted = [need for need in missing.values() if need.instrument == instrument]
+        if wanted:
+            mean_s = _measured(plan, instrument, wanted, logs, team)
+            remember(cache, plan.instruments[instrument], mean_s)
     # Now that all instruments have ended, and are known to have given one result a clip.
     for need in needs:
         record = journal.get(need.key)
@@ -112,11 +110,11 @@ def measure(
 
 
 def _measured(
-    plan: Plan, instrument: str, wanted: Sequence[Need], logs: Logs, team: Workers, workers: int
+    plan: Plan, instrument: str, wanted: Sequence[Need], logs: Logs, team: Workers
 ) -> float:
     """Take an instrument's measurements; return the mean seconds of one."""
     spec = plan.experiment.spec.instruments[instrument]
-    parts = chunks(wanted, workers, most=_TOGETHER)
+    parts = chunks(wanted, team.count, most=_TOGETHER)
     tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
     prepare_instrument(plan.experiment.host, spec)
     start = time.perf_counter()

@@ -14,13 +14,14 @@ from xtts_lab.experiment.conclusions import Asked, conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
+from xtts_lab.experiment.performing import perform
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.score import METRIC_ERROR, Row, score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.synthesise import synthesise
 from xtts_lab.experiment.timing.load import load_trials
 from xtts_lab.experiment.timing.timed import Timed
-from xtts_lab.experiment.workers.pool import CrewMaker
+from xtts_lab.experiment.workers.pool import CrewMaker, Workers
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
@@ -76,17 +77,20 @@ def run(
             Journal(folder.latency_log) as latency,
             Journal(folder.load_log) as load,
             Journal(folder.begun_log) as begun,
+            Workers(perform, workers, crew) as team,
         ):
             # Audio from the cache has no timings.
             source = Cache(None) if folder.remeasuring.exists() else cache
-            made, cached = synthesise(plan, folder, Logs(trials, begun), source, workers, crew)
+            made, cached = synthesise(plan, folder, Logs(trials, begun), source, team)
             folder.remeasuring.unlink(missing_ok=True)
-            # Before the instruments load, and with no worker at work beside it.
+            if any(use.metric.streaming or use.metric.loading for use in plan.metrics):
+                team.close()  # timed before the instruments load, and with no worker beside it
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
             loads = load_trials(plan, folder, trials, Logs(load, begun))
             timed = Timed(streams, loads)
             needs = needs_of(plan, folder, trials)
-            measured = measure(plan, needs, Logs(evidence, begun), cache, workers, crew)
+            measured = measure(plan, needs, Logs(evidence, begun), cache, team)
+            team.dismiss()  # they end while tables are written
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed)
             files.remove(folder.begun_log)  # all of it has ended
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}

@@ -15,7 +15,7 @@ from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.parts import Parts
-from xtts_lab.experiment.workers.pool import CrewMaker, chunks, perform_all
+from xtts_lab.experiment.workers.pool import Workers, chunks
 from xtts_lab.experiment.workers.tasks import Logs, work_through
 from xtts_lab.notices import one_line
 from xtts_lab.records import seal
@@ -82,8 +82,7 @@ def synthesise(
     folder: RunFolder,
     logs: Logs,
     cache: Cache,
-    workers: int,
-    crew: CrewMaker | None = None,
+    team: Workers,
 ) -> tuple[int, int]:
     """Make the audio that is missing; return how many were synthesised, and found in the cache."""
     journal = logs.ended
@@ -95,15 +94,9 @@ def synthesise(
     batches = [
         batch
         for trials in by_arm.values()
-        for batch in _batches(plan, trials, folder, workers, len(by_arm))
+        for batch in _batches(plan, trials, folder, team.count, len(by_arm))
     ]
-    made = perform_all(
-        perform,
-        batches,
-        workers,
-        child=logs.need_child(batches, plan.experiment.host),
-        crew=crew,
-    )
+    made = team.records(batches, child=logs.need_child(batches, plan.experiment.host))
     for _ in track(logs.keep(made), "synthesise", len(wanted)):
         pass
     fresh = {trial.id for trial in wanted}  # what the cache holds of these, if anything, is damaged

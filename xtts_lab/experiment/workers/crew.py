@@ -42,6 +42,10 @@ class Crew(Protocol):
         """Clear away a worker that died; return how it did."""
         ...
 
+    def dismiss(self, idle: Sequence[Any]) -> None:
+        """Let workers begin to end, without waiting for it; `end` follows."""
+        ...
+
     def end(self, idle: Sequence[Any], busy: Sequence[Any]) -> None:
         """End workers: idle ones gently."""
         ...
@@ -87,6 +91,10 @@ class LocalCrew:
         worker.connection.close()
         worker.process.join()
         return cause(worker.process.exitcode)
+
+    def dismiss(self, idle: Sequence[LocalWorker]) -> None:
+        for worker in idle:
+            worker.connection.close()
 
     def end(self, idle: Sequence[LocalWorker], busy: Sequence[LocalWorker]) -> None:
         for worker in (*idle, *busy):

@@ -7,11 +7,17 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-PRELOADED = ("torch", "pandas", "xtts_lab.experiment.workers.host")
+PRELOADED = (
+    "torch",
+    "pandas",
+    "xtts_lab.experiment.workers.host",
+    "xtts_lab.experiment.performing",
+)
 """What the server of new processes has imported: seconds that each of them would take."""
 
 
@@ -25,11 +31,17 @@ def cause(exit_code: int | None) -> str:
     return f"the process ended with exit code {exit_code}"
 
 
+def make_ready() -> None:
+    """Start the server of new processes, which imports while this process does something else."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
+    forkserver.ensure_running()
+
+
 def started(serve: Callable[..., None], *arguments: Any) -> tuple[ForkServerProcess, Connection]:
     """Start `serve(connection, *arguments)` in a process apart; return it and our end of a pipe."""
     # Not forked from here: a child of a process with running threads (torch's) may deadlock.
+    make_ready()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=({**os.environ}, serve, theirs, *arguments))
     process.start()

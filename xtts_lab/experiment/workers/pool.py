@@ -40,13 +40,13 @@ def perform_all(
 
 
 class Workers:
-    """Processes that share tasks, one round after another; between rounds they stay.
+    """`count` processes that share tasks, one round after another; between rounds they stay.
 
     `crew`: where they live; None, on this machine.
     """
 
     def __init__(self, perform: Perform, count: int, crew: CrewMaker | None = None) -> None:
-        self._perform, self._count, self._crew = perform, count, crew
+        self._perform, self.count, self._crew = perform, count, crew
         self._pool: _Pool | None = None
         self._made_for: object = None
 
@@ -57,7 +57,7 @@ class Workers:
         `child`: one worker too is a process of its own, and what these tasks leave behind in
         theirs meets no other round. Of several GPUs each process sees one, in turn.
         """
-        if self._count <= 1 and not child and self._crew is None:
+        if self.count <= 1 and not child and self._crew is None:
             with Parts() as parts:
                 for task in tasks:
                     yield from self._perform(task, parts)
@@ -71,14 +71,19 @@ class Workers:
     def _suitable(self, tasks: Sequence[Task]) -> _Pool:
         """Return the processes, new ones where the tasks want other devices than the last."""
         devices = sorted({_device(task) for task in tasks})
-        gpus = shared_gpus(devices) if self._count > 1 else ()
+        gpus = shared_gpus(devices) if self.count > 1 else ()
         wanted: object = devices if self._crew else gpus
         if self._pool is None or self._made_for != wanted:
             self.close()
             make = self._crew or (lambda perform, _: LocalCrew(perform, gpus))
-            self._pool = _Pool(make(self._perform, devices), max(1, self._count))
+            self._pool = _Pool(make(self._perform, devices), max(1, self.count))
             self._made_for = wanted
         return self._pool
+
+    def dismiss(self) -> None:
+        """Have the processes end, which takes a while; `close` waits for them. No round follows."""
+        if self._pool is not None:
+            self._pool.dismiss()
 
     def close(self) -> None:
         """End the processes."""
@@ -209,6 +214,9 @@ class _Pool:
         said = f"not tried: {why} in {MOST_DEATHS} other jobs in a row"
         for task in self._queue.pop(part, ()):
             yield from ({**task.failed(job, said), DIED: True} for job in task.jobs)
+
+    def dismiss(self) -> None:
+        self._crew.dismiss([worker.handle for worker in self._workers])
 
     def close(self) -> None:
         """End the workers: idle ones when their pipe closes, the others at once."""

@@ -93,6 +93,9 @@ class RayCrew:
         self._kill(worker)
         return worker.died
 
+    def dismiss(self, idle: Sequence[RayWorker]) -> None:
+        """They are asked to leave, and killed, in one go: at the end."""
+
     def end(self, idle: Sequence[RayWorker], busy: Sequence[RayWorker]) -> None:
         leaving = [worker.actor.leave.remote() for worker in idle]
         if leaving:
