@@ -6,8 +6,9 @@ Two nano arms say 20 English sentences by 25 synthetic speakers; similarity (Res
 (the shipped recogniser), durations and sanity are measured. The run is made with one worker and
 with `--workers`, each in a process of its own and without a cache, after a run of four trials that
 compiles kernels and makes the speakers. Printed are the wall of the whole run and of its stages:
-until the first trial is written, synthesis, until the first measurement, measuring, tables and
-report; `work` is from the first trial to the last measurement. Then trials a minute of the whole
+until the first trial is begun, until one is written (weights, graphs and a batch), from there to
+the last, until the first measurement, measuring, scoring, statistics, report, the end; `work` is
+from the first trial that is begun to the last measurement. Then trials a minute of the whole
 and of the work, the ratios, whether the tables are equal byte for byte, and, where they are not,
 how many recordings differ, how many trials sampled within rounding (`tight_steps`), and each
 metric's largest difference.
@@ -56,15 +57,19 @@ class Spent:
     trials: int
     wall_s: float
     start_s: float
+    first_s: float
     synthesis_s: float
     between_s: float
     measuring_s: float
-    after_s: float
+    scoring_s: float
+    statistics_s: float
+    report_s: float
+    end_s: float
     work_s: float
 
     @property
     def a_minute(self) -> tuple[float, float]:
-        """Trials a minute: of the whole run, and from the first trial to the last measurement."""
+        """Trials a minute: of the whole run, and at work."""
         return 60 * self.trials / self.wall_s, 60 * self.trials / max(self.work_s, _LOOK_S)
 
 
@@ -77,11 +82,11 @@ def spend(arguments: list[str], out: Path) -> Spent:
     sizes: dict[str, int] = {}
     first: dict[str, float] = {}
     last: dict[str, float] = {}
-    began = time.perf_counter()
+    began, clock = time.perf_counter(), time.time()
     with (out.parent / f"{out.name}.log").open("wb") as log:
         process = subprocess.Popen([*command, "--no-cache"], stdout=log, stderr=log)
         while process.poll() is None:
-            for name in ("trials", "evidence"):
+            for name in ("begun", "trials", "evidence"):
                 journal = out / ".state" / f"{name}.jsonl"
                 size = journal.stat().st_size if journal.exists() else 0
                 if size != sizes.get(name, 0):
@@ -92,15 +97,24 @@ def spend(arguments: list[str], out: Path) -> Spent:
     if not (out / "scores.parquet").exists():
         said = (out.parent / f"{out.name}.log").read_text(errors="replace")[-2000:]
         raise SystemExit(f"the run ended with {process.returncode}: {said}")
+    # The last file that each of the stages behind the measurements writes.
+    scored, told, reported = (
+        (out / name).stat().st_mtime - clock
+        for name in ("scores.parquet", "claims.csv", "report.html")
+    )
     return Spent(
         len(pd.read_parquet(out / "trials.parquet", columns=["trial_id"])),
         wall,
-        start_s=first["trials"],
+        start_s=first["begun"],
+        first_s=first["trials"] - first["begun"],
         synthesis_s=last["trials"] - first["trials"],
         between_s=first["evidence"] - last["trials"],
         measuring_s=last["evidence"] - first["evidence"],
-        after_s=wall - last["evidence"],
-        work_s=last["evidence"] - first["trials"],
+        scoring_s=scored - last["evidence"],
+        statistics_s=told - scored,
+        report_s=reported - told,
+        end_s=wall - reported,
+        work_s=last["evidence"] - first["begun"],
     )
 
 

@@ -107,6 +107,9 @@ class Lossy:
     def bury(self, _worker: dict[str, Any]) -> str:
         return "the worker was lost"
 
+    def dismiss(self, idle: Sequence[Any]) -> None:
+        raise AssertionError(f"nobody sends {len(idle)} away")
+
     def end(self, idle: Sequence[Any], busy: Sequence[Any]) -> None:
         assert not busy
         assert idle

@@ -18,6 +18,7 @@ import operator
 from collections.abc import Mapping, Sequence
 
 from xtts_lab.metrics.base import COSINE, BaseMetric, Bounds
+from xtts_lab.metrics.cosines import Cosines
 from xtts_lab.types import Direction, Evidence
 
 QUANTITIES: Mapping[str, str] = {
@@ -60,6 +61,7 @@ class Secs(BaseMetric):
 
     def __init__(self, *, encoder: str = "resemblyzer") -> None:
         self.instrument: str = encoder
+        self._cosines = Cosines()
         self.needs = (encoder, *(f"{encoder}:{role}" for role in QUANTITIES.values()))
 
     def components(self, trials: Sequence[Evidence]) -> Mapping[str, float]:
@@ -70,7 +72,8 @@ class Secs(BaseMetric):
             for quantity, role in QUANTITIES.items():
                 others = trial.outputs[f"{self.instrument}:{role}"]
                 if others:
-                    mean = sum(cosine(own, other["embedding"]) for other in others) / len(others)
+                    cosines = self._cosines(own, [other["embedding"] for other in others])
+                    mean = sum(cosines) / len(others)
                     sums[quantity] = sums.get(quantity, 0.0) + mean
                     sums[f"{quantity}_n"] = sums.get(f"{quantity}_n", 0.0) + 1.0
         return sums
