@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
-from xtts_lab.experiment import tables
+from xtts_lab.experiment import judging, tables
+from xtts_lab.experiment import synthesise as speaking
 from xtts_lab.experiment.arm_table import arms_frame
 from xtts_lab.experiment.conclusions import Asked, conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import measure, needs_of
-from xtts_lab.experiment.performing import perform
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.score import METRIC_ERROR, Row, score
 from xtts_lab.experiment.stream import stream_trials
-from xtts_lab.experiment.synthesise import synthesise
 from xtts_lab.experiment.timing.load import load_trials
 from xtts_lab.experiment.timing.timed import Timed
+from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import CrewMaker, Workers
+from xtts_lab.experiment.workers.server import Perform
 from xtts_lab.experiment.workers.tasks import Logs
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
@@ -78,11 +82,14 @@ def run(
             Journal(folder.load_log) as load,
             Journal(folder.begun_log) as begun,
             Workers(perform, workers, crew) as team,
+            ThreadPoolExecutor(1) as beside,
         ):
+            facts = beside.submit(_ask_ahead, plan, workers)
             # Audio from the cache has no timings.
             source = Cache(None) if folder.remeasuring.exists() else cache
-            made, cached = synthesise(plan, folder, Logs(trials, begun), source, team)
+            made, cached = speaking.synthesise(plan, folder, Logs(trials, begun), source, team)
             folder.remeasuring.unlink(missing_ok=True)
+            facts.result()  # before anything is timed
             if any(use.metric.streaming or use.metric.loading for use in plan.metrics):
                 team.close()  # timed before the instruments load, and with no worker beside it
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
@@ -101,6 +108,12 @@ def run(
 
 
 NOTHING_DONE = Outcome(0, 0, 0, 0, 0)
+_AT_WORK: Mapping[str, Perform] = {"systems": speaking.perform, "instruments": judging.perform}
+
+
+def perform(task: Any, parts: Parts) -> Iterator[dict[str, Any]]:
+    """Do in a worker what either stage asks for; yield what `work_through` does."""
+    return _AT_WORK[task.kind](task, parts)
 
 
 def _is_there(plan: Plan, folder: RunFolder) -> bool:
@@ -114,6 +127,14 @@ def _is_there(plan: Plan, folder: RunFolder) -> bool:
     if damaged and len(damaged) > MOST_LINES:
         say(f"{folder.path}: so are {len(damaged) - MOST_LINES} other files")
     return False
+
+
+def _ask_ahead(plan: Plan, workers: int) -> None:
+    """Ask what `arms.csv` will say of the arms, which takes seconds, while workers work."""
+    for arm in plan.experiment.arms if workers > 1 else ():
+        if not plan.experiment.host.apart("systems", arm.spec):
+            with contextlib.suppress(Exception):  # raised again where the table is made
+                _ = plan.facts[arm.id].parts
 
 
 def _noting_errors(rows: Iterable[Row], broken: list[Row]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,6 +25,8 @@ from xtts_lab.runs.reading import Run
 Row: TypeAlias = dict[Any, Any]
 
 MOST_PLAYERS = 60
+_AT_ONCE = 4
+"""Players whose audio is compressed at a time."""
 # MP3 and not Ogg: libsndfile numbers Ogg streams at random, so that equal audio would give unequal
 # reports; and every browser plays MP3. FLAC serves sample rates that MP3 lacks.
 _POOLED = re.compile(r"\.(micro|macro|p\d+)$")
@@ -49,10 +52,11 @@ class Take:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What was heard and scored, by trial id."""
+    """What was heard and scored, by trial id, and the audio of those that are embedded."""
 
     heard: dict[str, str]
     scores: dict[str, list[tuple[str, str]]]
+    sources: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,16 @@ def items(run: Run) -> tuple[list[Item], list[Item]]:
     }
     chosen = _chosen(groups)
     shown_ids = set(trials["trial_id"]) if len(trials) < len(run.trials) else None
-    evidence = _Evidence(_heard(run, shown_ids), _scores(run, shown_ids))
+    played = {key: _first_repeat(rows)[: chosen.get(key, 0)] for key, rows in groups.items()}
+    sources = _sources(run, [row for rows in played.values() for row in rows])
+    evidence = _Evidence(_heard(run, shown_ids), _scores(run, shown_ids), sources)
     embedded, linked = [], []
     for key, rows in groups.items():
-        shown = _first_repeat(rows)[: chosen.get(key, 0)]
-        there = {row["trial_id"] for row in shown}
-        rest = [row for row in rows if row["trial_id"] not in there]
-        if shown:
-            embedded.append(_item(run, shown, evidence, embed=True))
+        rest = [row for row in rows if str(row["trial_id"]) not in sources]
+        if played[key]:
+            embedded.append(_item(run, played[key], evidence))
         if rest:
-            linked.append(_item(run, rest, evidence, embed=False))
+            linked.append(_item(run, rest, evidence))
     return embedded, linked
 
 
@@ -125,7 +129,7 @@ def _chosen(groups: dict[str, list[Row]]) -> dict[str, int]:
     return chosen
 
 
-def _item(run: Run, rows: list[Row], evidence: _Evidence, *, embed: bool) -> Item:
+def _item(run: Run, rows: list[Row], evidence: _Evidence) -> Item:
     language = str(rows[0]["language"])
     return Item(
         utterance=str(rows[0]["utterance_id"]),
@@ -133,11 +137,11 @@ def _item(run: Run, rows: list[Row], evidence: _Evidence, *, embed: bool) -> Ite
         language_name=language_name(language),
         speaker=str(rows[0]["speaker"]),
         text=str(rows[0]["text"]),
-        takes=[_take(run, row, evidence, embed=embed) for row in rows],
+        takes=[_take(run, row, evidence) for row in rows],
     )
 
 
-def _take(run: Run, row: Row, evidence: _Evidence, *, embed: bool) -> Take:
+def _take(run: Run, row: Row, evidence: _Evidence) -> Take:
     ok = row["status"] == "ok"
     path, trial = str(row["audio_path"]) if ok else "", str(row["trial_id"])
     return Take(
@@ -145,11 +149,19 @@ def _take(run: Run, row: Row, evidence: _Evidence, *, embed: bool) -> Take:
         name=str(row["arm"]),
         repeat=int(row["repeat"]),
         link=quote(path) if ok and is_here(run, row) else "",
-        source=_data_uri(run.path / path) if ok and embed else "",
+        source=evidence.sources.get(trial, ""),
         heard=evidence.heard.get(trial, ""),
         scores=evidence.scores.get(trial, []),
         error="" if ok else str(row["error"]),
     )
+
+
+def _sources(run: Run, rows: list[Row]) -> dict[str, str]:
+    """Return the audio of trials as data URIs, by trial id; empty where there is none."""
+    paths = [run.path / str(r["audio_path"]) if r["status"] == "ok" else None for r in rows]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # compressing leaves Python's lock to others
+        made = pool.map(lambda path: "" if path is None else _data_uri(path), paths)
+        return {str(row["trial_id"]): uri for row, uri in zip(rows, made, strict=True)}
 
 
 def _data_uri(path: Path) -> str:
