@@ -65,16 +65,19 @@ def pair(
             f"{count:,} pairs of a sentence and a speaker, and at most {MAX_ITEMS:,} can be "
             "planned; ask for fewer texts or speakers, or `pairing: rotate`"
         )
+    heard: dict[tuple[str, str, Path | None], SpeakerAudio] = {}  # clips are read to be checked
     for sentence, turn in zip(sentences, turns, strict=True):
         for speaker in turn:
             own = pairing == "own"
             audio = sentence.voice if own else None
-            if audio is None:
+            of = (speaker, sentence.language, sentence.target)
+            if audio is None and of not in heard:
                 with _said_of(sentence, own):
-                    audio = speakers.voice(
+                    heard[of] = speakers.voice(
                         speaker, sentence.language, prompts=prompts, folder=folder,
                         exclude=sentence.target,
                     )  # fmt: skip
+            audio = heard[of] if audio is None else audio
             items.append(_item(sentence, speaker, audio, own=own))
     if not items:
         raise UsageError("texts: no sentence is left; check languages, tags and split")
