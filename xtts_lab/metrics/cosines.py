@@ -42,6 +42,8 @@ class Cosines:
         """
         import numpy as np
 
+        if not others:
+            return []
         ours, length = _array(own), math.hypot(*own)
         found = [self._of(other) for other in others]
         if any(len(vector) != len(ours) for vector, _ in found):

@@ -69,11 +69,14 @@ class Secs(BaseMetric):
         sums: dict[str, float] = {}
         for trial in trials:
             own = trial.outputs[self.instrument]["embedding"]
-            for quantity, role in QUANTITIES.items():
-                others = trial.outputs[f"{self.instrument}:{role}"]
-                if others:
-                    cosines = self._cosines(own, [other["embedding"] for other in others])
-                    mean = sum(cosines) / len(others)
+            clips = {
+                q: trial.outputs[f"{self.instrument}:{role}"] for q, role in QUANTITIES.items()
+            }
+            others = [other["embedding"] for heard in clips.values() for other in heard]
+            cosines = iter(self._cosines(own, others))  # of all roles in one go
+            for quantity, heard in clips.items():
+                if heard:
+                    mean = sum(next(cosines) for _ in heard) / len(heard)
                     sums[quantity] = sums.get(quantity, 0.0) + mean
                     sums[f"{quantity}_n"] = sums.get(f"{quantity}_n", 0.0) + 1.0
         return sums
