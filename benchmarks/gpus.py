@@ -4,7 +4,7 @@
 
 Two nano arms say 20 English sentences by 25 synthetic speakers; similarity (Resemblyzer), errors
 (the shipped recogniser), durations and sanity are measured. The run is made with one worker and
-with `--workers`, each in a process of its own and without a cache, after a run of four trials that
+with `--workers`, each in a process of its own and without a cache, after a smaller run that
 compiles kernels and makes the speakers. Printed are the wall of the whole run and of its stages:
 until the first trial is begun, until one is written (weights, graphs and a batch), from there to
 the last, until the first measurement, measuring, scoring, statistics, report, the end; `work` is
@@ -46,6 +46,8 @@ metrics:
 statistics: {{baseline: b}}
 """
 ITEMS = 20 * 25
+WARM = 130
+"""Trials an arm of the first run: the engine's rows, and so its kernels, are those of 512."""
 TABLES = ("scores.parquet", "evidence.parquet", "summary.csv", "comparisons.csv")
 _LOOK_S = 0.05
 
@@ -157,7 +159,7 @@ def main() -> None:
         experiment = folder / "e.yaml"
         experiment.write_text(EXPERIMENT.format(limit=items * repeats, repeats=repeats))
         base = [str(experiment), "--device", chosen.device]
-        spend([*base, "--limit", "2", "repeats=1"], folder / "warm")
+        spend([*base, "--limit", str(WARM), "repeats=1"], folder / "warm")
         executor = ["--executor", chosen.executor] if chosen.executor else []
         one = spend([*base, "--workers", "1"], folder / "one")
         several = ["--workers", str(chosen.workers), *executor]
