@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -51,6 +53,14 @@ def full_precision() -> Iterator[None]:
     finally:
         for switch, was in zip(switches, before, strict=True):
             switch.allow_tf32 = was
+
+
+def free_memory() -> None:
+    """Give back the memory of GPUs that nothing in this process holds any more."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()  # what only refers to itself
+        torch.cuda.empty_cache()
 
 
 def shared_gpus(devices: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from xtts_lab.audio import AudioError
+from xtts_lab.device import free_memory
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.systems.base import BaseSystem
@@ -204,7 +205,7 @@ class XttsSystem(BaseSystem):
         except Exception as error:  # out of memory, say: whatever it is, it is one request's
             if len(batch) == 1:
                 return [Failure(_in_a_line(error))]
-        _free_memory()
+        free_memory()  # of the failed batch, so that half of it fits
         middle = len(batch) // 2
         return [*self._speak(batch[:middle]), *self._speak(batch[middle:])]
 
@@ -281,11 +282,3 @@ def _in_a_line(error: Exception) -> str:
         return str(error)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _free_memory() -> None:
-    """Give back what the failed batch had reserved on a GPU, so that half of it fits."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

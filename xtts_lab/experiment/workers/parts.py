@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xtts_lab.device import free_memory
 from xtts_lab.experiment.construction import close, construct
 from xtts_lab.runs.keys import digest
 
@@ -39,7 +40,8 @@ class Parts:
         """Release the part."""
         if self._key:
             close(self._part)
-        self._part, self._key = None, ""
+            self._part, self._key = None, ""
+            free_memory()  # for the next part, and for other processes on the GPU
 
     def __enter__(self) -> Parts:
         return self
