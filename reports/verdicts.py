@@ -57,15 +57,17 @@ NOTES = {
     "[conditioners](../conditioners/report.md).",
     5: "**On a consumer GPU, which the notes name, the claim is undecided**: nobody has run it on "
     "one. Whoever has one decides it by `xtts-lab run experiments/claims/full/05-latency.yaml "
-    "--no-cache`; a verdict is for the machine that it was made on. Below, one H200: the nano model "
-    "with the quality of its audio, and XTTS-v2's size with random weights (time alone), 200 streams "
-    "each; beside coqui-tts 20 utterances of each system (64 codes at most), so that its p95 and its "
-    "equality are of few. On two cores nano took 185 ms to first audio, p50 of 20 (refuted there). "
-    "`stream_equals_offline` asks that no sample differ by more than 0.001: on the GPU nano's differ "
-    "by up to 0.0042 (-47 dB of full scale) in 56 of 200 trials, and in ten other codes were drawn; "
-    "the quality beside it is that of the streamed audio to within that. The folder of random weights "
-    "is made and named as the head of the experiment says. "
-    "By the clock, on an H100: [latency](../latency/report.md).",
+    "--no-cache`; a verdict is for the machine that it was made on. Below, one H200: the nano "
+    "model with the quality of its audio, and XTTS-v2's size with random weights (time alone; the "
+    "head of the experiment says how), 200 streams each; beside coqui-tts 20 utterances of each "
+    "system of 64 codes at most, so that its p95 and its equality are of few. On two cores nano "
+    "took 185 ms to first audio, p50 of 20. `stream_equals_offline` asks that no sample differ by "
+    "more than 0.001: on that GPU nano's differ by up to 0.0042 (-47 dB of full scale) in 56 of "
+    "200 trials, and in ten other codes were drawn (full size: 22, all of two of ten speakers); "
+    "the quality beside it is that of the streamed audio to within that. Voices were cloned in "
+    "TF32 in this run, torch's default for convolutions; since engine version 9 they are not, and "
+    "what that changes here is not measured. By the clock, on an H100: "
+    "[latency](../latency/report.md).",
     6: "Sixteen languages take recordings in all of them, and the published checkpoint: "
     "[full/](../../experiments/claims/full/06-sixteen-languages.yaml). Here are the three that the "
     "small models speak.",
@@ -139,11 +141,7 @@ def page(runs: list[Path]) -> str:
         lines += [f"{NOTES[number]}\n"] if number in NOTES else []
         own = [run for run in runs if run.name.startswith(f"claims-{number}-")]
         for run in own:
-            links = (
-                _curves(run)
-                if number == LOSSES
-                else _links(run, files.get(_named(run)))
-            )
+            links = _curves(run) if number == LOSSES else _links(run, files.get(_named(run)))
             lines += [links, "", *_table(run), ""]
         if not own:
             lines.append(f"Not run here. {_why(number)}\n")

@@ -73,6 +73,7 @@ def test_its_figures_are_those_of_its_scores(run: Path) -> None:
         for key, part in cells.groupby(["arm", "metric", "condition"])
     }
     whole = read.summary[(read.summary["language"] == ALL) & (read.summary["n"] > 0)]
+    whole = whole[whole["mean"].notna()]  # blank: too few trials for a percentile of the tail
     said = {(row.arm, row.metric, row.condition): row.mean for row in whole.itertuples(index=False)}
     assert said.keys() == found.keys()
     assert [found[key] for key in said] == pytest.approx([*said.values()], rel=1e-9, abs=1e-12)

@@ -263,6 +263,20 @@ def test_tf32_holds_only_while_something_is_made() -> None:
         assert made == [(wanted, wanted)] * 2
 
 
+@pytest.mark.parametrize("tf32", [False, True])
+def test_voices_are_cloned_in_the_precision_that_was_asked_for(tf32: bool, tmp_path: Path) -> None:
+    """torch's default is TF32 in convolutions: a clone made outside `products` would have it."""
+    model = XTTS.from_pretrained("random-tiny", device="cpu", tf32=tf32)
+    seen: list[bool] = []
+    for part in (model.model.conditioner, model.model.speaker_encoder):
+        part.register_forward_pre_hook(
+            lambda *_: seen.append(torch.backends.cudnn.allow_tf32)  # type: ignore[misc]
+        )
+    model.clone_voice([write_voice(tmp_path / "v.wav", 2.0)])
+    assert seen == [tf32] * len(seen)
+    assert len(seen) >= 1
+
+
 def test_batches_of_the_fast_engine_keep_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -178,7 +178,8 @@ class XTTS:
         alone.
         """
         given = [r if isinstance(r, Reference) else Path(r) for r in references]
-        cloned = clone(self.model, given, cloning, self.coqui_compat)
+        with products(self.tf32):  # torch would round convolutions to TF32
+            cloned = clone(self.model, given, cloning, self.coqui_compat)
         for line in cloned.voice.left_out:
             warnings.warn(f"references: {line}; left out", stacklevel=2)
         return replace(cloned.voice, reference_s=cloned.prefix_s)
@@ -189,7 +190,8 @@ class XTTS:
 
     def attention(self, reference: str | Path | Reference) -> Attention:
         """What each latent of a Perceiver attends to, in a reference's first chunk."""
-        return attention(self.model, reference)
+        with products(self.tf32):
+            return attention(self.model, reference)
 
     def synthesise(
         self,

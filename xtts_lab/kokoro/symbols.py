@@ -15,7 +15,7 @@ from functools import cache
 
 from xtts_lab.kokoro.wheels import alphabet
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same IPA comes to mean other symbols."""
 
 EVERYWHERE: dict[str, str] = {
@@ -57,7 +57,8 @@ PER_LANGUAGE: dict[str, dict[str, str]] = {
         "ː": "",
         "ɾ": "T",
     },
-    "es": {},
+    # A trill is written once; sounded once, perro is heard as pero. English diphthongs are short.
+    "es": {"r": "rr", "eɪ": "ei", "aɪ": "ai", "ɔɪ": "oi", "aʊ": "au"},
     # Not understood well; an English r less badly than the uvular one.
     "fr": {"ʁ": "ɹ"},
     # espeak-ng reduces unstressed i and u, and writes a long r as one and a tap.
