@@ -64,9 +64,10 @@ NOTES = {
     "took 185 ms to first audio, p50 of 20. `stream_equals_offline` asks that no sample differ by "
     "more than 0.001: on that GPU nano's differ by up to 0.0042 (-47 dB of full scale) in 56 of "
     "200 trials, and in ten other codes were drawn (full size: 22, all of two of ten speakers); "
-    "the quality beside it is that of the streamed audio to within that. Voices were cloned in "
-    "TF32 in this run, torch's default for convolutions; since engine version 9 they are not, and "
-    "what that changes here is not measured. By the clock, on an H100: "
+    "the quality beside it is that of the streamed audio to within that. In this run voices were "
+    "cloned and the stream's graphs recorded with convolutions in TF32, torch's default; since "
+    "engine version 9 they are not, and what that changes here is not measured. By the clock, on "
+    "an H100: "
     "[latency](../latency/report.md).",
     6: "Sixteen languages take recordings in all of them, and the published checkpoint: "
     "[full/](../../experiments/claims/full/06-sixteen-languages.yaml). Here are the three that the "

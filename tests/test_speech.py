@@ -277,6 +277,33 @@ def test_voices_are_cloned_in_the_precision_that_was_asked_for(tf32: bool, tmp_p
     assert len(seen) >= 1
 
 
+@pytest.mark.parametrize("tf32", [False, True])
+def test_streams_are_made_in_the_precision_that_was_asked_for(
+    tf32: bool, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recorded before the first piece counts as well: a graph keeps its precision."""
+    model = XTTS.from_pretrained("random-tiny", device="cpu", engine="fast", tf32=tf32)
+    seen: list[bool] = []
+    warm = fast_speech.FastStream.warm
+
+    def watched(stream: fast_speech.FastStream, *given: Any) -> None:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        warm(stream, *given)
+
+    monkeypatch.setattr(fast_speech.FastStream, "warm", watched)
+    for part in model.model.vocoder.modules():
+        part.register_forward_pre_hook(
+            lambda *_: seen.append(torch.backends.cudnn.allow_tf32)  # type: ignore[misc]
+        )
+    assert [*model.stream("Hello.", language="en", voice=voice, max_codes=5)]
+    server = model.serve(1, max_codes=5)
+    server.submit(Request("Hello.", "en", (), 0), voice)
+    while not server.idle:
+        server.poll()
+    assert len(seen) > 1
+    assert set(seen) == {tf32}
+
+
 def test_batches_of_the_fast_engine_keep_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from xtts_lab.espeak.front_end import PhonemeFrontEnd
 from xtts_lab.inference.attention import Attention, attention
 from xtts_lab.inference.generate import Prompt, lasting
 from xtts_lab.inference.limits import checked_seed, piece_seed
-from xtts_lab.inference.precision import dtype_named, each_with, products, reduce
+from xtts_lab.inference.precision import dtype_named, made_with, products, reduce
 from xtts_lab.inference.sampling import SamplingOptions
 from xtts_lab.inference.serving.build import stream_server
 from xtts_lab.inference.serving.requests import RequestServer
@@ -178,7 +178,7 @@ class XTTS:
         alone.
         """
         given = [r if isinstance(r, Reference) else Path(r) for r in references]
-        with products(self.tf32):  # torch would round convolutions to TF32
+        with self._speaks, products(self.tf32):  # torch would round convolutions to TF32
             cloned = clone(self.model, given, cloning, self.coqui_compat)
         for line in cloned.voice.left_out:
             warnings.warn(f"references: {line}; left out", stacklevel=2)
@@ -190,8 +190,7 @@ class XTTS:
 
     def attention(self, reference: str | Path | Reference) -> Attention:
         """What each latent of a Perceiver attends to, in a reference's first chunk."""
-        with products(self.tf32):
-            return attention(self.model, reference)
+        return attention(self.model, reference)
 
     def synthesise(
         self,
@@ -280,8 +279,8 @@ class XTTS:
         return (
             Audio(samples, self.sample_rate)
             for prompt in prompts
-            for samples in each_with(
-                self.tf32, self.speech.stream(prompt, chosen.embedding, chunk_codes, speed)
+            for samples in made_with(
+                self.tf32, self.speech.stream, prompt, chosen.embedding, chunk_codes, speed
             )
         )
 
@@ -300,7 +299,8 @@ class XTTS:
         """
         drawn, schedule = sampling or self.sampling, schedule_of(self.model, chunk_codes)
         fast = self.speech.name == "fast"
-        server = stream_server(self.model, streams, schedule, drawn, fast=fast)
+        with products(self.tf32):
+            server = stream_server(self.model, streams, schedule, drawn, fast=fast)
 
         def prompts(request: Request, voice: Voice) -> list[Prompt]:
             said = request.text, request.language, voice, request.seed

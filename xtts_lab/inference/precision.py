@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 
@@ -12,6 +12,7 @@ from xtts_lab.errors import UsageError
 from xtts_lab.model import XttsModel
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -82,3 +83,10 @@ def each_with(tf32: bool, items: Iterator[T]) -> Iterator[T]:
             except StopIteration:
                 return
         yield item
+
+
+def made_with(tf32: bool, make: Callable[P, Iterator[T]], *a: P.args, **k: P.kwargs) -> Iterator[T]:
+    """What `make` returns, made under `products` as its items are: graphs keep what held then."""
+    with products(tf32):
+        items = make(*a, **k)
+    yield from each_with(tf32, items)
