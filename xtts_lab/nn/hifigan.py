@@ -120,7 +120,8 @@ class UpsampleStage(nn.Module):
 class HifiganGenerator(nn.Module):
     """Frames [B, C, F] and speaker vectors [B, E] -> waveform [B, T] in [-1, 1].
 
-    With an `embedding` of 0 the vectors are not looked at.
+    With an `embedding` of 0 the vectors are not looked at. The stages may be of another dtype than
+    what stands before and behind them.
     """
 
     def __init__(self, config: HifiganConfig) -> None:
@@ -140,7 +141,10 @@ class HifiganGenerator(nn.Module):
         x: Tensor = convolve(self.input, frames)
         if self.speaker is not None:
             x += convolve(self.speaker, speaker)
+        between = next(self.stages.parameters()).dtype
+        x, speaker = x.to(between), speaker.to(between)
         for stage in self.stages:
             x = stage(x, speaker)
+        x = x.to(self.output.weight.dtype)
         # The last activation has torch's default slope, not SLOPE: so it is in the original.
         return torch.tanh(convolve(self.output, functional.leaky_relu(x))).flatten(1)
