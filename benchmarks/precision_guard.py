@@ -168,6 +168,7 @@ def distributions(
         count = steps if forced is None else forced[number].shape[0]
         logits = []
         for step in range(count):
+            engine._catch_up()  # the last code is drawn, and read only when more are wanted
             logits.append(engine.state.logits[0].double().log_softmax(dim=0).cpu())
             if forced is not None:
                 engine.state.logits.fill_(-FORCED)
