@@ -221,9 +221,12 @@ def embed_prompts(
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
 
 
-def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
-    """Embed one prompt, with its prefix or without it: [P, D]."""
-    config, weight = gpt.config, gpt.audio_embedding.weight
+def numbered(gpt: Gpt, prompt: Prompt) -> tuple[Tensor, Tensor]:
+    """What follows a prompt's prefix, on the CPU: text and audio, int64 [2, n] each.
+
+    Tokens and their places in the tables of positions; start and stop tokens are included.
+    """
+    config = gpt.config
     text = torch.empty(prompt.text.shape[0] + 2, dtype=torch.long)
     text[0], text[1:-1], text[-1] = config.start_text, prompt.text, config.stop_text
     audio = torch.full((1 + prompt.continued,), config.start_audio)
@@ -232,11 +235,17 @@ def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
     said, heard = (prompt.prompted, prompt.continued) if prompt.anew else (0, 0)
     text_at = places(text.shape[0], said, config.text_positions)
     audio_at = places(audio.shape[0], heard, config.audio_positions)
+    return torch.stack([text, text_at]), torch.stack([audio, audio_at])
+
+
+def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
+    """Embed one prompt, with its prefix or without it: [P, D]."""
+    weight = gpt.audio_embedding.weight
+    both = numbered(gpt, prompt)
     # One way to the device for all of them.
-    sizes = [text.shape[0]] * 2 + [audio.shape[0]] * 2
-    joined = to_device(torch.cat([text, text_at, audio, audio_at]), weight.device)
-    numbers = torch.split(joined, sizes)
-    parts = [gpt.embed_text(*numbers[:2]), gpt.embed_audio(*numbers[2:])]
+    joined = to_device(torch.cat(both, dim=1), weight.device)
+    text, audio = torch.split(joined, [part.shape[1] for part in both], dim=1)
+    parts = [gpt.embed_text(*text), gpt.embed_audio(*audio)]
     return torch.cat([prompt.prefix.to(weight), *parts] if prefixed else parts)
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from xtts_lab.errors import UsageError
-from xtts_lab.inference.fast.reading import BUCKET, Embedded, Reading, bucketed
+from xtts_lab.inference.fast.reading import BUCKET, Numbered, Reading, bucketed
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.torch_step import TorchStep
 from xtts_lab.inference.fast.tuning import Tuning
@@ -34,6 +35,9 @@ from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt, GptConfig
 
+RUN = 6
+"""Steps of the graph that is replayed where so many are wanted: no gap between its steps."""
+
 FUSED_ROWS = 4
 """Up to so many rows the products with vectors win; see `step` and `batched_step`."""
 
@@ -44,6 +48,24 @@ class Step(Protocol):
     def __call__(self) -> None: ...
     def draw(self) -> None: ...
     def read(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Graphs:
+    """Graphs of several steps, of one, and of its halves."""
+
+    several: Graphed
+    whole: Graphed
+    draw: Graphed
+    read: Graphed
+
+    @classmethod
+    def of(cls, step: Step, device: torch.device) -> _Graphs:
+        def several() -> None:
+            for _ in range(RUN):
+                step()
+
+        return cls(*(Graphed(of, device) for of in (several, step, step.draw, step.read)))
 
 
 class DecodingEngine:
@@ -83,7 +105,7 @@ class DecodingEngine:
         self.weights = DecodingWeights.of(self.gpt, dtype)
         kind = step_class(self.device, rows)
         self.step: Step = kind(config, self.weights, self.state, sampling, tuning, banned)
-        self._replay: tuple[Graphed, Graphed, Graphed] | None = None
+        self._graphs: _Graphs | None = None
         self._drawn = False  # the last codes have not been read yet
         self._readings: dict[tuple[int, int, int], Reading] = {}
 
@@ -92,7 +114,7 @@ class DecodingEngine:
         """Read a prompt for every row. `UsageError` for a wrong number, or what it cannot do."""
         if len(prompts) != self.state.rows:
             raise UsageError(f"the engine decodes {self.state.rows} rows, not {len(prompts)}")
-        said = self._embed(prompts)
+        said = self._numbered(prompts)
         reading = self._reading(said, self.state.rows, 0)
         self._ready()
         self._drawn = False
@@ -108,7 +130,7 @@ class DecodingEngine:
         `recorded`: one prompt is read by a graph, recorded at its length's first use; nothing else
         may be at work on the device then.
         """
-        said = self._embed(prompts)
+        said = self._numbered(prompts)
         self._catch_up()
         if recorded and self.device.type == "cuda":
             self._reading(said, 1, rows[0])(said, rows)
@@ -118,7 +140,7 @@ class DecodingEngine:
             read(said, rows)
         self._restart(rows, prompts, said.lengths)
 
-    def _reading(self, said: Embedded, rows: int, row: int) -> Reading:
+    def _reading(self, said: Numbered, rows: int, row: int) -> Reading:
         """What reads such prompts, recorded at its first use; `row` may be overwritten then."""
         prefix, rest = said.room(BUCKET)
         if (prefix, rest, rows) not in self._readings:
@@ -128,12 +150,12 @@ class DecodingEngine:
             self._readings[prefix, rest, rows] = reading
         return self._readings[prefix, rest, rows]
 
-    def _embed(self, prompts: Sequence[Prompt]) -> Embedded:
+    def _numbered(self, prompts: Sequence[Prompt]) -> Numbered:
         """Prompts of what this engine can decode."""
         if any(p.sampling != self.sampling for p in prompts):
             raise UsageError("sampling: all prompts of an engine are drawn as the engine was told")
         check_prompts(self.gpt, prompts)
-        said = Embedded(self.gpt, prompts)
+        said = Numbered(self.gpt, prompts)
         if (longest := max(said.lengths)) > self.room:
             raise UsageError(f"prompt: {longest} positions are more than the engine's {self.room}")
         return said
@@ -159,17 +181,17 @@ class DecodingEngine:
         if steps < 1:
             return
         self._catch_up()
-        whole, draw, _ = self._ready()
-        for _ in range(steps - 1):
-            whole()
-        draw()
+        graphs = self._ready()
+        several, others = divmod(steps - 1, RUN)
+        for graph in [graphs.several] * several + [graphs.whole] * others + [graphs.draw]:
+            graph()
         self._drawn = True
 
     def _catch_up(self) -> None:
         """Read the codes that have been drawn, where that was left for later."""
-        *_, read = self._ready()
+        graphs = self._ready()  # to record them moves every row on: not between two codes
         if self._drawn:
-            read()
+            graphs.read()
         self._drawn = False
 
     def codes(self, stop: int) -> Tensor:
@@ -202,14 +224,10 @@ class DecodingEngine:
         states = self.state.states[row, : length + bool(found.numel())].to(self._dtype, copy=True)
         return Generation(codes[:length], states, "end" if found.numel() else "limit", tight)
 
-    def _ready(self) -> tuple[Graphed, Graphed, Graphed]:
-        """Graphs of a step, and of its halves."""
-        if self._replay is None:
-            whole, draw, read = (
-                Graphed(of, self.device) for of in (self.step, self.step.draw, self.step.read)
-            )
-            self._replay = whole, draw, read
-        return self._replay
+    def _ready(self) -> _Graphs:
+        if self._graphs is None:
+            self._graphs = _Graphs.of(self.step, self.device)
+        return self._graphs
 
     @property
     def _dtype(self) -> torch.dtype:

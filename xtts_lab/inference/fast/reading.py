@@ -10,16 +10,16 @@ it is a graph, so shapes are rounded up to buckets. One short prompt in float32 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from xtts_lab.inference.fast.prompt import PromptLayers, can_read
 from xtts_lab.inference.fast.state import DecodingState
 from xtts_lab.inference.fast.weights import DecodingWeights
-from xtts_lab.inference.generate import Prompt, embed_prompt
-from xtts_lab.inference.graph import Graphed, to_device
+from xtts_lab.inference.generate import Prompt, numbered
+from xtts_lab.inference.graph import Graphed
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.nn.gpt import Gpt
 
@@ -32,24 +32,31 @@ def bucketed(count: int, size: int = BUCKET) -> int:
     return -(-count // size) * size
 
 
-class Embedded:
-    """Prompts as they are read: `rest` [B, S, D] after the prefixes.
+class Numbered:
+    """Prompts as they are read, in numbers.
 
-    `sizes`, `before` and `lengths` [B] count the positions of the rest, the prefix and both.
+    `sizes`, `before` and `lengths` [B] count the positions after the prefix, in it, and both.
     """
 
     def __init__(self, gpt: Gpt, prompts: Sequence[Prompt]) -> None:
         self.prefixes = [prompt.prefix for prompt in prompts]
-        rows = [embed_prompt(gpt, prompt, prefixed=False) for prompt in prompts]
-        self.sizes = [row.shape[0] for row in rows]
+        self._parts = [numbered(gpt, prompt) for prompt in prompts]
+        self.sizes = [sum(part.shape[1] for part in parts) for parts in self._parts]
         self.before = [prefix.shape[0] for prefix in self.prefixes]
         self.lengths = [sum(pair) for pair in zip(self.sizes, self.before, strict=True)]
-        alone = len(rows) == 1
-        self.rest = rows[0][None] if alone else pad_sequence(rows, batch_first=True)
 
     def room(self, bucket: int) -> tuple[int, int]:
         """The shape that holds them, in whole buckets."""
-        return bucketed(max(self.before), bucket), bucketed(self.rest.shape[1], bucket)
+        return bucketed(max(self.before), bucket), bucketed(max(self.sizes), bucket)
+
+    def fill(self, counts: Tensor, tokens: Tensor, rows: Sequence[int]) -> None:
+        """Write it all to `counts` [4, B] and `tokens` [4, B, S], as `Reading` has them."""
+        texts = [text.shape[1] for text, _ in self._parts]
+        counts[:] = torch.tensor([self.sizes, self.before, list(rows), texts])
+        for row, (text, audio) in enumerate(self._parts):
+            behind = text.shape[1]
+            tokens[:2, row, :behind] = text
+            tokens[2:, row, behind : behind + audio.shape[1]] = audio
 
 
 class Reading:
@@ -66,42 +73,74 @@ class Reading:
     ) -> None:
         device, weight = state.x.device, gpt.audio_embedding.weight
         self._gpt, self._prefixes, self._state = gpt, prefixes, state
-        self._rest = torch.zeros(rows, room[1], gpt.config.width, device=device, dtype=weight.dtype)
-        # Of each row: positions after the prefix and in it, and its row of the state.
-        self._numbers = torch.zeros(3, rows, dtype=torch.long, device=device)
+        self._shapes = (4, rows), (4, rows, room[1])
+        self._numbers = self._zeros(device)
+        self._order = torch.arange(room[1], device=device)
+        self._held: list[Tensor] = []  # the prefixes that `own` has
         self._slots = min(sum(room), state.cache.capacity)
         self._own = gpt.empty_cache(rows, self._slots)
         ours = rows == 1 and can_read(gpt.config, device, weight.dtype, room[1])
         self._layers = PromptLayers(gpt.config, weights, room[1]) if ours else None
         self._replay: Graphed | None = None
 
+    def _zeros(self, device: torch.device | None = None, pinned: bool = False) -> Tensor:
+        count = sum(prod(shape) for shape in self._shapes)
+        return torch.zeros(count, dtype=torch.long, device=device, pin_memory=pinned)
+
+    def _views(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Two views of all numbers, of each row.
+
+        `counts` [4, B]: positions after the prefix and in it, the row of the state, and how many
+        positions are text. `tokens` [4, B, S]: text and its places, audio and its places, each 0
+        where the other is.
+        """
+        counts, tokens = torch.split(numbers, [prod(shape) for shape in self._shapes])
+        return counts.view(self._shapes[0]), tokens.view(self._shapes[1])
+
     def record(self, row: int) -> None:
         """Make a graph of it where there are any; the rows from `row` on are overwritten."""
-        count = self._numbers.shape[1]
-        self._numbers.copy_(torch.tensor([[1] * count, [0] * count, list(range(row, row + count))]))
-        self._replay = Graphed(self._read, self._rest.device)
+        counts, _ = self._views(self._numbers)
+        count = counts.shape[1]
+        rows = list(range(row, row + count))
+        counts.copy_(torch.tensor([[1] * count, [0] * count, rows, [0] * count]))
+        self._replay = Graphed(self._read, self._numbers.device)
 
-    def __call__(self, said: Embedded, rows: Sequence[int]) -> None:
+    def __call__(self, said: Numbered, rows: Sequence[int]) -> None:
         """Read into some rows: by the graph, where one was recorded."""
-        self._prefixes.fill(self._own, said.prefixes, range(len(said.prefixes)))
-        self._rest[:, : said.rest.shape[1]].copy_(said.rest)
-        numbers = torch.tensor([said.sizes, said.before, list(rows)])
-        self._numbers.copy_(to_device(numbers, self._rest.device))
+        if not self._holds(said.prefixes):
+            self._prefixes.fill(self._own, said.prefixes, range(len(said.prefixes)))
+            self._held = said.prefixes
+        numbers = self._zeros(pinned=self._numbers.is_cuda)
+        said.fill(*self._views(numbers), rows)
+        self._numbers.copy_(numbers, non_blocking=True)
         (self._replay or self._read)()
 
+    def _holds(self, prefixes: Sequence[Tensor]) -> bool:
+        """Whether they are those that were read last: what lies on the CPU may have changed."""
+        pairs = zip(prefixes, self._held, strict=False)
+        return bool(self._held) and all(one is held and one.is_cuda for one, held in pairs)
+
     def _read(self) -> None:
-        state, (sizes, before, at) = self._state, self._numbers
-        last = self._states(before, (sizes - 1).view(-1, 1, 1))
+        counts, tokens = self._views(self._numbers)
+        state, (sizes, before, at, texts) = self._state, counts
+        rest = self._embedded(texts, tokens)
+        last = self._states(rest, before, (sizes - 1).view(-1, 1, 1))
         cache = state.cache.used(self._slots)
         cache.keys.index_copy_(1, at, self._own.keys)
         cache.values.index_copy_(1, at, self._own.values)
         state.states[:, 0].index_copy_(0, at, last.float())
         state.logits.index_copy_(0, at, self._gpt.audio_head(last).float())
 
-    def _states(self, before: Tensor, at: Tensor) -> Tensor:
+    def _embedded(self, texts: Tensor, tokens: Tensor) -> Tensor:
+        """What follows the prefixes: [B, S, D]."""
+        text, audio = self._gpt.embed_text(*tokens[:2]), self._gpt.embed_audio(*tokens[2:])
+        return torch.where((self._order < texts[:, None])[..., None], text, audio)
+
+    def _states(self, rest: Tensor, before: Tensor, at: Tensor) -> Tensor:
         """Through all layers: the states [B, D] of the rows' positions `at` [B, 1, 1]."""
-        at = at.expand(-1, 1, self._rest.shape[2])
+        at = at.expand(-1, 1, rest.shape[2])
         if self._layers is None:
-            return self._gpt.extend(self._rest, before, self._own).gather(1, at)[:, 0]
-        self._layers(self._rest[0], self._numbers[0], before, self._own)
-        return self._gpt.normalise(self._rest.gather(1, at)[:, 0])
+            return self._gpt.extend(rest, before, self._own).gather(1, at)[:, 0]
+        counts, _ = self._views(self._numbers)
+        self._layers(rest[0], counts[0], before, self._own)
+        return self._gpt.normalise(rest.gather(1, at)[:, 0])

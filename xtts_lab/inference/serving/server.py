@@ -219,8 +219,8 @@ class StreamServer:
 
     def _begin(self, row: int, request: _Waiting) -> None:
         prompt = request.prompts.popleft()
-        stream = self.vocoder.begin(request.speed, prompt.sampling.coqui_compat)
         limit = self.rows.admit(row, prompt)
+        stream = self.vocoder.begin(request.speed, prompt.sampling.coqui_compat)
         one = _Speaking(request, self.schedule.sizes(), stream, limit)
         one.ask()
         self._at_work[row] = one
