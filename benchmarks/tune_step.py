@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from xtts_lab.inference.fast.engine import DecodingEngine
-from xtts_lab.inference.fast.generator import WideGenerator
+from xtts_lab.inference.fast.hifigan.generator import WideGenerator
 from xtts_lab.inference.fast.tuning import Tuning
 from xtts_lab.inference.generate import Prompt, generate
 from xtts_lab.inference.graph import Graphed
@@ -141,7 +141,7 @@ def many() -> None:
         _, keys, warps = min(best)
         cut = replace(engine.step.tuning, block_keys=keys, attention_warps=warps)
         engine.step = replace(engine.step, tuning=cut)
-        engine._replay = None
+        engine._graphs = None
         engine.advance(2)
         print(f"rows {rows}: {milliseconds(partial(engine.advance, 5)) / 5:.3f} ms a step at best")
         del engine

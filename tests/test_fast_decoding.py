@@ -25,7 +25,7 @@ from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.nn.gpt import Gpt, GptConfig
 
-STEPS = 3
+STEPS = {"cpu": 3, "cuda": 9}  # with graphs of several steps where there are graphs
 OPTIONS = {
     "default": SamplingOptions(),
     "greedy": SamplingOptions(temperature=0.0),
@@ -59,30 +59,30 @@ def check(name: str, device: str = "cpu", copies: int = 1, **cut: Any) -> None:
     from xtts_lab.inference.fast.tuning import Tuning
 
     gpt, options = _gpt().to(device), OPTIONS[name]
-    prompts = _prompts(options, device) * copies
+    prompts, steps = _prompts(options, device) * copies, STEPS[device]
     tuning = replace(Tuning(32, 32, 32, 32, 64, splits=2, block_keys=16), **cut)
-    engine = DecodingEngine(gpt, options, rows=len(prompts), steps=STEPS, tuning=tuning)
+    engine = DecodingEngine(gpt, options, rows=len(prompts), steps=steps, tuning=tuning)
     engine.start(prompts[::-1])
     engine.advance(1)
     engine.start(prompts)  # nothing of what came before is left
-    engine.advance(STEPS)
-    codes = engine.codes(STEPS)
+    engine.advance(steps)
+    codes = engine.codes(steps)
     for row, plain in enumerate(generate(gpt, prompts)):
-        n = min(STEPS, plain.codes.shape[0])
+        n = min(steps, plain.codes.shape[0])
         assert codes[row, :n].tolist() == plain.codes[:n].tolist()
         torch.testing.assert_close(
             engine.state.states[row, :n], plain.states[:n], atol=1e-5, rtol=1e-5
         )
 
 
-def check_prompt(device: str = "cpu") -> None:
+def check_prompt(turned: bool, device: str = "cpu") -> None:
     """A prompt behind a prefix: states, keys and values are what the model's modules make."""
     from xtts_lab.inference.fast.prompt import Cut, PromptLayers, PromptTuning
     from xtts_lab.inference.fast.weights import DecodingWeights
 
     gpt, prefix, rows, count = _gpt().to(device), 5, 17, 15
     weights, numbers = DecodingWeights.of(gpt, torch.float32), torch.tensor([count, prefix])
-    cut = Cut(outputs=16, inputs=16, splits=3)
+    cut = Cut(outputs=16, inputs=16, splits=3, turned=turned)
     layers = PromptLayers(gpt.config, weights, rows, PromptTuning(cut, cut, cut, cut))
     said, x = numbers.to(device), torch.randn(1, rows, 24, device=device)
     ours, theirs = (gpt.empty_cache(1, prefix + rows) for _ in range(2))
@@ -103,7 +103,7 @@ def check_prompt(device: str = "cpu") -> None:
 
 def check_generator(device: str = "cpu") -> None:
     """Channels last and fused, the generator makes what it makes as a module."""
-    from xtts_lab.inference.fast.generator import WideGenerator
+    from xtts_lab.inference.fast.hifigan.generator import WideGenerator
     from xtts_lab.nn.hifigan import HifiganConfig, HifiganGenerator
 
     for changed in ({}, {"speaker_in_every_stage": False}, {"embedding": 0}):
@@ -121,6 +121,30 @@ def check_generator(device: str = "cpu") -> None:
             for order in (None, torch.channels_last)[: 1 if changed else 2]:
                 made = WideGenerator(generator, order)(frames, vectors)
                 torch.testing.assert_close(made, wanted, atol=1e-5, rtol=1e-4)
+
+
+def check_one_window(device: str = "cpu") -> None:
+    """In float32 the blocks of a stage go side by side, in pairs of halves: as accurate."""
+    from xtts_lab.inference.fast.hifigan.generator import WideGenerator
+    from xtts_lab.nn.hifigan import HifiganConfig, HifiganGenerator
+
+    torch.manual_seed(0)
+    config = HifiganConfig(
+        input_width=16, embedding=12, channels=64, rates=(4, 2), upsample_kernels=(8, 4),
+        kernels=(3, 7), dilations=((1, 3), (1, 2)),
+    )  # fmt: skip
+    generator = HifiganGenerator(config).to(device).eval()
+    for parameter in generator.parameters():
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    frames, vectors = torch.randn(1, 16, 9, device=device), torch.randn(1, 12, device=device)
+    with torch.inference_mode():
+        wide = WideGenerator(generator)
+        assert all(stage.paired is not None for stage in wide.stages)
+        made = wide(frames, vectors)
+        exact = generator.double()(frames.double(), vectors.double())
+    assert float((made - exact).abs().max() / exact.abs().max()) < (
+        1e-6 if device == "cpu" else 5e-6
+    )
 
 
 def check_continuous(device: str = "cpu") -> None:
@@ -175,8 +199,10 @@ def check_all(device: str = "cpu") -> None:
     check("default", device, copies=3, radix=4)  # more rows than the fused kernels take
     check("default", device, ahead=True, radix=4)
     check("narrow", device, ahead=True, early=True, splits=1, block_keys=4, radix=2)
-    check_prompt(device)
+    check_prompt(False, device)
+    check_prompt(True, device)
     check_generator(device)
+    check_one_window(device)
     check_stream(device)
     check_continuous(device)
 

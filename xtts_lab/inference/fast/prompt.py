@@ -24,13 +24,17 @@ MOST = 64
 
 @dataclass(frozen=True)
 class Cut:
-    """How a product is cut: outputs and inputs of a tile, shares of the inputs."""
+    """How a product is cut: outputs and inputs of a tile, shares of the inputs.
+
+    `turned`: weights are the left factor.
+    """
 
     outputs: int = 32
     inputs: int = 32
     splits: int = 4
     warps: int = 4
     stages: int = 4
+    turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,10 @@ class PromptTuning:
     `pdl` and `early` as in `Tuning`.
     """
 
-    qkv: Cut = Cut(outputs=16, inputs=64, splits=2, stages=3)
-    out: Cut = Cut(outputs=16, splits=8)
-    up: Cut = Cut(splits=4)
-    down: Cut = Cut(splits=16)
-    precision: str = "tf32x3"
-    attention_precision: str = "tf32x3"
+    qkv: Cut = Cut(inputs=64, splits=4, turned=True)
+    out: Cut = Cut(inputs=64, splits=4)
+    up: Cut = Cut(inputs=64, splits=2)
+    down: Cut = Cut(inputs=64, splits=8)
     queries: int = 16
     keys: int = 32
     attention_warps: int = 4
@@ -82,8 +84,11 @@ class PromptLayers:
         def floats(*shape: int) -> Tensor:
             return torch.zeros(shape, device=head.device)
 
-        self._normed, self._query = floats(rows, width), floats(rows, width)
-        self._attended, self._inner = floats(rows, width), floats(rows, 4 * width)
+        def pair(count: int) -> Tensor:
+            return torch.zeros(2, rows, count, device=head.device, dtype=torch.float16)
+
+        self._query, self._normed = floats(rows, width), pair(width)
+        self._attended, self._inner = pair(width), pair(4 * width)
         cuts = (self.tuning.qkv, self.tuning.out, self.tuning.up, self.tuning.down)
         most = max(cut.splits * many for cut, many in zip(cuts, (3, 1, 4, 1), strict=True))
         self._partial = floats(most, rows, width)
@@ -116,8 +121,8 @@ class PromptLayers:
 
         width = self.config.width
         self._launch(
-            (self.rows,), norm_kernel, x, *norm, self._normed, count, width, self.weights.eps,
-            BLOCK_D=_power(width), num_warps=4,
+            (self.rows,), norm_kernel, x, *norm, self._normed, count, self.rows, width,
+            self.weights.eps, BLOCK_D=_power(width), num_warps=4,
         )  # fmt: skip
 
     def _product(
@@ -135,9 +140,9 @@ class PromptLayers:
             (-(-outputs // cut.outputs), splits), rows_product_kernel,
             x, weight, bias, out, cache.keys, cache.values, count, before, self._partial,
             self._arrived, self.rows, inputs, outputs, self.config.width // self.config.heads,
-            cache.keys.shape[2], share, KIND=kind, SPLITS=splits,
+            cache.keys.shape[2], share, KIND=kind, TURNED=cut.turned, SPLITS=splits,
             BLOCK_S=max(_power(self.rows), 16), BLOCK_N=cut.outputs, BLOCK_K=cut.inputs,
-            PRECISION=self.tuning.precision, num_warps=cut.warps, num_stages=cut.stages,
+            num_warps=cut.warps, num_stages=cut.stages,
         )  # fmt: skip
 
     def _attend(self, count: Tensor, before: Tensor, cache: LayerCache) -> None:
@@ -147,10 +152,9 @@ class PromptLayers:
         lane = config.width // config.heads
         self._launch(
             (config.heads, -(-self.rows // tuning.queries)), prompt_attention_kernel,
-            self._query, cache.keys, cache.values, self._attended, count, before, config.width,
-            cache.keys.shape[2], lane**-0.5, W=lane, BLOCK_W=max(_power(lane), 16),
-            BLOCK_Q=tuning.queries, BLOCK_L=tuning.keys, PRECISION=tuning.attention_precision,
-            num_warps=tuning.attention_warps,
+            self._query, cache.keys, cache.values, self._attended, count, before, self.rows,
+            config.width, cache.keys.shape[2], lane**-0.5, W=lane, BLOCK_W=max(_power(lane), 16),
+            BLOCK_Q=tuning.queries, BLOCK_L=tuning.keys, num_warps=tuning.attention_warps,
         )  # fmt: skip
 
 

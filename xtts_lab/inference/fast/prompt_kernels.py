@@ -3,9 +3,11 @@
 S rows (positions), D width, K inputs and N outputs of a product, H heads, W width of a head, L
 capacity of the cache.
 
-A tensor core has no float32, but three products of its TF32 make one of about float32's accuracy
-(`tf32x3`). K is cut into shares, so that there are programs enough to wait for memory; the last
-share to arrive at a tile adds them up, always in the same order.
+A tensor core has no float32, but three products of halves make one of about float32's accuracy:
+what is multiplied by weights is kept as a pair of float16 (see `hifigan.paired_kernels`), a weight
+is taken apart where it is read. K is cut into shares, so that there are programs enough to wait for
+memory; the last share to arrive at a tile adds them up, always in the same order. Attention takes
+three products of TF32 instead, which the compiler writes (`tf32x3`).
 """
 
 from __future__ import annotations
@@ -13,15 +15,16 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from xtts_lab.inference.fast.hifigan.paired_kernels import FINE, SCALE, store_pair
 from xtts_lab.inference.fast.kernels import await_inputs, gelu, normalised
 
 
 @triton.jit
 def norm_kernel(
-    x, gamma, beta, normed, count, D, eps,
+    x, gamma, beta, normed, count, S, D, eps,
     BLOCK_D: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
-    """Layer norm of the first `count` rows of x [S, D] -> `normed`."""
+    """Layer norm of the first `count` rows of x [S, D] -> the pair `normed` [2, S, D]."""
     if PDL and EARLY:
         tl.extra.cuda.gdc_launch_dependents()
     row = tl.program_id(0)
@@ -30,31 +33,62 @@ def norm_kernel(
     inside = (columns < D) & (row < tl.load(count))
     value = tl.load(x + row * D + columns, mask=inside, other=0.0)
     result = normalised(value, gamma, beta, columns, inside, D, eps)
-    tl.store(normed + row * D + columns, result, mask=inside)
+    store_pair(result, normed, normed + S * D, row * D + columns, inside, 1.0)
+
+
+@triton.jit
+def split(tile):
+    """Weights as a pair: [..] float32 -> two of float16."""
+    high = tile.to(tl.float16)
+    return high, ((tile - high.to(tl.float32)) * FINE).to(tl.float16)
 
 
 @triton.jit
 def share_product(
-    x, weight, rows, outputs, some, known, K, begin, end,
-    BLOCK_S: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, PRECISION: tl.constexpr,
+    x, weight, rows, outputs, some, known, S, K, begin, end,
+    BLOCK_S: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
-    """Rows x [S, K] by weights [N, K] over the inputs `begin` to `end` -> [BLOCK_S, BLOCK_N]."""
-    acc = tl.zeros([BLOCK_S, BLOCK_N], dtype=tl.float32)
+    """Rows x [2, S, K] by weights [N, K] over the inputs `begin` to `end` -> [BLOCK_S, BLOCK_N]."""
+    large = tl.zeros([BLOCK_S, BLOCK_N], dtype=tl.float32)
+    small = tl.zeros([BLOCK_S, BLOCK_N], dtype=tl.float32)
     for start in range(begin, end, BLOCK_K):
         inputs = start + tl.arange(0, BLOCK_K)
         inside = inputs < K
-        tile = tl.load(
-            weight + outputs[None, :] * K + inputs[:, None],
-            mask=known[None, :] & inside[:, None],
-            other=0.0,
-        )
-        value = tl.load(
-            x + rows[:, None] * K + inputs[None, :],
-            mask=some[:, None] & inside[None, :],
-            other=0.0,
-        )
-        acc = tl.dot(value, tile, acc, input_precision=PRECISION)
-    return acc
+        places = outputs[None, :] * K + inputs[:, None]
+        tile = tl.load(weight + places, mask=known[None, :] & inside[:, None], other=0.0)
+        cells = rows[:, None] * K + inputs[None, :]
+        both = some[:, None] & inside[None, :]
+        value = tl.load(x + cells, mask=both, other=0.0)
+        fine = tl.load(x + S * K + cells, mask=both, other=0.0)
+        high, low = split(tile)
+        large = tl.dot(value, high, large)
+        small = tl.dot(value, low, small)
+        small = tl.dot(fine, high, small)
+    return (large + small * (1.0 / FINE)) * SCALE
+
+
+@triton.jit
+def turned_product(
+    x, weight, rows, outputs, some, known, S, K, begin, end,
+    BLOCK_S: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
+):  # fmt: skip
+    """The same, weights as the left factor."""
+    large = tl.zeros([BLOCK_N, BLOCK_S], dtype=tl.float32)
+    small = tl.zeros([BLOCK_N, BLOCK_S], dtype=tl.float32)
+    for start in range(begin, end, BLOCK_K):
+        inputs = start + tl.arange(0, BLOCK_K)
+        inside = inputs < K
+        places = outputs[:, None] * K + inputs[None, :]
+        tile = tl.load(weight + places, mask=known[:, None] & inside[None, :], other=0.0)
+        cells = rows[None, :] * K + inputs[:, None]
+        both = some[None, :] & inside[:, None]
+        value = tl.load(x + cells, mask=both, other=0.0)
+        fine = tl.load(x + S * K + cells, mask=both, other=0.0)
+        high, low = split(tile)
+        large = tl.dot(high, value, large)
+        small = tl.dot(low, value, small)
+        small = tl.dot(high, fine, small)
+    return tl.trans((large + small * (1.0 / FINE)) * SCALE)
 
 
 @triton.jit
@@ -71,14 +105,15 @@ def store_qkv(made, rows, outputs, both, query, keys, values, first, D, W, L):
 @triton.jit
 def rows_product_kernel(
     x, weight, bias, out, keys, values, count, before, partial, arrived, S, K, N, W, L, share,
-    KIND: tl.constexpr, SPLITS: tl.constexpr, BLOCK_S: tl.constexpr, BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr, PRECISION: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
+    KIND: tl.constexpr, TURNED: tl.constexpr, SPLITS: tl.constexpr, BLOCK_S: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
-    """The first `count` rows of x [S, K] by weights [N, K], plus bias.
+    """The first `count` rows of a pair x [2, S, K] by weights [N, K], plus bias.
 
     KIND "qkv": to `out` [S, D] and one layer's cache [H, L, W] behind its first `before` slots;
-    "up": GELU, to `out` [S, N]; "back": added to `out` [S, N]. A program takes `share` inputs;
-    `partial` [SPLITS, S, N] and `arrived` int32 [tiles], 0 before and after, are between shares.
+    "up": GELU, to the pair `out` [2, S, N]; "back": added to `out` [S, N]. A program takes
+    `share` inputs; `partial` [SPLITS, S, N] and `arrived` int32 [tiles], 0 before and after, are
+    between shares.
     """
     if PDL and EARLY:
         tl.extra.cuda.gdc_launch_dependents()
@@ -92,9 +127,14 @@ def rows_product_kernel(
     both = some[:, None] & known[None, :]
     begin = split * share
     end = tl.minimum(begin + share, K)
-    made = share_product(
-        x, weight, rows, outputs, some, known, K, begin, end, BLOCK_S, BLOCK_N, BLOCK_K, PRECISION
-    )
+    if TURNED:
+        made = turned_product(
+            x, weight, rows, outputs, some, known, S, K, begin, end, BLOCK_S, BLOCK_N, BLOCK_K
+        )
+    else:
+        made = share_product(
+            x, weight, rows, outputs, some, known, S, K, begin, end, BLOCK_S, BLOCK_N, BLOCK_K
+        )
     cells = rows[:, None] * N + outputs[None, :]
     complete = True
     if SPLITS > 1:
@@ -112,7 +152,7 @@ def rows_product_kernel(
             first = tl.load(before)
             store_qkv(made, rows, outputs, both, out, keys, values, first, N // 3, W, L)
         elif KIND == "up":
-            tl.store(out + cells, gelu(made), mask=both)
+            store_pair(gelu(made), out, out + S * N, cells, both, 1.0)
         else:
             residual = tl.load(out + cells, mask=both, other=0.0)
             tl.store(out + cells, residual + made, mask=both)
@@ -120,11 +160,12 @@ def rows_product_kernel(
 
 @triton.jit
 def prompt_attention_kernel(
-    query, keys, values, attended, count, before, D, L, scale,
+    query, keys, values, attended, count, before, S, D, L, scale,
     W: tl.constexpr, BLOCK_W: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_L: tl.constexpr,
-    PRECISION: tl.constexpr, PDL: tl.constexpr, EARLY: tl.constexpr,
+    PDL: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
-    """Queries [S, D] at slots `before` and on of one layer's cache [H, L, W] -> `attended` [S, D].
+    """Queries [S, D] at slots `before` and on of one layer's cache [H, L, W] -> the pair
+    `attended` [2, S, D].
 
     One program a head and BLOCK_Q queries; each sees its own slot and those before it.
     """
@@ -149,11 +190,11 @@ def prompt_attention_kernel(
         k = tl.load(keys + cells, mask=there, other=0.0)
         v = tl.load(values + cells, mask=there, other=0.0)
         seen = places[None, :] <= first + rows[:, None]
-        score = tl.where(seen, tl.dot(q, tl.trans(k), input_precision=PRECISION), -1e30)
+        score = tl.where(seen, tl.dot(q, tl.trans(k), input_precision="tf32x3"), -1e30)
         top = tl.maximum(peak, tl.max(score, axis=1))
         weight = tl.where(seen, tl.exp(score - top[:, None]), 0.0)
         fade = tl.exp(peak - top)
-        acc = acc * fade[:, None] + tl.dot(weight, v, input_precision=PRECISION)
+        acc = acc * fade[:, None] + tl.dot(weight, v, input_precision="tf32x3")
         total = total * fade + tl.sum(weight, axis=1)
         peak = top
-    tl.store(attended + own, acc / total[:, None], mask=both)
+    store_pair(acc / total[:, None], attended, attended + S * D, own, both, 1.0)

@@ -13,7 +13,7 @@ from xtts_lab.vocoders.stages import Local, Stage
 
 
 def stages_of(vocoder: Vocoder, vectors: Tensor) -> tuple[Stage, ...]:
-    """`vocoder.stages(vectors)`, on a GPU with HiFi-GAN fused; see `generator`.
+    """`vocoder.stages(vectors)`, on a GPU with HiFi-GAN fused; see `hifigan`.
 
     `vectors` [B, E] are read whenever the stages run. In float32 the library's own kernels fill a
     GPU with many windows, but not with one.
@@ -23,7 +23,7 @@ def stages_of(vocoder: Vocoder, vectors: Tensor) -> tuple[Stage, ...]:
         return stages
     if find_spec("triton") is None or (vectors.dtype == torch.float32 and vectors.shape[0] > 1):
         return stages
-    from xtts_lab.inference.fast.generator import WideGenerator
+    from xtts_lab.inference.fast.hifigan.generator import WideGenerator
 
     wide = WideGenerator(vocoder.generator)
     *before, last = stages

@@ -50,5 +50,5 @@ def overlaps(device: torch.device) -> bool:
 
 
 def has_tensor_cores(device: torch.device) -> bool:
-    """Whether products may go over TF32: from compute capability 8.0 on, or on a CPU."""
+    """Whether products may go over TF32 or halves: from compute capability 8.0 on, or on a CPU."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)

@@ -6,7 +6,8 @@ Between two convolutions stand a bias, an activation and at times a sum: one ker
 (`settle_kernel`) reads and writes the samples once for all of them. Tensor cores read channels
 last: in half precision the usual order would have a transposition before and after every
 convolution. A few windows do not fill a GPU: the blocks of a stage, which do not wait for each
-other, run on streams of their own (branches of a graph where one is recorded).
+other, run on streams of their own (branches of a graph where one is recorded), or in float32
+side by side in the kernels of `paired`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 import triton
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.inference.fast.vocoder_kernel import settle_kernel
+from xtts_lab.inference.fast.hifigan.paired import PairedBlocks, can_pair
+from xtts_lab.inference.fast.hifigan.settle_kernel import settle_kernel
 from xtts_lab.nn.hifigan import SLOPE, HifiganGenerator, ResidualBlock, UpsampleStage
 
 LAST_SLOPE = 0.01
@@ -133,12 +136,16 @@ class _Stage:
         self.speaker = None if stage.speaker is None else stage.speaker
         self.blocks = [_Block(block, order) for block in stage.blocks]  # type: ignore[arg-type]
         self._beside = _Branches(len(self.blocks), self.upsample.weight.device)
+        blocks = cast("Sequence[ResidualBlock]", list(stage.blocks))
+        self.paired = PairedBlocks(blocks) if can_pair(blocks) else None
 
     def __call__(self, active: Tensor, speaker: Tensor) -> Tensor:
         shift = self.upsample.bias
         assert shift is not None
         if self.speaker is not None:
             shift = shift + self.speaker(speaker)[:, :, 0]
+        if self.paired is not None and active.shape[0] == 1:
+            return self.paired(self.upsample(active), shift.contiguous())
         x, active = settle(self.upsample(active), shift.contiguous(), SLOPE, sums=True)
         calls = [partial(block, x, active) for block in self.blocks]
         # Many windows fill the GPU block by block, in a third of the memory.
@@ -164,7 +171,7 @@ class WideGenerator:
         self._order = order
         self._input = _Convolution.of(generator.input, order)
         self._speaker = generator.speaker
-        self._stages = [_Stage(stage, order) for stage in generator.stages]  # type: ignore[arg-type]
+        self.stages = [_Stage(stage, order) for stage in generator.stages]  # type: ignore[arg-type]
         self._output = _Convolution.of(generator.output, order)
 
     def __call__(self, frames: Tensor, embedding: Tensor) -> Tensor:
@@ -175,8 +182,8 @@ class WideGenerator:
         if self._speaker is not None:
             shift = shift + self._speaker(speaker)[:, :, 0]
         _, active = settle(self._input(wide), shift.contiguous(), SLOPE)
-        for number, stage in enumerate(self._stages, start=1):
+        for number, stage in enumerate(self.stages, start=1):
             x = stage(active, speaker)
-            slope = SLOPE if number < len(self._stages) else LAST_SLOPE
+            slope = SLOPE if number < len(self.stages) else LAST_SLOPE
             active = functional.leaky_relu(x, slope)
         return torch.tanh(self._output(active))[:, 0, 0]

@@ -1,0 +1,1 @@
+"""HiFi-GAN as a GPU runs it fastest."""
