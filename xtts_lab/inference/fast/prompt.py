@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xtts_lab.inference.fast.tuning import has_tensor_cores, overlaps
+from xtts_lab.inference.fast.tuning import has_tensor_cores, overlaps, stages
 from xtts_lab.inference.fast.weights import DecodingWeights, LayerWeights
 from xtts_lab.nn.attention import KVCache, LayerCache
 from xtts_lab.nn.gpt import GptConfig
@@ -30,10 +30,9 @@ class Cut:
     """
 
     outputs: int = 32
-    inputs: int = 32
+    inputs: int = 64
     splits: int = 4
     warps: int = 4
-    stages: int = 4
     turned: bool = False
 
 
@@ -44,10 +43,10 @@ class PromptTuning:
     `pdl` and `early` as in `Tuning`.
     """
 
-    qkv: Cut = Cut(inputs=64, splits=4, turned=True)
-    out: Cut = Cut(inputs=64, splits=4)
-    up: Cut = Cut(inputs=64, splits=2)
-    down: Cut = Cut(inputs=64, splits=8)
+    qkv: Cut = Cut(turned=True)
+    out: Cut = Cut()
+    up: Cut = Cut(splits=2)
+    down: Cut = Cut(splits=8)
     queries: int = 16
     keys: int = 32
     attention_warps: int = 4
@@ -79,7 +78,7 @@ class PromptLayers:
         self.config, self.weights, self.rows = config, weights, rows
         self.tuning = tuning or PromptTuning()
         head, width = weights.head, config.width
-        self._pdl = overlaps(head.device)
+        self._pdl, self._stages = overlaps(head.device), stages(head.device)
 
         def floats(*shape: int) -> Tensor:
             return torch.zeros(shape, device=head.device)
@@ -142,7 +141,7 @@ class PromptLayers:
             self._arrived, self.rows, inputs, outputs, self.config.width // self.config.heads,
             cache.keys.shape[2], share, KIND=kind, TURNED=cut.turned, SPLITS=splits,
             BLOCK_S=max(_power(self.rows), 16), BLOCK_N=cut.outputs, BLOCK_K=cut.inputs,
-            num_warps=cut.warps, num_stages=cut.stages,
+            num_warps=cut.warps, num_stages=self._stages,
         )  # fmt: skip
 
     def _attend(self, count: Tensor, before: Tensor, cache: LayerCache) -> None:

@@ -52,3 +52,14 @@ def overlaps(device: torch.device) -> bool:
 def has_tensor_cores(device: torch.device) -> bool:
     """Whether products may go over TF32 or halves: from compute capability 8.0 on, or on a CPU."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def stages(device: torch.device) -> int:
+    """How many tiles of each operand of a product may be under way: four take some 128 KB.
+
+    A100, H100 and B200 (8.0, 9.0, 10.0) have that much shared memory; the cards of 8.6, 8.9 and
+    12.0 have 99 KB.
+    """
+    if device.type != "cuda":
+        return 1
+    return 4 if torch.cuda.get_device_capability(device) in {(8, 0), (9, 0), (10, 0)} else 2

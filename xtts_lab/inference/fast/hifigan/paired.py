@@ -15,7 +15,7 @@ import triton
 from torch import Tensor, nn
 
 from xtts_lab.inference.fast.hifigan import paired_kernels as kernels
-from xtts_lab.inference.fast.tuning import has_tensor_cores
+from xtts_lab.inference.fast.tuning import has_tensor_cores, stages
 from xtts_lab.nn.hifigan import SLOPE, ResidualBlock
 
 TILE = 64
@@ -66,16 +66,6 @@ def _tile(channels: int) -> int:
     return min(TILE, channels & -channels)
 
 
-def _stages(device: torch.device) -> int:
-    """How many tiles of each operand are under way: four take 128 KB of shared memory.
-
-    A100, H100 and B200 (8.0, 9.0, 10.0) have that; the cards of 8.6, 8.9 and 12.0 have 99 KB.
-    """
-    if device.type != "cuda":
-        return 1
-    return 4 if torch.cuda.get_device_capability(device) in {(8, 0), (9, 0), (10, 0)} else 2
-
-
 class PairedBlocks:
     """Callable: made [1, C, 1, T] and shift [C] -> the mean of the blocks of their sum, alike."""
 
@@ -88,7 +78,7 @@ class PairedBlocks:
                 each = [cast("nn.Conv1d", getattr(one, part)[pair]) for one in ordered]
                 self._steps.append(_Convolutions.of(each))
         self._count = len(ordered)
-        self._ahead = _stages(self._steps[0].high.device)
+        self._ahead = stages(self._steps[0].high.device)
 
     def __call__(self, made: Tensor, shift: Tensor) -> Tensor:
         channels, samples = made.shape[1], made.shape[3]
