@@ -73,11 +73,11 @@ def run(
     address: Address = None,
 ) -> int:
     """Plan, synthesise, measure, score, summarise and report. Run again, it resumes."""
-    from xtts_lab.cli.experiments import Choice, Labour, run_all
+    from xtts_lab.cli.asked import Choice, Labour  # light: it has workers import first
 
-    choice = Choice(overrides or (), out, device, limit, languages, careful=bool(context.obj))
-    labour = Labour(workers, executor, address)
-    return run_all(experiment, choice, labour, use_cache=not no_cache, remeasure=remeasure)
+    asked = Choice(overrides or (), out, device, limit, languages, careful=bool(context.obj))
+    at = Labour(workers, executor, address)
+    return at.run(experiment, asked, use_cache=not no_cache, remeasure=remeasure)
 
 
 @app.command()
@@ -93,8 +93,8 @@ def plan(
     """Show arms, trials, expected time and disk, without running."""
     from xtts_lab.cli.experiments import Choice, show_plans
 
-    choice = Choice(overrides or (), out, device, limit, languages, careful=bool(context.obj))
-    return show_plans(experiment, choice)
+    asked = Choice(overrides or (), out, device, limit, languages, careful=bool(context.obj))
+    return show_plans(experiment, asked)
 
 
 @app.command()

@@ -2,106 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from xtts_lab import report
 from xtts_lab.cli import DONE, FAILED_TRIALS
+from xtts_lab.cli.asked import Choice, Labour
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.conclusions import restate
 from xtts_lab.experiment.estimate import describe_plan
 from xtts_lab.experiment.plan import Plan, make_plan
-from xtts_lab.experiment.run import Outcome
+from xtts_lab.experiment.run import Outcome, perform
 from xtts_lab.experiment.run import run as run_plan
-from xtts_lab.experiment.spec import Experiment, load
-from xtts_lab.experiment.workers.deaths import make_ready
-from xtts_lab.experiment.workers.host import Host
-from xtts_lab.experiment.workers.pool import CrewMaker
-from xtts_lab.registry import unknown
+from xtts_lab.experiment.spec import Experiment
+from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.measurements import is_measured
 from xtts_lab.runs.reading import held_to, read_parquet
 from xtts_lab.runs.store import RunFolder
 from xtts_lab.runs.strings import plain_strings
 
-
-@dataclass(frozen=True)
-class Choice:
-    """What the flags say about which experiment runs, and where."""
-
-    overrides: Sequence[str]
-    out: Path | None
-    device: str | None
-    limit: int | None
-    languages: str | None
-    careful: bool = False
-
-    def load(self, path: Path) -> Experiment:
-        """Read an experiment with these settings."""
-        chosen = None if self.languages is None else listed("--languages", self.languages)
-        host = Host(careful=self.careful)
-        return load(path, self.overrides, limit=self.limit, languages=chosen, host=host)
-
-    def folder(self, experiment: Experiment, *, one_of_many: bool) -> Path:
-        """Return the run folder of an experiment."""
-        name = experiment.spec.name
-        if self.out is None:
-            return Path("runs") / name
-        return self.out / name if one_of_many else self.out
-
-
-@dataclass(frozen=True)
-class Labour:
-    """How many workers there are, and where: on this machine, or with Ray at an address."""
-
-    workers: int
-    executor: str = "local"
-    address: str | None = None
-
-    def check(self, plans: Sequence[Plan]) -> None:
-        """Raise `UsageError` for what cannot be meant, and for timings on a shared cluster."""
-        if self.executor not in ("local", "ray"):
-            raise UsageError(f"--executor: {unknown('executor', self.executor, ('local', 'ray'))}")
-        if self.executor == "local" and self.address is not None:
-            raise UsageError("--address: is of a Ray cluster; add --executor ray")
-        for plan in plans if self.address is not None else ():
-            timed = [u.prefix for u in plan.metrics if u.metric.streaming or u.metric.loading]
-            if timed:
-                raise UsageError(
-                    f"--address: {timed[0]} is timed, and a cluster's devices are shared; leave "
-                    "that metric out here, and run it with --executor local on a machine of its own"
-                )
-
-    def make_ready(self) -> None:
-        """Have what workers import read while plans are made."""
-        if self.workers > 1 and self.executor == "local":
-            make_ready()
-
-    @contextmanager
-    def crew(self) -> Iterator[CrewMaker | None]:
-        """Hold the workers' place ready; None is this machine."""
-        if self.executor == "local":
-            yield None
-            return
-        from xtts_lab.experiment.workers import ray_crew
-
-        ray_crew.joined(self.address, self.workers)
-        try:
-            yield ray_crew.RayCrew
-        finally:
-            ray_crew.left()
-
-
-def listed(flag: str, text: str, example: str = "en,de") -> list[str]:
-    """Return the names in `a,b`. Raises `UsageError` where there are none."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        what = "language; write codes" if flag == "--languages" else "name; write them"
-        raise UsageError(f"{flag}: names no {what}, as in {example}")
-    return names
+__all__ = ["Choice", "execute", "rebuild_report", "run_all", "show_plans"]
 
 
 def run_all(
@@ -110,40 +33,32 @@ def run_all(
     """Run an experiment, or every experiment of a folder; all are checked before one starts."""
     code = DONE
     labour.check([])  # before what takes long
-    plans = _plans(path, choice, labour.make_ready)
-    labour.check([plan for plan, _ in plans])
-    with labour.crew() as crew:
+    with contextlib.ExitStack() as ended:
+        loaded = _loaded(path, choice)
+        first = labour.warm(loaded[0][0], choice.device, loaded[0][1])
+        if first is not None:
+            ended.enter_context(first)
+        plans = _plans(loaded, choice)
+        labour.check([plan for plan, _ in plans])
+        crew = ended.enter_context(labour.crew())
         for plan, folder in plans:
-            done = execute(
-                plan,
-                folder,
-                workers=labour.workers,
-                use_cache=use_cache,
-                remeasure=remeasure,
-                crew=crew,
-            )
+            team, first = first or Workers(perform, labour.workers, crew), None
+            done = execute(plan, folder, team, use_cache=use_cache, remeasure=remeasure)
             code = max(code, done)
     return code
 
 
 def execute(
-    plan: Plan,
-    folder: Path,
-    *,
-    workers: int,
-    use_cache: bool,
-    remeasure: bool = False,
-    crew: CrewMaker | None = None,
+    plan: Plan, folder: Path, team: Workers, *, use_cache: bool, remeasure: bool = False
 ) -> int:
     """Run a plan in a run folder, print its results, and return the exit code."""
     outcome = run_plan(
         plan,
         RunFolder(folder),
         report.build,
-        workers=workers,
+        team,
         use_cache=use_cache,
         remeasure=remeasure,
-        crew=crew,
     )
     _conclude(plan, folder, outcome)
     return FAILED_TRIALS if outcome.failures else DONE
@@ -151,7 +66,7 @@ def execute(
 
 def show_plans(path: Path, choice: Choice) -> int:
     """Print the plan of an experiment, or of every experiment of a folder."""
-    for plan, folder in _plans(path, choice):
+    for plan, folder in _plans(_loaded(path, choice), choice):
         print(describe_plan(plan, RunFolder(folder)))
     return DONE
 
@@ -177,10 +92,8 @@ def rebuild_report(path: Path, resamples: int | None = None, *, allow_mixed: boo
     return DONE
 
 
-def _plans(
-    path: Path, choice: Choice, once_read: Callable[[], None] = lambda: None
-) -> list[tuple[Plan, Path]]:
-    """Return plans and their folders; `once_read` is called when the files hold no mistake."""
+def _loaded(path: Path, choice: Choice) -> list[tuple[Experiment, Path]]:
+    """Return the experiments of a file or a folder, and their run folders."""
     many = os.path.isdir(path)  # noqa: PTH112  False for a name over the limit, where Path raises
     files = sorted(path.glob("*.yaml")) if many else [path]
     if not files:
@@ -193,11 +106,12 @@ def _plans(
                 f"{files[i]}: has the name of {files[folders.index(folder)].name}, "
                 f"'{loaded[i].spec.name}', and would write into the same folder; rename one"
             )
-    once_read()
-    return [
-        (make_plan(experiment, choice.device), folder)
-        for experiment, folder in zip(loaded, folders, strict=True)
-    ]
+    return list(zip(loaded, folders, strict=True))
+
+
+def _plans(loaded: Sequence[tuple[Experiment, Path]], choice: Choice) -> list[tuple[Plan, Path]]:
+    """Return plans and their folders."""
+    return [(make_plan(experiment, choice.device), folder) for experiment, folder in loaded]
 
 
 def _conclude(plan: Plan, folder: Path, outcome: Outcome) -> None:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xtts_lab.cli.experiments import execute, listed
+from xtts_lab.cli.asked import listed
+from xtts_lab.cli.experiments import execute
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.plan import make_plan
+from xtts_lab.experiment.run import perform
 from xtts_lab.experiment.spec import resolve
 from xtts_lab.experiment.workers.host import Host
+from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.yaml_file import Document
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -90,7 +93,7 @@ def score_manifest(
             "folder that holds <id>.wav with --audio"
         )
     folder = out if out is not None else Path("runs") / data["name"]
-    return execute(plan, folder, workers=workers, use_cache=use_cache)
+    return execute(plan, folder, Workers(perform, workers), use_cache=use_cache)
 
 
 def _plain(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from xtts_lab.experiment.estimate import remember
@@ -19,34 +19,50 @@ from xtts_lab.runs.shared import Cache
 from xtts_lab.runs.store import RunFolder
 from xtts_lab.types import Clip
 
-_TOGETHER = 256
+TOGETHER = 256
 """Clips of a task at most: some batches of a judge on a GPU."""
+
+
+class Needs:
+    """What the metrics need of trials that have audio. Keys that trials share are hashed once."""
+
+    def __init__(self, plan: Plan, folder: RunFolder, trials: Journal) -> None:
+        self._plan, self._folder, self._trials = plan, folder, trials
+        specs = plan.experiment.spec.instruments
+        self._told = {key: uses_language(spec) for key, spec in specs.items()}
+        self._keys: dict[tuple[str, str, str | None], str] = {}
+
+    def of(self, trials: Iterable[Trial]) -> list[Need]:
+        """Return all outputs that the metrics need of those that have audio, in order."""
+        found: list[Need] = []
+        for trial in trials:
+            record = self._trials.get(trial.id)
+            if record is None or record["status"] != "ok":
+                continue
+            own = (self._folder.path / trial.audio, record["sha256"])
+            for instrument, role in _entries(self._plan, trial):
+                clips = [own] if role == "audio" else self._clips(trial, role)
+                language = _language(trial, role) if self._told[instrument] else None
+                for index, (path, sha256) in enumerate(clips):
+                    key = self._key(sha256, instrument, language)
+                    clip = Clip(path, language)
+                    found.append(Need(key, trial.id, instrument, role, index, clip, sha256))
+        return found
+
+    def _clips(self, trial: Trial, role: str) -> list[tuple[Path, str]]:
+        return [(path, self._plan.hashes(path)) for path in clips_of(trial, role)]
+
+    def _key(self, sha256: str, instrument: str, language: str | None) -> str:
+        of = (sha256, instrument, language)
+        if of not in self._keys:
+            judge = self._plan.instruments[instrument]
+            self._keys[of] = evidence_key(EvidenceContent(sha256, judge, language))
+        return self._keys[of]
 
 
 def needs_of(plan: Plan, folder: RunFolder, trials: Journal) -> list[Need]:
     """Return all outputs that the metrics need of the trials that have audio, in plan order."""
-    specs = plan.experiment.spec.instruments
-    told = {key: uses_language(spec) for key, spec in specs.items()}
-    keys: dict[tuple[str, str, str | None], str] = {}  # trials share all clips but their own
-    found: list[Need] = []
-    for trial in plan.trials:
-        record = trials.get(trial.id)
-        if record is None or record["status"] != "ok":
-            continue
-        own = (folder.path / trial.audio, record["sha256"])
-        for instrument, role in _entries(plan, trial):
-            clips = (
-                [own] if role == "audio" else [(p, plan.hashes(p)) for p in clips_of(trial, role)]
-            )
-            language = _language(trial, role) if told[instrument] else None
-            for index, (path, sha256) in enumerate(clips):
-                of = (sha256, instrument, language)
-                if of not in keys:
-                    judge = plan.instruments[instrument]
-                    keys[of] = evidence_key(EvidenceContent(sha256, judge, language))
-                clip = Clip(path, language)
-                found.append(Need(keys[of], trial.id, instrument, role, index, clip, sha256))
-    return found
+    return Needs(plan, folder, trials).of(plan.trials)
 
 
 def clips_of(trial: Trial, role: str) -> tuple[Path, ...]:
@@ -81,20 +97,26 @@ def measure(
     logs: Logs,
     cache: Cache,
     team: Workers,
+    tried: Container[str] = (),
 ) -> int:
-    """Take the measurements that are missing; return how many were taken."""
+    """Take the measurements that are missing; return how many were taken, or `tried` before."""
     journal = logs.ended
     missing: dict[str, Need] = {}
     for need in needs:
+        if need.key in missing:
+            continue
         known = journal.get(need.key)
-        if (known is None or known["error"] is not None) and need.key not in missing:
+        if need.key in tried:
+            missing[need.key] = need
+        elif known is None or known["error"] is not None:
             cached = cache.get("evidence", need.key)
             if cached is not None:
                 journal.append(cached)
             else:
                 missing[need.key] = need
     for instrument in plan.instruments:
-        wanted = [need for need in missing.values() if need.instrument == instrument]
+        asked = [need for need in missing.values() if need.instrument == instrument]
+        wanted = [need for need in asked if need.key not in tried]
         if wanted:
             mean_s = _measured(plan, instrument, wanted, logs, team)
             remember(cache, plan.instruments[instrument], mean_s)
@@ -114,7 +136,7 @@ def _measured(
 ) -> float:
     """Take an instrument's measurements; return the mean seconds of one."""
     spec = plan.experiment.spec.instruments[instrument]
-    parts = chunks(wanted, team.count, most=_TOGETHER)
+    parts = chunks(wanted, team.count, most=TOGETHER)
     tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
     prepare_instrument(plan.experiment.host, spec)
     start = time.perf_counter()

@@ -17,16 +17,19 @@ from xtts_lab.experiment.arm_table import arms_frame
 from xtts_lab.experiment.conclusions import Asked, conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
-from xtts_lab.experiment.measure import measure, needs_of
+from xtts_lab.experiment.measure import Needs, measure
 from xtts_lab.experiment.plan import Plan
 from xtts_lab.experiment.score import METRIC_ERROR, Row, score
 from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.timing.load import load_trials
 from xtts_lab.experiment.timing.timed import Timed
+from xtts_lab.experiment.workers.ahead import ahead_of
 from xtts_lab.experiment.workers.parts import Parts
-from xtts_lab.experiment.workers.pool import CrewMaker, Workers
+from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import Perform
 from xtts_lab.experiment.workers.tasks import Logs
+from xtts_lab.experiment.workers.warming import Warm
+from xtts_lab.experiment.workers.warming import perform as warm_up
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
@@ -51,17 +54,16 @@ def run(
     plan: Plan,
     folder: RunFolder,
     write_report: Callable[[Path], None],
+    workers: Workers,
     *,
-    workers: int = 1,
     use_cache: bool = True,
     remeasure: bool = False,
-    crew: CrewMaker | None = None,
 ) -> Outcome:
     """Do what is missing in a run folder, write its tables, and have its report written.
 
     A finished run of the same work is left as it is, but for what is damaged, which is made again.
     Failed work is tried again. `remeasure` takes all timings again, for which all audio is made
-    again. `crew`: where workers live, if not on this machine.
+    again. `workers` perform what `perform` does, and end with the run.
     """
     if not (remeasure or folder.is_writable()) and _is_there(plan, folder):
         return NOTHING_DONE
@@ -81,13 +83,16 @@ def run(
             Journal(folder.latency_log) as latency,
             Journal(folder.load_log) as load,
             Journal(folder.begun_log) as begun,
-            Workers(perform, workers, crew) as team,
+            workers as team,
             ThreadPoolExecutor(1) as beside,
         ):
-            facts = beside.submit(_ask_ahead, plan, workers)
+            facts = beside.submit(_ask_ahead, plan, team.count)
             # Audio from the cache has no timings.
             source = Cache(None) if folder.remeasuring.exists() else cache
-            made, cached = speaking.synthesise(plan, folder, Logs(trials, begun), source, team)
+            needed, heard = Needs(plan, folder, trials), Logs(evidence, begun)
+            ahead = ahead_of(plan, needed, heard, cache, team)
+            spoken = Logs(trials, begun)
+            made, cached = speaking.synthesise(plan, folder, spoken, source, team, ahead)
             folder.remeasuring.unlink(missing_ok=True)
             facts.result()  # before anything is timed
             if any(use.metric.streaming or use.metric.loading for use in plan.metrics):
@@ -95,8 +100,8 @@ def run(
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
             loads = load_trials(plan, folder, trials, Logs(load, begun))
             timed = Timed(streams, loads)
-            needs = needs_of(plan, folder, trials)
-            measured = measure(plan, needs, Logs(evidence, begun), cache, team)
+            needs = needed.of(plan.trials)
+            measured = measure(plan, needs, heard, cache, team, ahead.tried if ahead else ())
             team.dismiss()  # they end while tables are written
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed)
             files.remove(folder.begun_log)  # all of it has ended
@@ -113,7 +118,7 @@ _AT_WORK: Mapping[str, Perform] = {"systems": speaking.perform, "instruments": j
 
 def perform(task: Any, parts: Parts) -> Iterator[dict[str, Any]]:
     """Do in a worker what either stage asks for; yield what `work_through` does."""
-    return _AT_WORK[task.kind](task, parts)
+    return warm_up(task, parts) if isinstance(task, Warm) else _AT_WORK[task.kind](task, parts)
 
 
 def _is_there(plan: Plan, folder: RunFolder) -> bool:

@@ -14,6 +14,7 @@ from xtts_lab import audio, files, registry
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
+from xtts_lab.experiment.workers.ahead import Ahead
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import Workers, chunks
 from xtts_lab.experiment.workers.tasks import Logs, work_through
@@ -83,8 +84,12 @@ def synthesise(
     logs: Logs,
     cache: Cache,
     team: Workers,
+    ahead: Ahead | None = None,
 ) -> tuple[int, int]:
-    """Make the audio that is missing; return how many were synthesised, and found in the cache."""
+    """Make the audio that is missing; return how many were synthesised, and found in the cache.
+
+    `ahead`: what workers do who have no more to speak.
+    """
     journal = logs.ended
     missing = [t for t in plan.trials if not _is_done(t, folder, journal)]
     wanted = [t for t in missing if not _from_cache(t, folder, journal, cache)]
@@ -96,15 +101,31 @@ def synthesise(
         for trials in by_arm.values()
         for batch in _batches(plan, trials, folder, team.count, len(by_arm))
     ]
-    made = team.records(batches, child=logs.need_child(batches, plan.experiment.host))
-    for _ in track(logs.keep(made), "synthesise", len(wanted)):
-        pass
+    child = logs.need_child(batches, plan.experiment.host)
+    if ahead is None or child:
+        made = team.records(batches, child=child)
+        for _ in track(logs.keep(made), "synthesise", len(wanted)):
+            pass
+    else:
+        _with_judges(ahead, team.records(batches, follow=ahead.more), wanted, plan, logs)
     fresh = {trial.id for trial in wanted}  # what the cache holds of these, if anything, is damaged
     for trial in plan.trials:
         if trial.id in fresh or not cache.has("audio", trial.key):
             _to_cache(trial, folder, journal, cache)
     _remember_costs(plan, by_arm, journal, cache)
     return len(wanted), len(missing) - len(wanted)
+
+
+def _with_judges(
+    ahead: Ahead, made: Iterator[Record], wanted: Sequence[Trial], plan: Plan, logs: Logs
+) -> None:
+    at_work = {trial.id for trial in wanted}
+    before = [trial for trial in plan.trials if trial.id not in at_work]
+    spoken = ahead.spoken(made, wanted, before)
+    for _ in track(logs.keep(spoken), "synthesise", len(wanted)):
+        pass
+    for _ in track(ahead.rest(logs), "measure", ahead.left()):
+        pass
 
 
 def _remember_costs(

@@ -49,5 +49,9 @@ class BaseInstrument:
     def prepare() -> None:
         """Make what its processes share, such as compiled code, before the first of them starts."""
 
+    @staticmethod
+    def warm_up() -> None:
+        """Import what the first clip would wait for; called in a worker that has no work yet."""
+
     def close(self) -> None:
         """Release what is held: processes, memory."""

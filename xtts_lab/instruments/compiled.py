@@ -13,6 +13,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,20 @@ _EFFORT = "1"  # of LLVM: compiling takes three quarters of the time, and the co
 
 def keep_apart() -> Path:
     """Have numba keep what it compiles in our cache, from here on; return the folder."""
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    name = f"librosa-{version('librosa')}-numba-{version('numba')}-python-{python}"
-    folder = _home() / "numba" / name
+    folder = _home() / "numba" / _name()
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     os.environ.setdefault("NUMBA_OPT", _EFFORT)
     numba = sys.modules.get("numba")
     if numba is not None:
         numba.core.config.reload_config()
     return folder
+
+
+@cache
+def _name() -> str:
+    """Return the name of the folder: versions are read from files, and clips are many."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return f"librosa-{version('librosa')}-numba-{version('numba')}-python-{python}"
 
 
 def _home() -> Path:

@@ -101,6 +101,18 @@ class Resemblyzer(BaseInstrument):
             for clip, part in zip(clips, np.split(embedded, ends), strict=True)
         ]
 
+    @staticmethod
+    def warm_up() -> None:
+        """Prepare a second of noise: librosa imports when it is used."""
+        import numpy as np
+
+        keep_apart()
+        import resemblyzer
+
+        noise = np.random.default_rng(0).normal(0.0, 0.1, _SAMPLE_RATE).astype(np.float32)
+        resemblyzer.preprocess_wav(noise, source_sr=24_000)
+        _windows(noise)
+
     @cached_property
     def _network(self) -> Any:
         import resemblyzer

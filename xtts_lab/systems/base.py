@@ -87,5 +87,8 @@ class BaseSystem:
     def check(self) -> None:
         """Raise `UsageError`, in one line, for settings that cannot work: asked for by a plan."""
 
+    def warm_up(self) -> None:
+        """Load what the first request would wait for; called while there is none yet."""
+
     def close(self) -> None:
         """Release what is held: processes, memory."""

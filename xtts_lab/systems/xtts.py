@@ -246,6 +246,10 @@ class XttsSystem(BaseSystem):
             chunk_codes=self._chunks,
         )
 
+    def warm_up(self) -> None:
+        """Load the weights, for which a GPU is started."""
+        self._loaded()
+
     def check(self) -> None:
         """Raise `UsageError` for settings of parts whose pieces do not fit each other."""
         self._parts.check_fit()

@@ -6,6 +6,7 @@ process, and recorded as failed where that dies too, with the signal's name; all
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from xtts_lab.experiment.workers.crew import Crew, LocalCrew
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
+from xtts_lab.experiment.workers.warming import Warm
 from xtts_lab.notices import say
 
 MOST_DEATHS = 5
@@ -24,6 +26,8 @@ _ALONE = 4096
 """Jobs of a task for one worker: it works as well with fewer than a million at a time."""
 CrewMaker = Callable[[Perform, Sequence[str]], Crew]
 """Makes the workers that perform, from the devices that their tasks ask for."""
+Follow = Callable[[], Sequence[Any]]
+"""Returns what can be done by now of the work that follows; asked again and again."""
 
 
 def perform_all(
@@ -50,21 +54,40 @@ class Workers:
         self._pool: _Pool | None = None
         self._made_for: object = None
 
-    def records(self, tasks: Sequence[Any], *, child: bool = False) -> Iterator[Record]:
+    @property
+    def apart(self) -> bool:
+        """Whether tasks are done in other processes, several at a time."""
+        return self.count > 1 or self._crew is not None
+
+    def warm(self, tasks: Sequence[Warm]) -> None:
+        """Start the workers of a host with several GPUs, each with one of the tasks in turn.
+
+        Nothing is waited for. Elsewhere nothing is done: starting a GPU takes seconds, and what
+        else workers start with is imported already, on cores that the plan needs as well.
+        """
+        local = self.count > 1 and self._crew is None
+        if tasks and local and shared_gpus(sorted({_device(task) for task in tasks})):
+            self._suitable(tasks).warm(tasks)
+
+    def records(
+        self, tasks: Sequence[Any], *, child: bool = False, follow: Follow | None = None
+    ) -> Iterator[Record]:
         """Yield the records of all tasks: in order with one worker, else as they are finished.
 
         `perform(task, parts)` and the tasks must be picklable; each process has its `parts`.
         `child`: one worker too is a process of its own, and what these tasks leave behind in
         theirs meets no other round. Of several GPUs each process sees one, in turn.
+        `follow`: more tasks for those who would idle, as many as there are by then, in processes
+        apart only; their records are among the others.
         """
-        if self.count <= 1 and not child and self._crew is None:
+        if not (self.apart or child):
             with Parts() as parts:
                 for task in tasks:
                     yield from self._perform(task, parts)
         elif tasks:
             if child:
                 self.close()
-            yield from self._suitable(tasks).records(tasks)
+            yield from self._suitable(tasks).records(tasks, follow)
             if child:
                 self.close()
 
@@ -129,15 +152,22 @@ class _Pool:
     def __init__(self, crew: Crew, most: int) -> None:
         self._crew, self._most = crew, most
         self._queue: dict[str, deque[Task]] = {}  # by part, none of them empty
+        self._first: frozenset[str] = frozenset()  # parts whose tasks do not wait for others
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
 
-    def records(self, tasks: Sequence[Task]) -> Iterator[Record]:
-        for task in tasks:
-            self._queue.setdefault(_part(task), deque()).append(task)
-        while self._queue or any(worker.task for worker in self._workers):
-            self._assign()
+    def warm(self, tasks: Sequence[Warm]) -> None:
+        for task in itertools.islice(itertools.cycle(tasks), self._most):
+            self._give(self._start(), task)
+
+    def records(self, tasks: Sequence[Task], follow: Follow | None) -> Iterator[Record]:
+        self._first = frozenset(_part(task) for task in tasks)
+        self._add(tasks)
+        while True:
+            self._assign(follow)
+            if not any(worker.task for worker in self._workers):
+                return
             known = {id(worker.handle): worker for worker in self._workers}
             for handle, said in self._crew.hear([worker.handle for worker in self._workers]):
                 worker = known[id(handle)]
@@ -146,22 +176,32 @@ class _Pool:
                 else:
                     yield from self._heard(worker, said)
 
-    def _assign(self) -> None:
+    def _add(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            self._queue.setdefault(_part(task), deque()).append(task)
+
+    def _assign(self, follow: Follow | None) -> None:
         idle = [worker for worker in self._workers if worker.task is None]
+        if follow is not None and len(idle) > sum(map(len, self._queue.values())):
+            self._add(follow())
         while self._queue and (idle or len(self._workers) < self._most):
             worker = idle.pop() if idle else self._start()
-            worker.task = self._next_for(worker)
-            worker.left = list(worker.task.jobs)
-            self._crew.give(worker.handle, worker.task)
+            self._give(worker, self._next_for(worker))
+
+    def _give(self, worker: _Worker, task: Task) -> None:
+        worker.part, worker.task, worker.left = _part(task), task, list(task.jobs)
+        self._crew.give(worker.handle, task)
 
     def _next_for(self, worker: _Worker) -> Task:
         """Return a task of the part that a worker holds, else of the one that fewest are at.
 
-        Weights are then loaded, and graphs recorded, by as few processes as can be.
+        Weights are then loaded, and graphs recorded, by as few processes as can be. What follows
+        waits for what does not.
         """
-        if worker.part not in self._queue:
+        ready = [part for part in self._queue if part in self._first] or [*self._queue]
+        if worker.part not in ready:
             at = Counter(other.part for other in self._workers if other.task is not None)
-            worker.part = min(self._queue, key=lambda part: at[part])
+            worker.part = min(ready, key=lambda part: at[part])
         queue = self._queue[worker.part]
         task = queue.popleft()
         if not queue:

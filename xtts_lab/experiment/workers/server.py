@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from xtts_lab.experiment.workers.deaths import begin_service
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.tasks import AT_WORK
+from xtts_lab.experiment.workers.warming import Warm, warm_judge
 from xtts_lab.notices import describe
 
 Perform = Callable[[Any, Parts], Iterator[dict[str, Any]]]
@@ -27,9 +29,15 @@ def serve(connection: Connection, perform: Perform, gpu: str | None = None) -> N
     if gpu is not None:  # before CUDA starts, which reads it once
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     begin_service()
+    later: deque[str] = deque()
     with contextlib.suppress(EOFError, OSError), Parts(apart=True) as parts:
         while True:
-            _do(connection, perform, connection.recv(), parts)
+            while later and not connection.poll():
+                warm_judge(later.popleft())
+            task = connection.recv()
+            if isinstance(task, Warm):
+                later.extend(task.later)
+            _do(connection, perform, task, parts)
 
 
 def _do(connection: Connection, perform: Perform, task: Any, parts: Parts) -> None:

@@ -74,13 +74,17 @@ class Logs:
         """Log what comes; yield the records, of each job the first (see `work_through`)."""
         seen: set[str] = set()
         for record in records:
-            self.begun.append({"id": record["id"], AT_WORK: AT_WORK in record})
-            if AT_WORK in record:
-                continue
-            self.ended.append(record)
-            if record["id"] not in seen:
+            if self.note(record) and record["id"] not in seen:
                 seen.add(record["id"])
                 yield record
+
+    def note(self, record: Record) -> bool:
+        """Log what is said of a job; return whether it has ended."""
+        self.begun.append({"id": record["id"], AT_WORK: AT_WORK in record})
+        if AT_WORK in record:
+            return False
+        self.ended.append(record)
+        return True
 
     def need_child(self, tasks: Sequence[Task], host: Host) -> bool:
         """Return whether tasks should not run in this very process, which they may take along.
@@ -90,9 +94,10 @@ class Logs:
         if any(host.apart(task.kind, task.spec) for task in tasks):
             return True
         ids = (job.id for task in tasks for job in task.jobs)
-        return any(self._is_suspect(job_id) for job_id in ids)
+        return any(self.is_suspect(job_id) for job_id in ids)
 
-    def _is_suspect(self, job_id: str) -> bool:
+    def is_suspect(self, job_id: str) -> bool:
+        """Return whether a process died, or was killed, with a job at work in it."""
         begun, ended = self.begun.get(job_id) or {}, self.ended.get(job_id) or {}
         return bool(begun.get(AT_WORK) or ended.get(DIED))
 
