@@ -1,17 +1,19 @@
 """One GPU against several of the same host: trials a minute of a run with scoring, by stage.
 
-    python benchmarks/gpus.py [--workers 4] [--trials 2000] [--executor ray] [--device D] [--out F]
+    python benchmarks/gpus.py [--workers 4] [--trials 2000[,8000]] [--executor ray] [--device D]
+                              [--out F]
 
 Two nano arms say 20 English sentences by 25 synthetic speakers; similarity (Resemblyzer), errors
 (the shipped recogniser), durations and sanity are measured. The run is made with one worker and
 with `--workers`, each in a process of its own and without a cache, after a smaller run that
-compiles kernels and makes the speakers. Printed are the wall of the whole run and of its stages:
-until the first trial is begun, until one is written (weights, graphs and a batch), from there to
-the last, until the first measurement, measuring, scoring, statistics, report, the end; `work` is
-from the first trial that is begun to the last measurement. Then trials a minute of the whole
-and of the work, the ratios, whether the tables are equal byte for byte, and, where they are not,
-how many recordings differ, how many trials sampled within rounding (`tight_steps`), and each
-metric's largest difference.
+compiles kernels and makes the speakers; with several numbers of trials, for each of them. Printed
+are the wall of the whole run and of its stages: until the first trial is begun, until one is
+written (weights, graphs and a batch), from there to the last, from there to the last measurement
+(several workers judge while others still speak), scoring, statistics, report, the end. Then trials
+a minute, and the ratios: of the whole run (`wall`), of what follows the first trial that is begun
+(`wall_after_start`), and from there to the last measurement (`work`). Then whether the tables are
+equal byte for byte, and, where they are not, how many recordings differ, how many trials sampled
+within rounding (`tight_steps`), and each metric's largest difference.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,18 +64,27 @@ class Spent:
     start_s: float
     first_s: float
     synthesis_s: float
-    between_s: float
-    measuring_s: float
+    judging_s: float
     scoring_s: float
     statistics_s: float
     report_s: float
     end_s: float
     work_s: float
+    wall_after_start_s: float
 
     @property
     def a_minute(self) -> tuple[float, float]:
         """Trials a minute: of the whole run, and at work."""
         return 60 * self.trials / self.wall_s, 60 * self.trials / max(self.work_s, _LOOK_S)
+
+    def __str__(self) -> str:
+        whole, work = self.a_minute
+        stages = {
+            name.removesuffix("_s"): round(seconds, 1)
+            for name, seconds in dataclasses.asdict(self).items()
+            if name != "trials"
+        }
+        return f"{whole:.0f} trials a minute, at work {work:.0f}; seconds: {stages}"
 
 
 def spend(arguments: list[str], out: Path) -> Spent:
@@ -110,13 +122,13 @@ def spend(arguments: list[str], out: Path) -> Spent:
         start_s=first["begun"],
         first_s=first["trials"] - first["begun"],
         synthesis_s=last["trials"] - first["trials"],
-        between_s=first["evidence"] - last["trials"],
-        measuring_s=last["evidence"] - first["evidence"],
+        judging_s=last["evidence"] - last["trials"],
         scoring_s=scored - last["evidence"],
         statistics_s=told - scored,
         report_s=reported - told,
         end_s=wall - reported,
         work_s=last["evidence"] - first["begun"],
+        wall_after_start_s=wall - first["begun"],
     )
 
 
@@ -144,47 +156,56 @@ def differences(one: Path, many: Path) -> dict[str, Any]:
     }
 
 
+def compared(
+    trials: int, folder: Path, flags: Sequence[str], several: Sequence[str]
+) -> dict[str, Any]:
+    """Run an experiment of so many trials with one worker and with several; print both."""
+    base = [str(written(folder / f"{trials}.yaml", trials)), *flags]
+    runs = (folder / f"{trials}-one", folder / f"{trials}-many")
+    one = spend([*base, "--workers", "1"], runs[0])
+    print(f"{one.trials} trials, 1 worker: {one}", flush=True)
+    many = spend([*base, *several], runs[1])
+    print(f"{many.trials} trials, {' '.join(several)}: {many}", flush=True)
+    ratios = {
+        part: round(getattr(one, f"{part}_s") / max(getattr(many, f"{part}_s"), _LOOK_S), 2)
+        for part in ("wall", "wall_after_start", "synthesis", "work")
+    }
+    same = {name: (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes() for name in TABLES}
+    apart = {} if all(same.values()) else differences(*runs)
+    print(f"ratios: {ratios}; equal: {same}", *(f"{k}: {v}" for k, v in apart.items()), sep="\n")
+    spent = {"one": dataclasses.asdict(one), "many": dataclasses.asdict(many)}
+    return {**spent, "ratios": ratios, "equal": same, "apart": apart}
+
+
+def written(file: Path, trials: int) -> Path:
+    """Write the experiment of at least so many trials; return its file."""
+    items = min(ITEMS, -(-trials // 2))
+    repeats = -(-trials // (2 * items))
+    file.write_text(EXPERIMENT.format(limit=items * repeats, repeats=repeats))
+    return file
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--trials", type=int, default=2000)
+    parser.add_argument("--trials", default="2000", help="A number, or several: 2000,8000.")
     parser.add_argument("--executor", default=None)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, default=None, help="JSON of what is printed.")
     chosen = parser.parse_args()
+    sizes = [int(size) for size in chosen.trials.split(",")]
+    executor = ["--executor", chosen.executor] if chosen.executor else []
+    several = ["--workers", str(chosen.workers), *executor]
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        items = min(ITEMS, -(-chosen.trials // 2))
-        repeats = -(-chosen.trials // (2 * items))
-        experiment = folder / "e.yaml"
-        experiment.write_text(EXPERIMENT.format(limit=items * repeats, repeats=repeats))
-        base = [str(experiment), "--device", chosen.device]
-        spend([*base, "--limit", str(WARM), "repeats=1"], folder / "warm")
-        executor = ["--executor", chosen.executor] if chosen.executor else []
-        one = spend([*base, "--workers", "1"], folder / "one")
-        several = ["--workers", str(chosen.workers), *executor]
-        many = spend([*base, *several], folder / "many")
-        same = {
-            table: (folder / "one" / table).read_bytes() == (folder / "many" / table).read_bytes()
-            for table in TABLES
-        }
-        apart = {} if all(same.values()) else differences(folder / "one", folder / "many")
-    ratios = {
-        part.removesuffix("_s"): round(getattr(one, part) / max(getattr(many, part), _LOOK_S), 2)
-        for part in ("wall_s", "synthesis_s", "measuring_s", "work_s")
-    }
-    for name, spent in (("1 worker", one), (f"{chosen.workers} workers", many)):
-        whole, work = spent.a_minute
-        print(f"{name}: {spent.wall_s:.1f} s, {whole:.0f} trials a minute; at work {work:.0f}")
-        print("  ", {k: round(v, 1) for k, v in dataclasses.asdict(spent).items() if k != "trials"})
-    print(f"ratios: {ratios}; equal: {same}")
-    for what, value in apart.items():
-        print(f"{what}: {value}")
-    if chosen.out:
-        runs = {"one": dataclasses.asdict(one), "many": dataclasses.asdict(many)}
-        chosen.out.write_text(
-            json.dumps({**runs, "ratios": ratios, "equal": same, "apart": apart}, indent=1)
-        )
+        flags = ["--device", chosen.device]
+        warm = str(written(folder / "warm.yaml", max(sizes)))
+        spend([warm, *flags, "--limit", str(WARM), "repeats=1"], folder / "warm")
+        for size in sizes:
+            found[str(size)] = compared(size, folder, flags, several)
+            if chosen.out:  # what there is, should the next take too long
+                chosen.out.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

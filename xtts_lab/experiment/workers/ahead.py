@@ -22,7 +22,7 @@ from xtts_lab.experiment.workers.tasks import AT_WORK, Logs
 from xtts_lab.runs.shared import Cache
 
 Record = dict[str, Any]
-_LEAST = 32
+LEAST = 32
 """Clips for which a judge is loaded while trials are still at work."""
 
 
@@ -86,7 +86,7 @@ class Ahead:
     def more(self) -> list[Batch]:
         """Return tasks for what can be judged by now and was not handed out yet."""
         self._gather()
-        least = _LEAST if self._at_work else 1
+        least = LEAST if self._at_work else 1
         found: list[Batch] = []
         for instrument, needs in self._waiting.items():
             if len(needs) >= least:
