@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,12 @@ name: ahead
 systems:
   a: {name: espeak}
   b: {name: espeak, speed_wpm: 190}
-texts: {name: builtin, languages: [en], per_language: 4}
+texts: {name: builtin, languages: [en], per_language: 2}
 speakers: {name: synthetic, count: 2, references: 1}
 pairing: cross
 repeats: 2
 metrics: [{name: duration}, {name: cer, recognizer: world_ctc}, {name: sanity}]
-statistics: {baseline: b}
+statistics: {baseline: b, resamples: 100}
 """
 
 
@@ -113,22 +112,17 @@ def test_judges_beside_systems_change_nothing_and_take_each_measurement_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XTTS_LAB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(ahead, "LEAST", 4)
+    monkeypatch.setattr(ahead, "LEAST", 2)
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
     one = _run(tmp_path, "one", "--no-cache")
     taken = _measurements(capfd.readouterr().out)
     monkeypatch.setattr(pool, "shared_gpus", lambda _devices: ("0", "1"))  # workers start early
     two = _run(tmp_path, "two", "--workers", "2")
     said = capfd.readouterr()
-    assert _measurements(said.out) == taken == 48
-    assert "measure: 48/48" in said.err
+    assert _measurements(said.out) == taken == 24
+    assert "measure: 24/24" in said.err
     assert "measure world_ctc" not in said.err  # there was no round of its own
     _same(one, two)
-    # What was judged is in the cache: a folder that lost its journals takes it from there.
-    shutil.rmtree(two / ".state")
-    again = _run(tmp_path, "two", "--workers", "2")
-    assert _measurements(capfd.readouterr().out) == 0
-    _same(one, again)
 
 
 def test_workers_of_several_gpus_begin_before_there_is_work(

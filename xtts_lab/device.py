@@ -22,7 +22,12 @@ def resolve_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=name)
+        kind = torch.device(name)
+        if kind.type != "cuda":
+            torch.empty(0, device=name)
+        # Not by allocating: a run with workers only names the devices, on which they alone compute.
+        elif not torch.cuda.is_available() or (kind.index or 0) >= torch.cuda.device_count():
+            raise RuntimeError(f"there is no {name}")
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(
             f"device '{name}' is not available here; use cpu, or install a build of torch for it"

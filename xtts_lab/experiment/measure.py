@@ -31,22 +31,32 @@ class Needs:
         specs = plan.experiment.spec.instruments
         self._told = {key: uses_language(spec) for key, spec in specs.items()}
         self._keys: dict[tuple[str, str, str | None], str] = {}
+        self._found: dict[str, tuple[str, list[Need]]] = {}  # by trial: its audio, and what of it
 
     def of(self, trials: Iterable[Trial]) -> list[Need]:
         """Return all outputs that the metrics need of those that have audio, in order."""
         found: list[Need] = []
         for trial in trials:
             record = self._trials.get(trial.id)
-            if record is None or record["status"] != "ok":
-                continue
-            own = (self._folder.path / trial.audio, record["sha256"])
-            for instrument, role in _entries(self._plan, trial):
-                clips = [own] if role == "audio" else self._clips(trial, role)
-                language = _language(trial, role) if self._told[instrument] else None
-                for index, (path, sha256) in enumerate(clips):
-                    key = self._key(sha256, instrument, language)
-                    clip = Clip(path, language)
-                    found.append(Need(key, trial.id, instrument, role, index, clip, sha256))
+            if record is not None and record["status"] == "ok":
+                found += self._of(trial, record["sha256"])
+        return found
+
+    def _of(self, trial: Trial, audio: str) -> list[Need]:
+        known, found = self._found.get(trial.id, ("", []))
+        if known == audio:
+            return found
+        found = []
+        own = (self._folder.path / trial.audio, audio)
+        for instrument, role in _entries(self._plan, trial):
+            clips = [own] if role == "audio" else self._clips(trial, role)
+            language = _language(trial, role) if self._told[instrument] else None
+            for index, (path, sha256) in enumerate(clips):
+                key = self._key(sha256, instrument, language)
+                clip = Clip(path, language)
+                found.append(Need(key, trial.id, instrument, role, index, clip, sha256))
+        if found:
+            self._found[trial.id] = (audio, found)
         return found
 
     def _clips(self, trial: Trial, role: str) -> list[tuple[Path, str]]:
@@ -102,9 +112,10 @@ def measure(
     """Take the measurements that are missing; return how many were taken, or `tried` before."""
     journal = logs.ended
     missing: dict[str, Need] = {}
+    unique: dict[str, Need] = {}  # trials share most of what they are compared with
     for need in needs:
-        if need.key in missing:
-            continue
+        unique.setdefault(need.key, need)
+    for need in unique.values():
         known = journal.get(need.key)
         if need.key in tried:
             missing[need.key] = need
@@ -121,7 +132,7 @@ def measure(
             mean_s = _measured(plan, instrument, wanted, logs, team)
             remember(cache, plan.instruments[instrument], mean_s)
     # Now that all instruments have ended, and are known to have given one result a clip.
-    for need in needs:
+    for need in unique.values():
         record = journal.get(need.key)
         if record is None or record["error"] is not None:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ def run(
 
 
 NOTHING_DONE = Outcome(0, 0, 0, 0, 0)
+_LATE = ("jinja2", "pyarrow.parquet", "pandas.io.parquet", "scipy.stats")
 _AT_WORK: Mapping[str, Perform] = {"systems": speaking.perform, "instruments": judging.perform}
 
 
@@ -135,7 +137,12 @@ def _is_there(plan: Plan, folder: RunFolder) -> bool:
 
 
 def _ask_ahead(plan: Plan, workers: int) -> None:
-    """Ask what `arms.csv` will say of the arms, which takes seconds, while workers work."""
+    """Ask what `arms.csv` will say of the arms, which takes seconds, while workers work.
+
+    Import what tables and report will, too.
+    """
+    for name in _LATE if workers > 1 else ():
+        importlib.import_module(name)
     for arm in plan.experiment.arms if workers > 1 else ():
         if not plan.experiment.host.apart("systems", arm.spec):
             with contextlib.suppress(Exception):  # raised again where the table is made
