@@ -132,7 +132,7 @@ def test_workers_of_several_gpus_begin_before_there_is_work(
     experiment = load(tmp_path / "e.yaml", ())
     tasks = warm_tasks(experiment, "cpu")
     assert [dict(task.spec) for task in tasks] == [dict(arm.spec) for arm in experiment.arms]
-    assert tasks[0].later == ("world_ctc", "levels")
+    assert {"world_ctc", "levels"} <= {*tasks[0].later}
     crew = Turns()
     monkeypatch.setattr(pool, "LocalCrew", lambda _perform, _gpus: crew)
     with Workers(perform, 3) as team:
