@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,11 @@ def test_judges_beside_systems_change_nothing_and_take_each_measurement_once(
     assert "measure: 16/16" in said.err
     assert "measure world_ctc" not in said.err  # there was no round of its own
     _same(one, two)
+    # All audio is in the cache, and no output of a judge.
+    shutil.rmtree(tmp_path / "cache" / "evidence")
+    three = _run(tmp_path, "three", "--workers", "2")
+    assert _measurements(capfd.readouterr().out) == 16
+    _same(one, three)
 
 
 def test_workers_of_several_gpus_begin_before_there_is_work(

@@ -102,7 +102,7 @@ def synthesise(
         for batch in _batches(plan, trials, folder, team.count, len(by_arm))
     ]
     child = logs.need_child(batches, plan.experiment.host)
-    if ahead is None or child:
+    if ahead is None or child or not batches:
         made = team.records(batches, child=child)
         for _ in track(logs.keep(made), "synthesise", len(wanted)):
             pass

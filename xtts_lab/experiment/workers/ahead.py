@@ -44,8 +44,8 @@ class Ahead:
 
     @property
     def tried(self) -> Collection[str]:
-        """The keys of what was handed out."""
-        return self._given.keys()
+        """The keys of what has ended."""
+        return self._given.keys() - self._open
 
     def left(self) -> int:
         """Return how many clips of the trials that have ended are without an output yet."""
