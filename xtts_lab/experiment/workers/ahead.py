@@ -17,7 +17,7 @@ from xtts_lab.experiment.judging import Batch, Need
 from xtts_lab.experiment.measure import TOGETHER, Needs
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.workers.examining import prepare_instrument
-from xtts_lab.experiment.workers.pool import Workers, chunks
+from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.tasks import AT_WORK, Logs
 from xtts_lab.runs.shared import Cache
 
@@ -108,8 +108,8 @@ class Ahead:
         if needs and instrument not in self._prepared:
             prepare_instrument(self._plan.experiment.host, spec)
             self._prepared.add(instrument)
-        for part in chunks(needs, self._workers, most=TOGETHER):
-            yield Batch(instrument, spec, self._plan.device, part)
+        for start in range(0, len(needs), TOGETHER):  # which the pool shares out
+            yield Batch(instrument, spec, self._plan.device, needs[start : start + TOGETHER])
 
     def _is_wanted(self, need: Need) -> bool:
         spec = self._plan.experiment.spec.instruments[need.instrument]

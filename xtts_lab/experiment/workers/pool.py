@@ -7,7 +7,8 @@ process, and recorded as failed where that dies too, with the signal's name; all
 from __future__ import annotations
 
 import itertools
-from collections import Counter, deque
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from xtts_lab.device import shared_gpus
 from xtts_lab.experiment.workers.crew import Crew, LocalCrew
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform
+from xtts_lab.experiment.workers.shares import Clock, Pace, is_divisible, share, split
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
 from xtts_lab.experiment.workers.warming import Warm
 from xtts_lab.notices import say
@@ -146,6 +148,7 @@ class _Worker:
     part: str = ""
     task: Task | None = None
     left: Sequence[Any] = ()
+    clock: Clock | None = None
 
 
 class _Pool:
@@ -156,6 +159,7 @@ class _Pool:
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()  # by job
         self._in_a_row: Counter[str] = Counter()  # failed by death, by part
+        self._paces: dict[str, Pace] = defaultdict(Pace)  # by part
 
     def warm(self, tasks: Sequence[Warm]) -> None:
         for task in itertools.islice(itertools.cycle(tasks), self._most):
@@ -184,28 +188,62 @@ class _Pool:
         idle = [worker for worker in self._workers if worker.task is None]
         if follow is not None and len(idle) > sum(map(len, self._queue.values())):
             self._add(follow())
+        idle.sort(key=lambda worker: worker.part in self._queue)  # who holds a part goes on with it
         while self._queue and (idle or len(self._workers) < self._most):
-            worker = idle.pop() if idle else self._start()
-            self._give(worker, self._next_for(worker))
+            worker = idle.pop() if idle else None
+            found = self._next_for(worker.part if worker else "")
+            if found is not None:
+                self._give(worker or self._start(), found)
+            elif worker is None:
+                return
 
     def _give(self, worker: _Worker, task: Task) -> None:
-        worker.part, worker.task, worker.left = _part(task), task, list(task.jobs)
+        part = _part(task)
+        worker.clock = Clock(part != worker.part, time.perf_counter())
+        worker.part, worker.task, worker.left = part, task, list(task.jobs)
         self._crew.give(worker.handle, task)
 
-    def _next_for(self, worker: _Worker) -> Task:
-        """Return a task of the part that a worker holds, else of the one that fewest are at.
+    def _next_for(self, held: str) -> Task | None:
+        """Return work of the part that a worker holds, else of the one that wants it most.
 
         Weights are then loaded, and graphs recorded, by as few processes as can be. What follows
-        waits for what does not.
+        waits for what does not. None where others will be done before this worker has loaded.
         """
+        at = Counter(other.part for other in self._workers if other.task is not None)
         ready = [part for part in self._queue if part in self._first] or [*self._queue]
-        if worker.part not in ready:
-            at = Counter(other.part for other in self._workers if other.task is not None)
-            worker.part = min(ready, key=lambda part: at[part])
-        queue = self._queue[worker.part]
-        task = queue.popleft()
+        if held in ready:
+            return self._taken(held, at[held], joins=False)
+        for part in sorted(ready, key=lambda part: (at[part] > 0, self._wait_s(part, at[part]))):
+            task = self._taken(part, at[part], joins=True)
+            if task is not None:
+                return task
+        return None
+
+    def _wait_s(self, part: str, at_it: int) -> float:
+        """Return how soon a part comes: by the work of each worker at it, the most first."""
+        each_s = self._paces[part].each_s
+        if each_s is None or part in self._first:
+            return float(at_it)
+        return -self._left(part) * each_s / (at_it + 1)
+
+    def _left(self, part: str) -> int:
+        """Return how many jobs are queued for a part, counted as far as it matters."""
+        return sum(len(t.jobs) for t in itertools.islice(self._queue[part], 8 * self._most))
+
+    def _taken(self, part: str, at_it: int, *, joins: bool) -> Task | None:
+        """Take a task, or a share of it, from a part's queue."""
+        queue = self._queue[part]
+        if is_divisible(queue[0]):
+            jobs = share(self._paces[part], self._left(part), at_it, joins=joins)
+            if jobs == 0:
+                return None
+            task, rest = split(queue.popleft(), jobs)
+            if rest is not None:
+                queue.appendleft(rest)
+        else:
+            task = queue.popleft()
         if not queue:
-            del self._queue[worker.part]
+            del self._queue[part]
         return task
 
     def _again(self, task: Task) -> None:
@@ -218,10 +256,16 @@ class _Pool:
         return worker
 
     def _heard(self, worker: _Worker, said: Any) -> Iterator[Record]:
+        now = time.perf_counter()
         if said == DONE:
+            if worker.clock is not None and worker.task is not None:
+                worker.clock.end(self._paces[worker.part], len(worker.task.jobs), now)
             worker.task, worker.left = None, ()
             return
-        if AT_WORK not in said:
+        if AT_WORK in said:
+            if worker.clock is not None:
+                worker.clock.hear(self._paces[worker.part], now)
+        else:
             worker.left = [job for job in worker.left if job.id != said["id"]]
             if worker.task is not None and not said.get(DIED):
                 self._in_a_row[_part(worker.task)] = 0
