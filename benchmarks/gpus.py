@@ -1,14 +1,20 @@
 """One GPU against several of the same host: trials a minute of a run with scoring, by stage.
 
-    python benchmarks/gpus.py [--workers 4] [--trials 2000[,8000]] [--executor ray] [--device D]
-                              [--out F]
+    python benchmarks/gpus.py [--workers 4] [--trials 2000[,8000]] [--scoring full|light]
+                              [--without dnsmos,...] [--only one|several] [--keep DIR] [--out F]
+                              [--executor ray] [--device D]
 
-Two nano arms say 20 English sentences by 25 synthetic speakers; similarity (Resemblyzer), errors
-(the shipped recogniser), durations and sanity are measured. The run is made with one worker and
-with `--workers`, each in a process of its own and without a cache, after a smaller run that
-compiles kernels and makes the speakers; with several numbers of trials, for each of them. Printed
-are the wall of the whole run and of its stages: until the first trial is begun, until one is
-written (weights, graphs and a batch), from there to the last, from there to the last measurement
+Two nano arms say 20 English sentences by 25 synthetic speakers. Scoring: `full`, what the
+experiments on the claims measure of a voice (`SCORING`), `--without` some of its instruments;
+`light`, similarity (Resemblyzer), errors (the shipped recogniser) and durations; sanity in both.
+
+The run is made with one worker and with `--workers`, each in a process of its own and without a
+cache, after smaller runs that compile kernels and make the speakers; with several numbers of
+trials, for each of them. `--only` makes one of the two; the other is taken from the JSON of
+`--out`, and its tables from `--keep`, which holds the run folders.
+
+Printed are the wall of the whole run and of its stages: until the first trial is begun, until one
+is written (weights, graphs and a batch), from there to the last, from there to the last measurement
 (several workers judge while others still speak), scoring, statistics, report, the end. Then trials
 a minute, and the ratios: of the whole run (`wall`), of what follows the first trial that is begun
 (`wall_after_start`), and from there to the last measurement (`work`). Then whether the tables are
@@ -21,6 +27,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,12 +50,24 @@ speakers: {{name: synthetic, count: 25, references: 1}}
 pairing: cross
 limit: {limit}
 repeats: {repeats}
-metrics:
-  - {{name: duration}}
-  - {{name: secs, encoder: resemblyzer}}
-  - {{name: cer, recognizer: world_ctc}}
+metrics: [{metrics}]
 statistics: {{baseline: b}}
 """
+LIGHT = {
+    "levels": ["{name: duration}"],
+    "resemblyzer": ["{name: secs, encoder: resemblyzer}"],
+    "world_ctc": ["{name: cer, recognizer: world_ctc}"],
+}
+FULL = {
+    **LIGHT,
+    "voicefilter": ["{name: secs, encoder: voicefilter}"],
+    "whisper": ["{name: wer}", "{name: cer}"],
+    "dnsmos": ["{name: naturalness, predictor: dnsmos}"],
+    "distillmos": ["{name: naturalness, predictor: distillmos}"],
+    "pitch": ["{name: prosody}"],
+}
+SCORING = {"light": LIGHT, "full": FULL}
+"""Metrics by the instrument that they need."""
 ITEMS = 20 * 25
 WARM = 130
 """Trials an arm of the first run: the engine's rows, and so its kernels, are those of 512."""
@@ -156,54 +176,114 @@ def differences(one: Path, many: Path) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is measured, and how."""
+
+    folder: Path
+    device: str
+    scoring: str
+    without: Sequence[str]
+    several: Sequence[str]
+    only: str | None
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics of the runs, as an experiment has them."""
+        known = SCORING[self.scoring]
+        return [line for judge in known if judge not in self.without for line in known[judge]]
+
+    def name(self, trials: int) -> str:
+        """Name runs of so many trials."""
+        return "-".join([str(trials), self.scoring, *(f"no-{judge}" for judge in self.without)])
+
+    def experiment(self, trials: int, metrics: Sequence[str] | None = None) -> str:
+        """Write the experiment of at least so many trials; return its file."""
+        items = min(ITEMS, -(-trials // 2))
+        repeats = -(-trials // (2 * items))
+        chosen = ", ".join(self.metrics if metrics is None else metrics)
+        file = self.folder / f"{self.name(trials)}{'' if metrics is None else '-warm'}.yaml"
+        file.write_text(EXPERIMENT.format(limit=items * repeats, repeats=repeats, metrics=chosen))
+        return str(file)
+
+    def warm_up(self, trials: int) -> None:
+        """Compile kernels and make the speakers; then what judges make at their first use."""
+        flags = ["--device", self.device, "repeats=1"]
+        quick = self.experiment(trials, LIGHT["levels"])
+        for file, limit in ((quick, WARM), (self.experiment(trials), 2)):
+            out = self.folder / f"{Path(file).stem}-warm-{limit}"
+            if not (out / "scores.parquet").exists():
+                spend([file, *flags, "--limit", str(limit)], out)
+
+    def measure(self, trials: int, before: dict[str, Any]) -> dict[str, Any]:
+        """Run an experiment of so many trials; add what it took to what is known, and print it."""
+        found = {**before, "scoring": self.scoring, "metrics": self.metrics}
+        flags = {"one": ["--workers", "1"], "several": [*self.several]}
+        runs = {which: self.folder / f"{self.name(trials)}-{which}" for which in flags}
+        for which, labour in flags.items():
+            if self.only in (None, which):
+                base = [self.experiment(trials), "--device", self.device, *labour]
+                shutil.rmtree(runs[which], ignore_errors=True)
+                spent = spend(base, runs[which])
+                print(f"{spent.trials} trials, {self.scoring}, {' '.join(labour)}: {spent}")
+                found[which] = {**dataclasses.asdict(spent), "cores": len(os.sched_getaffinity(0))}
+        if "one" in found and "several" in found:
+            found |= compared(found["one"], found["several"], runs["one"], runs["several"])
+        sys.stdout.flush()
+        return found
+
+
 def compared(
-    trials: int, folder: Path, flags: Sequence[str], several: Sequence[str]
+    one: dict[str, Any], several: dict[str, Any], first: Path, second: Path
 ) -> dict[str, Any]:
-    """Run an experiment of so many trials with one worker and with several; print both."""
-    base = [str(written(folder / f"{trials}.yaml", trials)), *flags]
-    runs = (folder / f"{trials}-one", folder / f"{trials}-many")
-    one = spend([*base, "--workers", "1"], runs[0])
-    print(f"{one.trials} trials, 1 worker: {one}", flush=True)
-    many = spend([*base, *several], runs[1])
-    print(f"{many.trials} trials, {' '.join(several)}: {many}", flush=True)
+    """Return ratios of seconds and, where both folders are there, how their tables differ."""
     ratios = {
-        part: round(getattr(one, f"{part}_s") / max(getattr(many, f"{part}_s"), _LOOK_S), 2)
+        part: round(one[f"{part}_s"] / max(several[f"{part}_s"], _LOOK_S), 2)
         for part in ("wall", "wall_after_start", "synthesis", "work")
     }
-    same = {name: (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes() for name in TABLES}
-    apart = {} if all(same.values()) else differences(*runs)
-    print(f"ratios: {ratios}; equal: {same}", *(f"{k}: {v}" for k, v in apart.items()), sep="\n")
-    spent = {"one": dataclasses.asdict(one), "many": dataclasses.asdict(many)}
-    return {**spent, "ratios": ratios, "equal": same, "apart": apart}
+    print(f"ratios: {ratios}")
+    if not all((run / "scores.parquet").exists() for run in (first, second)):
+        return {"ratios": ratios}
+    same = {name: (first / name).read_bytes() == (second / name).read_bytes() for name in TABLES}
+    apart = {} if all(same.values()) else differences(first, second)
+    print(f"equal: {same}", *(f"{k}: {v}" for k, v in apart.items()), sep="\n")
+    return {"ratios": ratios, "equal": same, "apart": apart}
 
 
-def written(file: Path, trials: int) -> Path:
-    """Write the experiment of at least so many trials; return its file."""
-    items = min(ITEMS, -(-trials // 2))
-    repeats = -(-trials // (2 * items))
-    file.write_text(EXPERIMENT.format(limit=items * repeats, repeats=repeats))
-    return file
+def asked_for(chosen: argparse.Namespace, folder: Path) -> Asked:
+    """Return what the flags say. Raises `SystemExit` for instruments that are not measured."""
+    without = [name for name in chosen.without.split(",") if name]
+    unknown = sorted(set(without) - SCORING[chosen.scoring].keys())
+    if unknown:
+        raise SystemExit(f"--without: {chosen.scoring} scoring has no {', '.join(unknown)}")
+    executor = ["--executor", chosen.executor] if chosen.executor else []
+    several = ["--workers", str(chosen.workers), *executor]
+    return Asked(folder, chosen.device, chosen.scoring, without, several, chosen.only)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--trials", default="2000", help="A number, or several: 2000,8000.")
+    parser.add_argument("--scoring", choices=list(SCORING), default="full")
+    parser.add_argument("--without", default="", help="Instruments: dnsmos,pitch.")
+    parser.add_argument("--only", choices=["one", "several"], default=None)
+    parser.add_argument("--keep", type=Path, default=None, help="Holds the run folders.")
     parser.add_argument("--executor", default=None)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, default=None, help="JSON of what is printed.")
     chosen = parser.parse_args()
-    sizes = [int(size) for size in chosen.trials.split(",")]
-    executor = ["--executor", chosen.executor] if chosen.executor else []
-    several = ["--workers", str(chosen.workers), *executor]
-    found: dict[str, Any] = {}
+    known = chosen.out is not None and chosen.out.exists()
+    found: dict[str, Any] = json.loads(chosen.out.read_text()) if known else {}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        flags = ["--device", chosen.device]
-        warm = str(written(folder / "warm.yaml", max(sizes)))
-        spend([warm, *flags, "--limit", str(WARM), "repeats=1"], folder / "warm")
+        folder = chosen.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        asked = asked_for(chosen, folder)
+        sizes = [int(size) for size in chosen.trials.split(",")]
+        asked.warm_up(max(sizes))
         for size in sizes:
-            found[str(size)] = compared(size, folder, flags, several)
+            name = asked.name(size)
+            found[name] = asked.measure(size, found.get(name, {}))
             if chosen.out:  # what there is, should the next take too long
                 chosen.out.write_text(json.dumps(found, indent=1))
 
