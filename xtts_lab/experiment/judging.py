@@ -34,6 +34,11 @@ class Need:
         """Of its record."""
         return self.key
 
+    @property
+    def name(self) -> str:
+        """As a metric's `needs` name it."""
+        return self.instrument if self.role == "audio" else f"{self.instrument}:{self.role}"
+
 
 @dataclass(frozen=True)
 class Batch:

@@ -25,6 +25,7 @@ from xtts_lab.experiment.stream import stream_trials
 from xtts_lab.experiment.timing.load import load_trials
 from xtts_lab.experiment.timing.timed import Timed
 from xtts_lab.experiment.workers.ahead import ahead_of
+from xtts_lab.experiment.workers.early import Early
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import Perform
@@ -88,12 +89,12 @@ def run(
             ThreadPoolExecutor(1) as beside,
         ):
             facts = beside.submit(_ask_ahead, plan, team.count)
-            # Audio from the cache has no timings.
-            source = Cache(None) if folder.remeasuring.exists() else cache
+            source = Cache(None) if folder.remeasuring.exists() else cache  # has no timings
             needed, heard = Needs(plan, folder, trials), Logs(evidence, begun)
-            ahead = ahead_of(plan, needed, heard, cache, team)
-            spoken = Logs(trials, begun)
-            made, cached = speaking.synthesise(plan, folder, spoken, source, team, ahead)
+            early = Early(plan, needed, trials, evidence)
+            ahead = ahead_of(plan, needed, heard, cache, team, early)
+            said = Logs(trials, begun)
+            made, cached = speaking.synthesise(plan, folder, said, source, team, ahead)
             folder.remeasuring.unlink(missing_ok=True)
             facts.result()  # before anything is timed
             if any(use.metric.streaming or use.metric.loading for use in plan.metrics):
@@ -104,7 +105,7 @@ def run(
             needs = needed.of(plan.trials)
             measured = measure(plan, needs, heard, cache, team, ahead.tried if ahead else ())
             team.dismiss()  # they end while tables are written
-            scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed)
+            scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed, early)
             files.remove(folder.begun_log)  # all of it has ended
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
@@ -164,10 +165,11 @@ def _write_tables(
     trials: Journal,
     evidence: Journal,
     timed: Timed,
+    early: Early,
 ) -> tuple[int, int]:
     trial_rows = tables.trials_frame(plan, trials)
     broken: list[Row] = []
-    rows = score(plan, needs, trials, evidence, timed.streams, timed.loads)
+    rows = score(plan, needs, trials, evidence, timed.streams, timed.loads, early.ready)
     scores = tables.frame(_noting_errors(rows, broken), schema.SCORES)
     tables.write_parquet(folder.path / "trials.parquet", trial_rows)
     tables.write_csv(folder.path / "arms.csv", arms_frame(plan, trials))

@@ -29,24 +29,31 @@ def score(
     evidence: Journal,
     streams: Mapping[str, Mapping[str, Any]] | None = None,
     loads: Mapping[str, Sequence[Loaded]] | None = None,
+    ready: Mapping[tuple[str, str], Sequence[Row]] | None = None,
 ) -> Iterator[Row]:
     """Yield one row per unit (trial, or group of repeats) and metric id, in plan order.
 
     A metric that does not apply to a unit has no row; one whose evidence failed has a row without
     a value, and the error in `detail`. Where the metric itself failed, that is under `METRIC_ERROR`
-    too. `streams` are the latency driver's records, by trial, `loads` what the load driver saw.
+    too. `streams` are the latency driver's records, by trial, `loads` what the load driver saw;
+    `ready`: rows that were made before (`workers.early`), by the metric's prefix and the trial.
     """
+    ready = ready or {}
     by_trial: dict[str, list[Need]] = {}
     for need in needs:
         by_trial.setdefault(need.trial_id, []).append(need)
-    gather = _Gatherer(by_trial, trials, evidence, streams or {}, loads or {})
+    gather = Gatherer(by_trial, trials, evidence, streams or {}, loads or {})
     groups = list(_groups(plan, trials))
     deterministic = _deterministic_arms(groups, trials)
     comparing = [use for use in plan.metrics if use.metric.compares_texts]
     beside = _compared(_asked(groups, comparing, deterministic), gather)
     for use, unit in _asked(groups, plan.metrics, deterministic):
+        made = ready.get((use.prefix, unit[0].id))
+        if made is not None:
+            yield from made
+            continue
         try:
-            yield from _score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
+            yield from score_unit(use, unit, beside.get((use.prefix, unit[0].id), {}), gather)
         except MetricError as error:
             for row in _without(use, unit, str(error)):
                 yield {**row, METRIC_ERROR: str(error)}
@@ -67,7 +74,7 @@ def _asked(
 
 
 def _compared(
-    asked: Iterable[tuple[MetricUse, list[Trial]]], gather: _Gatherer
+    asked: Iterable[tuple[MetricUse, list[Trial]]], gather: Gatherer
 ) -> dict[tuple[str, str], Mapping[str, float] | MetricError]:
     """Return what compares units with all else that the same voice says: by metric, first trial.
 
@@ -117,12 +124,16 @@ def _deterministic_arms(groups: Sequence[Sequence[Trial]], trials: Journal) -> s
     return {arm for arm, constant in same.items() if constant}
 
 
-def _score_unit(
+def score_unit(
     use: MetricUse,
     unit: Sequence[Trial],
     beside: Mapping[str, float] | MetricError,
-    gather: _Gatherer,
+    gather: Gatherer,
 ) -> list[Row]:
+    """Return a unit's rows; none where the metric does not apply to it. Raises `MetricError`.
+
+    `beside`: what compares it with others.
+    """
     if not applies(use, unit[0].item.utterance):
         return []
     gathered = [gather(use, trial) for trial in unit]
@@ -140,11 +151,11 @@ def _without(use: MetricUse, unit: Sequence[Trial], error: str) -> list[Row]:
     return [_row(unit[0], name, None, detail={"error": error}) for name in use.ids.values()]
 
 
-def _sound(use: MetricUse, unit: Sequence[Trial], gather: _Gatherer) -> list[Evidence]:
+def _sound(use: MetricUse, unit: Sequence[Trial], gather: Gatherer) -> list[Evidence]:
     return [found for found, error in (gather(use, trial) for trial in unit) if error is None]
 
 
-class _Gatherer:
+class Gatherer:
     """Evidence of trials for metrics; none of it is kept, for there may be a million."""
 
     def __init__(
@@ -183,7 +194,7 @@ def _evidence(
     speakers: dict[str, list[str]] = {name: [] for name in outputs if name.endswith(":impostors")}
     error: str | None = None
     for need in needs:
-        name = need.instrument if need.role == "audio" else f"{need.instrument}:{need.role}"
+        name = need.name
         if name not in use.metric.needs:
             continue
         record = evidence.get(need.key) or {"error": "not measured", "output": None}

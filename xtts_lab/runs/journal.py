@@ -74,6 +74,9 @@ class Journal:
     ) -> None:
         self._file.close()
 
+    def __contains__(self, record_id: str) -> bool:
+        return record_id in self._places
+
     def get(self, record_id: str) -> dict[str, Any] | None:
         """Return the newest record of an id, not to be changed."""
         if record_id in self._recent:

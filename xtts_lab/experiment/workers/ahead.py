@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from xtts_lab.experiment.estimate import remember
 from xtts_lab.experiment.judging import Batch, Need
@@ -26,12 +26,33 @@ LEAST = 32
 """Clips for which a judge is loaded while trials are still at work."""
 
 
+class Listener(Protocol):
+    """Who does something with evidence as it comes (`experiment.workers.early`)."""
+
+    def ended(self, trial: Trial) -> None:
+        """A trial has ended."""
+
+    def heard(self, key: str, *, failed: bool) -> None:
+        """An output is there, or will never be."""
+
+    def void(self) -> None:
+        """Something has ended twice: what was said first does not count."""
+
+
 class Ahead:
     """Hands out clips to judge as trials end, and keeps what is said of them."""
 
-    def __init__(self, plan: Plan, needs: Needs, logs: Logs, cache: Cache, workers: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        needs: Needs,
+        logs: Logs,
+        cache: Cache,
+        workers: int,
+        listener: Listener,
+    ) -> None:
         self._plan, self._needs, self._logs, self._cache = plan, needs, logs, cache
-        self._workers = workers
+        self._workers, self._listener = workers, listener
         self._at_work: dict[str, Trial] = {}  # by id
         self._ended: list[Trial] = []
         self._given: dict[str, Need] = {}  # by key
@@ -66,16 +87,21 @@ class Ahead:
                 self._keep(record)
                 continue
             yield record
-            if AT_WORK not in record and record["id"] in at_work:
-                self._ended.append(at_work.pop(record["id"]))
-                if not at_work:
-                    return
+            if AT_WORK in record:
+                continue
+            if record["id"] not in at_work:
+                self._listener.void()
+                continue
+            self._ended.append(at_work.pop(record["id"]))
+            if not at_work:
+                return
 
     def rest(self, trials: Logs) -> Iterator[None]:
         """Go on until all has ended; yield for every clip."""
         for record in self._made:
             if record["id"] not in self._given:  # of a system that does not end as it should
                 trials.note(record)
+                self._listener.void()
             elif self._keep(record):
                 yield
         for instrument, seconds in self._busy_s.items():
@@ -97,6 +123,8 @@ class Ahead:
     def _gather(self) -> None:
         """Note what can be judged of the trials that have ended."""
         ended, self._ended = self._ended, []
+        for trial in ended:
+            self._listener.ended(trial)
         for need in self._needs.of(ended):
             if self._is_wanted(need):
                 self._waiting[need.instrument].append(need)
@@ -128,13 +156,18 @@ class Ahead:
             self._began[key] = now
             return False
         self._busy_s[self._given[key].instrument] += now - self._began.pop(key, now)
-        first = key in self._open
+        if key not in self._open:
+            self._listener.void()
+            return False
         self._open.discard(key)
-        return first
+        self._listener.heard(key, failed=record["error"] is not None)
+        return True
 
 
-def ahead_of(plan: Plan, needs: Needs, logs: Logs, cache: Cache, team: Workers) -> Ahead | None:
+def ahead_of(
+    plan: Plan, needs: Needs, logs: Logs, cache: Cache, team: Workers, listener: Listener
+) -> Ahead | None:
     """Return what judges beside systems; None with one worker, and where times are measured."""
     if not team.apart or not all(use.metric.of_speech for use in plan.metrics):
         return None
-    return Ahead(plan, needs, logs, cache, team.count)
+    return Ahead(plan, needs, logs, cache, team.count, listener)
