@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from xtts_lab.cli import run_app
+from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import Needs
 from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.score import Row, score
@@ -17,6 +18,7 @@ from xtts_lab.experiment.workers import early
 from xtts_lab.experiment.workers.early import Early
 from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.store import RunFolder
+from xtts_lab.types import Clip
 
 EXPERIMENT = """
 name: early
@@ -101,3 +103,10 @@ def test_what_is_said_twice_or_beyond_the_limit_is_scored_at_the_end(
     assert scores.ready == {}
     monkeypatch.setattr(early, "MOST_ROWS", 5)
     assert 0 < sum(map(len, run.early().ready.values())) < 10
+
+
+def test_an_error_names_the_clip_at_hand_and_not_another_of_the_same_content() -> None:
+    need = Need("key", "trial", "judge", "audio", 0, Clip(Path("a/r0.wav"), None), "sha")
+    assert need.own("r1.wav: too short: .1 s") == "r0.wav: too short: .1 s"
+    assert need.own("deaf: since birth") == "deaf: since birth"
+    assert need.own(None) is None

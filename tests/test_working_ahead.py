@@ -24,7 +24,7 @@ name: ahead
 systems:
   a: {name: espeak}
   b: {name: espeak, speed_wpm: 190}
-texts: {name: builtin, languages: [en], per_language: 2}
+texts: {name: builtin, languages: [en, de], per_language: 1}  # the recogniser knows no German
 speakers: {name: synthetic, count: 2, references: 1}
 pairing: cross
 repeats: 2
@@ -93,7 +93,7 @@ def test_who_has_nothing_to_do_takes_what_follows_and_the_round_ends_with_it() -
 def _run(folder: Path, name: str, *flags: str) -> Path:
     out = folder / name
     file = folder / "e.yaml"
-    assert run_app(["run", str(file), "--out", str(out), "--device", "cpu", *flags]) == 0
+    assert run_app(["run", str(file), "--out", str(out), "--device", "cpu", *flags]) == 1
     return out
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from xtts_lab import registry
@@ -15,6 +16,7 @@ from xtts_lab.notices import one_line
 from xtts_lab.types import Clip, Failure
 
 Record = dict[str, Any]
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class Need:
     def name(self) -> str:
         """As a metric's `needs` name it."""
         return self.instrument if self.role == "audio" else f"{self.instrument}:{self.role}"
+
+    def own(self, error: str | None) -> str | None:
+        """Return an error with this clip's name: it was said of a file of the same content."""
+        named, colon, rest = (error or "").partition(": ")
+        if colon and Path(named).suffix.lower() in SOUND_SUFFIXES:
+            return f"{self.clip.path.name}: {rest}"
+        return error
 
 
 @dataclass(frozen=True)

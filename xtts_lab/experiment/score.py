@@ -200,7 +200,7 @@ def _evidence(
         record = evidence.get(need.key) or {"error": "not measured", "output": None}
         if need.role == "audio":
             if name not in use.metric.optional:
-                error = error or record["error"]
+                error = error or need.own(record["error"])
             outputs[name] = record["output"]
         elif record["error"] is None:
             outputs[name].append(record["output"])

@@ -25,9 +25,6 @@ from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.schema import Table
 from xtts_lab.types import Loaded
 
-SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
-
-
 _BLOCK = 20_000
 """Rows that are Python objects at a time; what is made of them is a tenth as large."""
 
@@ -134,7 +131,7 @@ def _evidence_rows(needs: Sequence[Need], evidence: Journal) -> Iterator[dict[st
             "clip": need.clip.path.name,
             "audio_sha256": need.sha256,
             "output": None if output is None else json.dumps(output, ensure_ascii=False),
-            "error": record.get("error"),
+            "error": need.own(record.get("error")),
         }
 
 
@@ -193,15 +190,7 @@ def _failed_needs(plan: Plan, needs: Sequence[Need], evidence: Journal) -> Itera
             continue
         seen.add(need.key)
         what = need.instrument if own else f"{need.instrument} ({need.role})"
-        yield _failure(trial_of[need.trial_id], f"measure {what}", _of_own_file(error, need))
-
-
-def _of_own_file(error: str, need: Need) -> str:
-    """Name the clip at hand: evidence is kept by content, and was taken of a file like it."""
-    named, colon, rest = error.partition(": ")
-    if colon and Path(named).suffix.lower() in SOUND_SUFFIXES:
-        return f"{need.clip.path.name}: {rest}"
-    return error
+        yield _failure(trial_of[need.trial_id], f"measure {what}", str(need.own(error)))
 
 
 def _failure(trial: Trial, stage: str, error: str) -> dict[str, Any]:
