@@ -18,7 +18,7 @@ from xtts_lab.runs.journal import Journal
 from xtts_lab.runs.metric_use import MetricUse
 
 MOST_ROWS = 200_000
-"""Rows that are kept at most: some 100 MB. Those of more trials are made at the end."""
+"""Rows that are expected at most: some 100 MB. Those of more trials are made at the end."""
 
 
 @dataclass(eq=False)
@@ -50,9 +50,10 @@ class Early:
     def ended(self, trial: Trial) -> None:
         """Expect what judges will say of a trial that has audio."""
         needs = self._needs.of([trial])
-        for use in self._uses if self._rows < MOST_ROWS and needs else ():
-            if not use.applies(trial.item.utterance):
+        for use in self._uses if needs else ():
+            if self._rows >= MOST_ROWS or not use.applies(trial.item.utterance):
                 continue
+            self._rows += len(use.ids)
             wanted = {need.key for need in needs if need.name in use.metric.needs}
             missing = [key for key in wanted if not self._is_known(key)]
             unit = _Unit(use, trial, len(missing))
@@ -78,8 +79,6 @@ class Early:
         return key in self._evidence and (self._evidence.get(key) or {"error": ""})["error"] is None
 
     def _score(self, unit: _Unit) -> None:
-        if self._rows >= MOST_ROWS:
-            return
         trial = unit.trial
         needs = {trial.id: self._needs.of([trial])}
         try:
@@ -88,5 +87,4 @@ class Early:
             )
         except MetricError:  # raised again at the end, and said then
             return
-        self._rows += len(rows)
         self.ready[unit.use.prefix, trial.id] = rows
