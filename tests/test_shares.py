@@ -39,12 +39,12 @@ class World:
 
     def give(self, worker: list[int], task: Task) -> None:
         at, name = self.now, str(task.spec["name"])
-        if self._holds[worker[0]] != name:
-            self._holds[worker[0]] = name
-            self.loads.append(name)
-            at += LOAD_S
         for job in task.jobs:
             self._say(at, worker, {"id": job.id, AT_WORK: True})
+            if self._holds[worker[0]] != name:  # weights are loaded by the first clip
+                self._holds[worker[0]] = name
+                self.loads.append(name)
+                at += LOAD_S
             at += self._seconds[name]
             self._say(at, worker, {"id": job.id})
         self._say(at, worker, DONE)
@@ -107,7 +107,9 @@ def test_nobody_loads_a_judge_that_is_done_sooner_without_him(
 
 
 def test_shares_are_whole_batches_and_short_only_at_the_end() -> None:
-    pace = Pace(busy_s=10.0, jobs=100, load_s=2.0)
+    pace = Pace(10.0, 100, [(11.5, 100), (3.0, 10)])
+    assert (pace.each_s, pace.load_s) == (0.1, 2.0)
+    assert (Pace(0.0, 0, [(3.0, 10)]).each_s, Pace(0.0, 0, [(3.0, 10)]).load_s) == (0.3, 0.0)
     assert share(Pace(), 2000, 0, joins=True) == BATCH  # nothing is known: a look
     large = share(pace, 2000, 3, joins=False)
     assert (large, large % BATCH) == (192, 0)

@@ -17,7 +17,7 @@ from xtts_lab.device import shared_gpus
 from xtts_lab.experiment.workers.crew import Crew, LocalCrew
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform
-from xtts_lab.experiment.workers.shares import Clock, Pace, is_divisible, share, split
+from xtts_lab.experiment.workers.shares import Given, Pace, is_divisible, share, split
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
 from xtts_lab.experiment.workers.warming import Warm
 from xtts_lab.notices import say
@@ -148,7 +148,7 @@ class _Worker:
     part: str = ""
     task: Task | None = None
     left: Sequence[Any] = ()
-    clock: Clock | None = None
+    given: Given | None = None
 
 
 class _Pool:
@@ -199,7 +199,7 @@ class _Pool:
 
     def _give(self, worker: _Worker, task: Task) -> None:
         part = _part(task)
-        worker.clock = Clock(part != worker.part, time.perf_counter())
+        worker.given = Given(time.perf_counter(), part != worker.part)
         worker.part, worker.task, worker.left = part, task, list(task.jobs)
         self._crew.give(worker.handle, task)
 
@@ -256,16 +256,13 @@ class _Pool:
         return worker
 
     def _heard(self, worker: _Worker, said: Any) -> Iterator[Record]:
-        now = time.perf_counter()
         if said == DONE:
-            if worker.clock is not None and worker.task is not None:
-                worker.clock.end(self._paces[worker.part], len(worker.task.jobs), now)
+            if worker.given is not None and worker.task is not None:
+                pace = self._paces[worker.part]
+                worker.given.end(pace, len(worker.task.jobs), time.perf_counter())
             worker.task, worker.left = None, ()
             return
-        if AT_WORK in said:
-            if worker.clock is not None:
-                worker.clock.hear(self._paces[worker.part], now)
-        else:
+        if AT_WORK not in said:
             worker.left = [job for job in worker.left if job.id != said["id"]]
             if worker.task is not None and not said.get(DIED):
                 self._in_a_row[_part(worker.task)] = 0

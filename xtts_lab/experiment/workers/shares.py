@@ -21,37 +21,43 @@ SHORT_S = 0.5
 
 @dataclass
 class Pace:
-    """Seconds that a part's jobs took, and the longest that a worker took to load it."""
+    """Seconds that a part's jobs took: of workers that held it, and of those that `joined` for it.
+
+    What the latter took longer was loading, which is at the part's first use of its weights.
+    """
 
     busy_s: float = 0.0
     jobs: int = 0
-    load_s: float = 0.0
+    joined: list[tuple[float, int]] = field(default_factory=list)
 
     @property
     def each_s(self) -> float | None:
         """Mean seconds of a job; None as long as none has ended."""
-        return self.busy_s / self.jobs if self.jobs else None
+        if self.jobs:
+            return self.busy_s / self.jobs
+        jobs = sum(jobs for _, jobs in self.joined)
+        return sum(seconds for seconds, _ in self.joined) / jobs if jobs else None
+
+    @property
+    def load_s(self) -> float:
+        """The longest that a worker took to load the part; 0 as long as that is not known."""
+        each_s = (self.each_s or 0.0) if self.jobs else math.inf
+        return max((s - jobs * each_s for s, jobs in self.joined if s > jobs * each_s), default=0.0)
 
 
-@dataclass
-class Clock:
-    """What was seen of a worker's task: when it was given, and when its first job began."""
+@dataclass(frozen=True)
+class Given:
+    """When a worker was given a task, and whether it `joins` for it."""
 
+    at: float
     joins: bool
-    given: float
-    began: float | None = field(default=None)
-
-    def hear(self, pace: Pace, now: float) -> None:
-        """Note that a job begins: what passed before the first was loading."""
-        if self.began is None:
-            self.began = now
-            if self.joins:
-                pace.load_s = max(pace.load_s, now - self.given)
 
     def end(self, pace: Pace, jobs: int, now: float) -> None:
         """Note that all of so many jobs have ended."""
-        if self.began is not None:
-            pace.busy_s += now - self.began
+        if self.joins:
+            pace.joined.append((now - self.at, jobs))
+        else:
+            pace.busy_s += now - self.at
             pace.jobs += jobs
 
 
