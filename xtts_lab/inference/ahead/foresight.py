@@ -21,7 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
+from xtts_lab.inference.ahead.blocks import QuickBlock
+from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear, has_tiles
 from xtts_lab.inference.ahead.trust import Costs, Trust
 from xtts_lab.inference.large_pages import WORTH_BYTES
 from xtts_lab.inference.sampling import Sampler
@@ -31,7 +32,7 @@ from xtts_lab.nn.gpt import Gpt
 WHOLE = Costs(guess=0.45, further=0.06, most=3)
 """Of float32: the library's products of four rows take twice the time of three."""
 
-PAIRED = Costs(guess=0.4, further=0.04, most=6)
+PAIRED = Costs(guess=0.4, further=0.03, most=8)
 """Of half precision."""
 
 _LAYERS = (("attention", "qkv"), ("attention", "out"), ("mlp", "up"), ("mlp", "down"))
@@ -83,11 +84,11 @@ class Foresight:
         guesses = [GuessingLinear(layer) for layer in _all(gpt)]
         self.guessing, self.reading = _twin(gpt, guesses), gpt
         if not whole:
-            both = zip(_all(gpt), guesses, strict=True)
-            self.reading = _twin(gpt, [PairedLinear(layer, guess) for layer, guess in both])
+            both, tiles = zip(_all(gpt), guesses, strict=True), has_tiles()
+            self.reading = _twin(gpt, [PairedLinear(*pair, tiles) for pair in both])
 
 
-def _twin(gpt: Gpt, layers: Sequence[nn.Module]) -> Gpt:
+def _twin(gpt: Gpt, layers: Sequence[Any]) -> Gpt:
     """The same GPT with other layers in its blocks; the rest is shared, or widened to float32."""
     replaced = {id(layer.weight) for layer in _all(gpt)}
     shared: dict[int, Any] = {}
@@ -95,10 +96,10 @@ def _twin(gpt: Gpt, layers: Sequence[nn.Module]) -> Gpt:
         kept = parameter.dtype == torch.float32 or id(parameter) in replaced
         wide = parameter if kept else nn.Parameter(parameter.float(), requires_grad=False)
         shared[id(parameter)] = wide
-    twin = copy.deepcopy(gpt, shared)
-    places = [(getattr(block, part), name) for block in twin.blocks for part, name in _LAYERS]
-    for (part, name), layer in zip(places, layers, strict=True):
-        setattr(part, name, layer)
+    twin, each = copy.deepcopy(gpt, shared), len(_LAYERS)
+    for index, block in enumerate(twin.blocks):
+        own = list(layers[each * index : each * (index + 1)])
+        twin.blocks[index] = QuickBlock(block, own)
     return twin
 
 
