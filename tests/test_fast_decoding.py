@@ -157,7 +157,7 @@ def check_continuous(device: str = "cpu") -> None:
     options = SamplingOptions(temperature=2.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
     two = _prompts(options, device)
     prompts = [replace(two[i % 2], seed=i, max_codes=(3, 1, 5)[i % 3]) for i in range(5)]
-    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=32, radix=4)  # in fewer rounds
+    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=32)
     engine = DecodingEngine(gpt, options, rows=2, steps=5, tuning=tuning)
     made = dict(decode_all(engine, prompts, look_every=2))
     for index, plain in enumerate(generate(gpt, prompts)):
@@ -178,7 +178,7 @@ def check_stream(device: str = "cpu") -> None:
     gpt = replace(tiny.gpt, audio_tokens=40, start_audio=38, stop_audio=39)
     model = XttsModel(replace(tiny, gpt=gpt, dvae=None)).to(device).eval()
     embedding = torch.randn(32, device=device)
-    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=128, radix=4)
+    tuning = Tuning(128, 32, 128, 32, 64, splits=1, block_keys=128)
     options = SamplingOptions(temperature=1.5, top_k=0, top_p=1.0, repetition_penalty=1.0)
     fast = FastStream(model, DecodingEngine(model.gpt, options, steps=9, tuning=tuning))
     for seed, bias in ((0, -50.0), (1, 5.5)):
@@ -196,9 +196,9 @@ def check_stream(device: str = "cpu") -> None:
 def check_all(device: str = "cpu") -> None:
     check("default", device)
     check("greedy", device)
-    check("default", device, copies=3, radix=4)  # more rows than the fused kernels take
-    check("default", device, ahead=True, radix=4)
-    check("narrow", device, ahead=True, early=True, splits=1, block_keys=4, radix=2)
+    check("default", device, copies=3)  # more rows than the fused kernels take
+    check("default", device, ahead=True)
+    check("narrow", device, ahead=True, early=True, splits=1, block_keys=4)
     check_prompt(False, device)
     check_prompt(True, device)
     check_generator(device)

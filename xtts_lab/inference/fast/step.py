@@ -133,5 +133,5 @@ class DecodingStep:
             options.top_k, options.top_p, options.repetition_penalty, config.stop_audio, TIGHT,
             self.banned, BLOCK_V=triton.next_power_of_2(config.audio_tokens),
             BLOCK_D=triton.next_power_of_2(config.width), GREEDY=options.greedy,
-            RADIX=self.tuning.radix, num_warps=self.tuning.draw_warps,
+            num_warps=self.tuning.draw_warps,
         )  # fmt: skip

@@ -14,7 +14,6 @@ class Tuning:
     Output rows a program (`qkv_rows`, ...), `splits` of the keys, keys a block. `pdl` overlaps
     kernels (programmatic dependent launch, compute capability 9.0 and later): `early` lets the next
     one start at once, not after this one's wait, and `ahead` fetches old keys before the wait.
-    `radix` bits of a threshold are found at a time when a code is drawn.
     """
 
     qkv_rows: int = 16
@@ -27,7 +26,6 @@ class Tuning:
     warps: int = 8
     attention_warps: int = 2
     draw_warps: int = 8
-    radix: int = 1
     early: bool = True
     ahead: bool = True
     pdl: bool = False
@@ -40,7 +38,7 @@ class Tuning:
             return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
         splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
         if dtype == torch.float32:  # twice the bytes a weight: half the warps fetch as many
-            return cls(splits=splits, pdl=pdl, warps=4, down_rows=2, radix=2)
+            return cls(splits=splits, pdl=pdl, warps=4, down_rows=2)
         return cls(splits=splits, pdl=pdl)
 
 
