@@ -128,32 +128,45 @@ class _Block:
         return x
 
 
+@dataclass(frozen=True, eq=False)
+class _Shift:
+    """What is added after a convolution: its bias, and what a projection makes of the speaker."""
+
+    bias: Tensor | None
+    project: nn.Module | None
+
+    def __call__(self, speaker: Tensor) -> Tensor:
+        """Speakers [B, E, 1] -> [B, C], or [C] where they do not matter."""
+        assert self.bias is not None
+        if self.project is None:
+            return self.bias
+        made: Tensor = self.bias + self.project(speaker)[:, :, 0]
+        return made.contiguous()
+
+
 class _Stage:
-    """`UpsampleStage`: from an activation to the mean of its blocks."""
+    """`UpsampleStage`: from an activation to that of the mean of its blocks."""
 
     def __init__(self, stage: UpsampleStage, order: torch.memory_format) -> None:
         self.upsample = _Convolution.of(stage.upsample, order)
-        self.speaker = None if stage.speaker is None else stage.speaker
+        self.shift = _Shift(self.upsample.bias, stage.speaker)
         self.blocks = [_Block(block, order) for block in stage.blocks]  # type: ignore[arg-type]
         self._beside = _Branches(len(self.blocks), self.upsample.weight.device)
         blocks = cast("Sequence[ResidualBlock]", list(stage.blocks))
         self.paired = PairedBlocks(blocks) if can_pair(blocks) else None
 
-    def __call__(self, active: Tensor, speaker: Tensor) -> Tensor:
-        shift = self.upsample.bias
-        assert shift is not None
-        if self.speaker is not None:
-            shift = shift + self.speaker(speaker)[:, :, 0]
+    def __call__(self, active: Tensor, shift: Tensor, slope: float) -> Tensor:
+        """`shift` is what `self.shift` makes of the speaker, `slope` the last activation's."""
         if self.paired is not None and active.shape[0] == 1:
-            return self.paired(self.upsample(active), shift.contiguous())
-        x, active = settle(self.upsample(active), shift.contiguous(), SLOPE, sums=True)
+            return self.paired(self.upsample(active), shift, slope)
+        x, active = settle(self.upsample(active), shift, SLOPE, sums=True)
         calls = [partial(block, x, active) for block in self.blocks]
         # Many windows fill the GPU block by block, in a third of the memory.
         alone = active.shape[0] == 1
         total, *others = self._beside(calls) if alone else [call() for call in calls]
         for other in others:
             total = total + other
-        return total / len(self.blocks)
+        return functional.leaky_relu(total / len(self.blocks), slope)
 
 
 class WideGenerator:
@@ -170,20 +183,20 @@ class WideGenerator:
         order = order or (torch.channels_last if half else torch.contiguous_format)
         self._order = order
         self._input = _Convolution.of(generator.input, order)
-        self._speaker = generator.speaker
         self.stages = [_Stage(stage, order) for stage in generator.stages]  # type: ignore[arg-type]
         self._output = _Convolution.of(generator.output, order)
+        first = _Shift(self._input.bias, generator.speaker)
+        self._shifts = [first, *(stage.shift for stage in self.stages)]
+        self._beside = _Branches(2 + len(self.stages), generator.output.weight.device)
 
     def __call__(self, frames: Tensor, embedding: Tensor) -> Tensor:
         speaker = embedding.unsqueeze(-1)
         wide = frames.unsqueeze(2).contiguous(memory_format=self._order)
-        shift = self._input.bias
-        assert shift is not None
-        if self._speaker is not None:
-            shift = shift + self._speaker(speaker)[:, :, 0]
-        _, active = settle(self._input(wide), shift.contiguous(), SLOPE)
-        for number, stage in enumerate(self.stages, start=1):
-            x = stage(active, speaker)
+        # What the speaker adds takes long for how little it is; it does not wait for the frames.
+        shifts = [partial(shift, speaker) for shift in self._shifts]
+        made, first, *others = self._beside([partial(self._input, wide), *shifts])
+        _, active = settle(made, first, SLOPE)
+        for number, (stage, shift) in enumerate(zip(self.stages, others, strict=True), start=1):
             slope = SLOPE if number < len(self.stages) else LAST_SLOPE
-            active = functional.leaky_relu(x, slope)
+            active = stage(active, shift, slope)
         return torch.tanh(self._output(active))[:, 0, 0]

@@ -67,7 +67,10 @@ def _tile(channels: int) -> int:
 
 
 class PairedBlocks:
-    """Callable: made [1, C, 1, T] and shift [C] -> the mean of the blocks of their sum, alike."""
+    """Callable: made [1, C, 1, T] and shift [C] -> the mean of the blocks of their sum, alike.
+
+    What comes out is its leaky ReLU, by `slope`.
+    """
 
     def __init__(self, blocks: Sequence[ResidualBlock]) -> None:
         # The longest first: the others fill in around it.
@@ -80,7 +83,7 @@ class PairedBlocks:
         self._count = len(ordered)
         self._ahead = stages(self._steps[0].high.device)
 
-    def __call__(self, made: Tensor, shift: Tensor) -> Tensor:
+    def __call__(self, made: Tensor, shift: Tensor, slope: float) -> Tensor:
         channels, samples = made.shape[1], made.shape[3]
         tile = _tile(channels)
         made, sizes = made.contiguous(), (self._count, samples, channels)
@@ -96,11 +99,11 @@ class PairedBlocks:
             self._convolve(pair, self._steps[index], other, None, sums, shared)
             self._convolve(other, self._steps[index + 1], pair, before, sums, shared)
             shared, before = False, sums
-        mean = torch.empty_like(made)
+        active = torch.empty_like(made)
         kernels.close_kernel[tiles](
-            sums, mean, samples, channels, R=self._count, BLOCK_T=TILE, BLOCK_C=tile
+            sums, active, samples, channels, slope, R=self._count, BLOCK_T=TILE, BLOCK_C=tile
         )
-        return mean
+        return active
 
     def _convolve(
         self, pair: Tensor, by: _Convolutions, after: Tensor, before: Tensor | None, sums: Tensor,

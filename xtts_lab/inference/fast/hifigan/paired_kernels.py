@@ -42,9 +42,9 @@ def open_kernel(
 
 @triton.jit
 def close_kernel(
-    x, mean, T, C, R: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr
+    x, active, T, C, slope, R: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr
 ):  # fmt: skip
-    """x [R, T, C] -> mean [C, T]."""
+    """x [R, T, C] -> the leaky ReLU of its mean [C, T]."""
     samples = (tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T))[:, None]
     channels = (tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C))[None, :]
     inside = (samples < T) & (channels < C)
@@ -52,7 +52,9 @@ def close_kernel(
     for branch in range(R):
         cells = (branch * T + samples) * C + channels
         total += tl.load(x + cells, mask=inside, other=0.0)
-    tl.store(mean + channels * T + samples, total / R, mask=inside)
+    mean = total / R
+    mean = tl.where(mean < 0, mean * slope, mean)
+    tl.store(active + channels * T + samples, mean, mask=inside)
 
 
 @triton.jit
