@@ -92,6 +92,22 @@ class Local:
         return Window(made[..., start - offset : stop - offset], start)
 
 
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """What makes F outputs of pairs of inputs: which, and how much of each; first all left ones.
+
+    Both [2 F], on the device.
+    """
+
+    index: Tensor
+    share: Tensor
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """[B, C, W] -> [B, C, F]."""
+        left, right = (values.index_select(-1, self.index) * self.share).chunk(2, dim=-1)
+        return left + right
+
+
 @dataclass(frozen=True)
 class LinearResize:
     """One interpolation by a factor; with `keeps_equal`, none where the length stays the same."""
@@ -122,15 +138,18 @@ class LinearResize:
         """Compute the outputs `start` to `stop`; inputs beyond the window repeat its edge."""
         if inputs is not None and self._is_kept(inputs):
             return Window(window.values[..., start - window.start : stop - window.start], start)
+        return Window(self.mixture(window, start, stop)(window.values), start)
+
+    def mixture(self, window: Window, start: int, stop: int) -> Mixture:
+        """How the outputs `start` to `stop` come from windows that lie where this one does."""
         values = window.values
         # Made where the values are: nothing may come from the host while a graph is recorded.
         outputs = torch.arange(start, stop, dtype=torch.float64, device=values.device)
         source = ((outputs + 0.5) / self.scale - 0.5).clamp(min=0.0)
         below = source.floor()
-        share, index = (source - below).to(values.dtype), below.long()
-        left = values.index_select(-1, (index - window.start).clamp(max=values.shape[-1] - 1))
-        right = values.index_select(-1, (index + 1 - window.start).clamp(max=values.shape[-1] - 1))
-        return Window(left * (1.0 - share) + right * share, start)
+        share, index = (source - below).to(values.dtype), below.long() - window.start
+        index = torch.cat([index, index + 1]).clamp(max=values.shape[-1] - 1)
+        return Mixture(index, torch.cat([1.0 - share, share]))
 
     def _is_kept(self, inputs: int) -> bool:
         return self.keeps_equal and self.length(inputs) == inputs

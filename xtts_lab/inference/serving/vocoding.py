@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xtts_lab.inference.graph import Graphed
-from xtts_lab.vocoders.stages import Local, Stage, Window
+from xtts_lab.vocoders.stages import LinearResize, Local, Mixture, Stage, Window
 
 BUCKET = 16
 """Windows are a multiple of so many inputs wide."""
@@ -83,6 +83,40 @@ class BucketedLocal:
         return self.shapes[key]
 
 
+@dataclass(eq=False)
+class KnownResize:
+    """A `LinearResize` that keeps how the beginnings of sequences are made, by their sizes.
+
+    Every stream begins alike, and its first piece is waited for.
+    """
+
+    resize: LinearResize
+    known: dict[tuple[int, int], Mixture] = field(default_factory=dict)
+
+    def length(self, inputs: int) -> int:
+        return self.resize.length(inputs)
+
+    def settled(self, inputs: int) -> int:
+        return self.resize.settled(inputs)
+
+    def inputs_of(self, start: int, stop: int) -> tuple[int, int]:
+        return self.resize.inputs_of(start, stop)
+
+    def apply(self, window: Window, start: int, stop: int, inputs: int | None) -> Window:
+        if start or window.start or inputs is not None:
+            return self.resize.apply(window, start, stop, inputs)
+        key = stop, window.stop
+        if key not in self.known:
+            self.known[key] = self.resize.mixture(window, start, stop)
+        return Window(self.known[key](window.values), start)
+
+
 def bucketed(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The same stages, the modules among them as graphs of bucketed shapes."""
-    return tuple(BucketedLocal(s) if isinstance(s, Local) else s for s in stages)
+    return tuple(_prepared(stage) for stage in stages)
+
+
+def _prepared(stage: Stage) -> Stage:
+    if isinstance(stage, Local):
+        return BucketedLocal(stage)
+    return KnownResize(stage) if isinstance(stage, LinearResize) else stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -56,6 +57,7 @@ class StreamVocoder:
     ) -> Tensor:
         """Samples [T] of further codes int64 [n] and states [n, D] of a speaker [E].
 
+        States are kept: nothing may change them later.
         `last` says that none will follow. The stop token is at the end of both, or of neither.
         """
         self._vector.copy_(embedding, non_blocking=True)
@@ -63,12 +65,14 @@ class StreamVocoder:
         if last:
             pieces.append(stream.finish())
         pieces = [piece for piece in pieces if piece.shape[0]]
+        if len(pieces) == 1:  # not another copy
+            return pieces[0]
         return torch.cat(pieces) if pieces else torch.zeros(0)
 
     def _read(self, codes: Tensor, states: Tensor) -> Tensor:
         """What the vocoder reads of it: states [D, n], or codes [1, n] without the stop token."""
         if self._vocoder.reads == "states":
-            return states.to(self.dtype, copy=True).T
+            return states.to(self.dtype).T
         kept = codes[codes != self.model.gpt.config.stop_audio]
         return kept.unsqueeze(0).to(self._vector.device)
 
@@ -130,6 +134,7 @@ class Leaving:
         if self._done is not None:
             self._done.synchronize()
         samples = self._samples.clone()
-        if not bool(torch.isfinite(samples).all()):
+        # Extremes tell: one that is no number is the least and the greatest. In one pass.
+        if samples.shape[0] and not all(map(isfinite, map(float, samples.aminmax()))):
             raise UsageError(NOT_FINITE)
         return samples
