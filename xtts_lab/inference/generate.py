@@ -221,21 +221,18 @@ def embed_prompts(
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
 
 
-def numbered(gpt: Gpt, prompt: Prompt) -> tuple[Tensor, Tensor]:
-    """What follows a prompt's prefix, on the CPU: text and audio, int64 [2, n] each.
+def numbered(gpt: Gpt, prompt: Prompt) -> tuple[list[list[int]], list[list[int]]]:
+    """What follows a prompt's prefix: text and audio.
 
-    Tokens and their places in the tables of positions; start and stop tokens are included.
+    Tokens and their places in the tables of positions each; start and stop tokens are included.
     """
     config = gpt.config
-    text = torch.empty(prompt.text.shape[0] + 2, dtype=torch.long)
-    text[0], text[1:-1], text[-1] = config.start_text, prompt.text, config.stop_text
-    audio = torch.full((1 + prompt.continued,), config.start_audio)
-    if prompt.codes is not None:
-        audio[1:] = prompt.codes
+    text = [config.start_text, *prompt.text.tolist(), config.stop_text]
+    audio = [config.start_audio, *([] if prompt.codes is None else prompt.codes.tolist())]
     said, heard = (prompt.prompted, prompt.continued) if prompt.anew else (0, 0)
-    text_at = places(text.shape[0], said, config.text_positions)
-    audio_at = places(audio.shape[0], heard, config.audio_positions)
-    return torch.stack([text, text_at]), torch.stack([audio, audio_at])
+    text_at = places(len(text), said, config.text_positions)
+    audio_at = places(len(audio), heard, config.audio_positions)
+    return [text, text_at], [audio, audio_at]
 
 
 def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
@@ -243,8 +240,9 @@ def embed_prompt(gpt: Gpt, prompt: Prompt, prefixed: bool) -> Tensor:
     weight = gpt.audio_embedding.weight
     both = numbered(gpt, prompt)
     # One way to the device for all of them.
-    joined = to_device(torch.cat(both, dim=1), weight.device)
-    text, audio = torch.split(joined, [part.shape[1] for part in both], dim=1)
+    joined = [one + other for one, other in zip(*both, strict=True)]
+    sizes = [len(part[0]) for part in both]
+    text, audio = torch.split(to_device(torch.tensor(joined), weight.device), sizes, dim=1)
     parts = [gpt.embed_text(*text), gpt.embed_audio(*audio)]
     return torch.cat([prompt.prefix.to(weight), *parts] if prefixed else parts)
 

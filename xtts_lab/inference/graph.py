@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +43,35 @@ class Graphed:
             self._function()
         else:
             self._graph.replay()
+
+
+class Beside:
+    """A device's second stream: what is done there does not hold up what the first goes on with.
+
+    Without a GPU all is done in order.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._open = False
+
+    def fork(self) -> None:
+        """What follows there begins once the first stream has come to here."""
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(self._stream.device))
+
+    def work(self) -> AbstractContextManager[Any]:
+        """For work there, after earlier work there; the first stream waits for it at `join`."""
+        if self._stream is None:
+            return nullcontext()
+        self._open = True
+        return torch.cuda.stream(self._stream)
+
+    def join(self) -> None:
+        """Let the first stream wait for what is done there."""
+        if self._stream is not None and self._open:
+            torch.cuda.current_stream(self._stream.device).wait_stream(self._stream)
+        self._open = False
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:

@@ -253,16 +253,13 @@ def _table(count: int, width: int) -> nn.Embedding:
     return nn.Embedding(count, width, _weight=torch.empty(count, width))
 
 
-def places(count: int, prompt: int, table: int) -> Tensor:
+def places(count: int, prompt: int, table: int) -> list[int]:
     """Positions [`count`] of a start token, `prompt` tokens of a prompt, and what is asked for.
 
     The prompt has the last ones of a table of `table`, and what follows it begins anew at 1, as if
     there were none. No prompt: 0, 1, 2, ...
     """
-    at = torch.arange(count)
-    at[1 : prompt + 1] += table - prompt - 1
-    at[prompt + 1 :] -= prompt
-    return at
+    return [0, *range(table - prompt, table), *range(1, count - prompt)]
 
 
 def causal_mask(key_mask: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from xtts_lab.inference.generate import (
     check_prompts,
     limit_of,
 )
-from xtts_lab.inference.graph import Graphed, to_device
+from xtts_lab.inference.graph import Beside, Graphed, to_device
 from xtts_lab.inference.prefixes import Prefixes
 from xtts_lab.inference.sampling import SamplingOptions, uniforms
 from xtts_lab.nn.gpt import Gpt, GptConfig
@@ -107,6 +107,7 @@ class DecodingEngine:
         self.step: Step = kind(config, self.weights, self.state, sampling, tuning, banned)
         self._graphs: _Graphs | None = None
         self._drawn = False  # the last codes have not been read yet
+        self.beside = Beside(self.device)  # where codes are drawn that nothing reads yet
         self._readings: dict[tuple[int, int, int], Reading] = {}
 
     @torch.inference_mode()
@@ -118,8 +119,11 @@ class DecodingEngine:
         reading = self._reading(said, self.state.rows, 0)
         self._ready()
         self._drawn = False
+        self.beside.join()
+        self.beside.fork()
         reading(said, range(len(prompts)))
-        self._restart(None, prompts, said.lengths)  # while the device reads
+        with self.beside.work():  # while the device reads
+            self._restart(None, prompts, said.lengths)
 
     @torch.inference_mode()
     def admit(
@@ -176,30 +180,36 @@ class DecodingEngine:
         """Draw `steps` further codes a row, on the device, without waiting for them.
 
         The last of them is not read before more are wanted: the states that the vocoder speaks
-        are those that codes were drawn from.
+        are those that codes were drawn from. Nor does the vocoder wait for it to be drawn.
         """
         if steps < 1:
             return
         self._catch_up()
         graphs = self._ready()
         several, others = divmod(steps - 1, RUN)
-        for graph in [graphs.several] * several + [graphs.whole] * others + [graphs.draw]:
+        for graph in [graphs.several] * several + [graphs.whole] * others:
             graph()
+        self.beside.fork()
+        with self.beside.work():
+            graphs.draw()
         self._drawn = True
 
     def _catch_up(self) -> None:
         """Read the codes that have been drawn, where that was left for later."""
         graphs = self._ready()  # to record them moves every row on: not between two codes
+        self.beside.join()
         if self._drawn:
             graphs.read()
         self._drawn = False
 
     def codes(self, stop: int) -> Tensor:
         """The first `stop` codes of every row, int64 [B, stop] on the CPU: waits for them."""
+        self.beside.join()
         return self.state.codes[:, :stop].cpu().long()
 
     def ended(self) -> list[int]:
         """The rows that have drawn the stop token or their last code: waits for the device."""
+        self.beside.join()
         return [int(row) for row in self.state.stopped.cpu().nonzero().flatten()]
 
     def finite(self, rows: Sequence[int]) -> list[bool]:
@@ -211,6 +221,7 @@ class DecodingEngine:
         """What rows that have ended have said; `finite` says of what use that is."""
         if not rows:
             return []
+        self.beside.join()
         at = torch.tensor(list(rows), device=self.device)
         codes = self.state.codes[at].cpu().long()
         tight, limits = self.state.tight[at].tolist(), self.state.limits[at].tolist()

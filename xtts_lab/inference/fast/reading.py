@@ -41,7 +41,7 @@ class Numbered:
     def __init__(self, gpt: Gpt, prompts: Sequence[Prompt]) -> None:
         self.prefixes = [prompt.prefix for prompt in prompts]
         self._parts = [numbered(gpt, prompt) for prompt in prompts]
-        self.sizes = [sum(part.shape[1] for part in parts) for parts in self._parts]
+        self.sizes = [sum(len(part[0]) for part in parts) for parts in self._parts]
         self.before = [prefix.shape[0] for prefix in self.prefixes]
         self.lengths = [sum(pair) for pair in zip(self.sizes, self.before, strict=True)]
 
@@ -49,14 +49,18 @@ class Numbered:
         """The shape that holds them, in whole buckets."""
         return bucketed(max(self.before), bucket), bucketed(max(self.sizes), bucket)
 
-    def fill(self, counts: Tensor, tokens: Tensor, rows: Sequence[int]) -> None:
-        """Write it all to `counts` [4, B] and `tokens` [4, B, S], as `Reading` has them."""
-        texts = [text.shape[1] for text, _ in self._parts]
-        counts[:] = torch.tensor([self.sizes, self.before, list(rows), texts])
-        for row, (text, audio) in enumerate(self._parts):
-            behind = text.shape[1]
-            tokens[:2, row, :behind] = text
-            tokens[2:, row, behind : behind + audio.shape[1]] = audio
+    def numbers(self, rows: Sequence[int], rest: int) -> list[int]:
+        """All of it as `Reading` has it, one after the other: `counts`, then `tokens`."""
+        texts = [len(text[0]) for text, _ in self._parts]
+        made = [*self.sizes, *self.before, *rows, *texts]
+        for kind in (0, 1):
+            for text, _ in self._parts:
+                made += text[kind] + [0] * (rest - len(text[kind]))
+        for kind in (0, 1):
+            for text, audio in self._parts:
+                before, said = len(text[0]), audio[kind]
+                made += [0] * before + said + [0] * (rest - before - len(said))
+        return made
 
 
 class Reading:
@@ -74,7 +78,8 @@ class Reading:
         device, weight = state.x.device, gpt.audio_embedding.weight
         self._gpt, self._prefixes, self._state = gpt, prefixes, state
         self._shapes = (4, rows), (4, rows, room[1])
-        self._numbers = self._zeros(device)
+        count = sum(prod(shape) for shape in self._shapes)
+        self._numbers = torch.zeros(count, dtype=torch.long, device=device)
         self._order = torch.arange(room[1], device=device)
         self._held: list[Tensor] = []  # the prefixes that `own` has
         self._slots = min(sum(room), state.cache.capacity)
@@ -82,10 +87,6 @@ class Reading:
         ours = rows == 1 and can_read(gpt.config, device, weight.dtype, room[1])
         self._layers = PromptLayers(gpt.config, weights, room[1]) if ours else None
         self._replay: Graphed | None = None
-
-    def _zeros(self, device: torch.device | None = None, pinned: bool = False) -> Tensor:
-        count = sum(prod(shape) for shape in self._shapes)
-        return torch.zeros(count, dtype=torch.long, device=device, pin_memory=pinned)
 
     def _views(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Two views of all numbers, of each row.
@@ -110,8 +111,10 @@ class Reading:
         if not self._holds(said.prefixes):
             self._prefixes.fill(self._own, said.prefixes, range(len(said.prefixes)))
             self._held = said.prefixes
-        numbers = self._zeros(pinned=self._numbers.is_cuda)
-        said.fill(*self._views(numbers), rows)
+        size, pinned = self._numbers.shape, self._numbers.is_cuda
+        numbers = torch.empty(size, dtype=torch.long, pin_memory=pinned)
+        # By way of numpy: torch takes a number as long as this takes five.
+        numbers.numpy()[:] = said.numbers(rows, self._shapes[1][2])
         self._numbers.copy_(numbers, non_blocking=True)
         (self._replay or self._read)()
 

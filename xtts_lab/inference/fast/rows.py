@@ -65,9 +65,10 @@ class EngineRows:
             heard = self._until_stop(codes.long())
             return Said(states, lambda: heard, known=False)
         there = torch.empty(codes.shape, dtype=codes.dtype, pin_memory=True)
-        there.copy_(codes, non_blocking=True)
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        done.record()
+        with self.engine.beside.work():  # the vocoder need not wait for it
+            there.copy_(codes, non_blocking=True)
+            done.record()
 
         def wait() -> Tensor:
             done.synchronize()

@@ -205,7 +205,8 @@ class Batches:
         """Write the places of a row whose prompt of so many tokens and codes has its own."""
         config, (said, heard) = self.config, prompt
         at[:start] = places(start, said, config.text_positions)
-        at[start:end] = places(end - start, heard, config.audio_positions) + config.text_positions
+        audio = places(end - start, heard, config.audio_positions)
+        at[start:end] = np.add(audio, config.text_positions)
 
     def _condition(
         self,
