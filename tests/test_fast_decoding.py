@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from xtts_lab.errors import UsageError
 from xtts_lab.inference.fast.batch_vocoder import BatchVocoder, cuts
 from xtts_lab.inference.generate import Prompt, generate
-from xtts_lab.inference.sampling import SamplingOptions
+from xtts_lab.inference.sampling import TIGHT, SamplingOptions, choose
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.nn.gpt import Gpt, GptConfig
@@ -73,6 +73,32 @@ def check(name: str, device: str = "cpu", copies: int = 1, **cut: Any) -> None:
         torch.testing.assert_close(
             engine.state.states[row, :n], plain.states[:n], atol=1e-5, rtol=1e-5
         )
+
+
+def check_draws(device: str = "cpu") -> None:
+    """Logits of all kinds: the kernel draws what `choose` draws, and as narrowly."""
+    from xtts_lab.inference.fast.engine import DecodingEngine
+    from xtts_lab.inference.fast.step import DecodingStep
+
+    for options, scale, whole in (
+        (SamplingOptions(), 1.0, False),
+        (SamplingOptions(top_k=5, top_p=0.5), 30.0, False),
+        (SamplingOptions(top_k=9, top_p=1.0, temperature=1.7), 3.0, True),  # with ties
+        (SamplingOptions(top_k=0, top_p=0.3), 0.01, False),
+    ):
+        engine = DecodingEngine(_gpt().to(device), options, rows=4, steps=2)
+        assert isinstance(engine.step, DecodingStep)
+        state, seed = engine.state, torch.Generator().manual_seed(3)
+        logits = torch.randn(state.logits.shape, generator=seed) * scale
+        logits = logits.round() if whole else logits
+        seen = torch.rand(logits.shape, generator=seed) < 0.2
+        uniform = torch.rand(4, generator=seed, dtype=torch.float64)
+        state.logits.copy_(logits), state.seen.copy_(seen), state.limits.fill_(9)
+        state.uniforms[:, 0] = uniform
+        engine.step.draw()
+        codes, margins = choose(logits, seen, uniform, options)
+        assert state.codes[:, 0].tolist() == codes.tolist()
+        assert state.tight.tolist() == (margins < TIGHT).int().tolist()
 
 
 def check_prompt(turned: bool, device: str = "cpu") -> None:
@@ -199,6 +225,7 @@ def check_all(device: str = "cpu") -> None:
     check("default", device, copies=3)  # more rows than the fused kernels take
     check("default", device, ahead=True)
     check("narrow", device, ahead=True, early=True, splits=1, block_keys=4)
+    check_draws(device)
     check_prompt(False, device)
     check_prompt(True, device)
     check_generator(device)
