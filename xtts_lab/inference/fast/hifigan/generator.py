@@ -22,7 +22,7 @@ import triton
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xtts_lab.inference.fast.hifigan.paired import PairedBlocks, can_pair
+from xtts_lab.inference.fast.hifigan.paired import PairedBlocks, can_pair, convolved
 from xtts_lab.inference.fast.hifigan.settle_kernel import settle_kernel
 from xtts_lab.nn.hifigan import SLOPE, HifiganGenerator, ResidualBlock, UpsampleStage
 
@@ -153,12 +153,13 @@ class _Stage:
         self.blocks = [_Block(block, order) for block in stage.blocks]  # type: ignore[arg-type]
         self._beside = _Branches(len(self.blocks), self.upsample.weight.device)
         blocks = cast("Sequence[ResidualBlock]", list(stage.blocks))
-        self.paired = PairedBlocks(blocks) if can_pair(blocks) else None
+        paired = can_pair(stage.upsample, blocks)
+        self.paired = PairedBlocks(stage.upsample, blocks) if paired else None
 
     def __call__(self, active: Tensor, shift: Tensor, slope: float) -> Tensor:
         """`shift` is what `self.shift` makes of the speaker, `slope` the last activation's."""
         if self.paired is not None and active.shape[0] == 1:
-            return self.paired(self.upsample(active), shift, slope)
+            return self.paired(active, shift, slope)
         x, active = settle(self.upsample(active), shift, SLOPE, sums=True)
         calls = [partial(block, x, active) for block in self.blocks]
         # Many windows fill the GPU block by block, in a third of the memory.
@@ -194,7 +195,9 @@ class WideGenerator:
         wide = frames.unsqueeze(2).contiguous(memory_format=self._order)
         # What the speaker adds takes long for how little it is; it does not wait for the frames.
         shifts = [partial(shift, speaker) for shift in self._shifts]
-        made, first, *others = self._beside([partial(self._input, wide), *shifts])
+        alone = self.stages[0].paired is not None and wide.shape[0] == 1
+        opened = partial(convolved, weight=self._input.weight) if alone else self._input
+        made, first, *others = self._beside([partial(opened, wide), *shifts])
         _, active = settle(made, first, SLOPE)
         for number, (stage, shift) in enumerate(zip(self.stages, others, strict=True), start=1):
             slope = SLOPE if number < len(self.stages) else LAST_SLOPE

@@ -1,7 +1,8 @@
-"""The residual blocks of a HiFi-GAN stage on one window in float32, by tensor cores.
+"""A HiFi-GAN stage on one window in float32: its residual blocks by tensor cores.
 
-T samples, C channels, R blocks. See `paired_kernels` for how; the blocks go side by side, one
-launch a convolution for all of them.
+T samples, I inputs of a channel, C channels, R blocks, K taps. See `paired_kernels` for how; the
+blocks go side by side, one launch a convolution for all of them. The library's convolutions of one
+window leave most of a GPU idle, so those before the blocks are matrix products.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import cast
 import torch
 import triton
 from torch import Tensor, nn
+from torch.nn import functional
 
 from xtts_lab.inference.fast.hifigan import paired_kernels as kernels
 from xtts_lab.inference.fast.tuning import has_tensor_cores, stages
@@ -49,10 +51,10 @@ class _Convolutions:
         return cls(high.contiguous(), low.contiguous(), bias.contiguous(), there)
 
 
-def can_pair(blocks: Sequence[ResidualBlock]) -> bool:
+def can_pair(upsample: nn.ConvTranspose1d, blocks: Sequence[ResidualBlock]) -> bool:
     """Whether blocks may go side by side: as many pairs each, channels that tiles divide."""
-    weight = next(blocks[0].parameters())
-    alike = len({len(block.plain) for block in blocks}) == 1
+    weight, spare = next(blocks[0].parameters()), upsample.kernel_size[0] - upsample.stride[0]
+    alike = len({len(block.plain) for block in blocks}) == 1 and spare == 2 * upsample.padding[0]
     fits = alike and _tile(weight.shape[0]) >= 16
     return weight.dtype == torch.float32 and fits and has_tensor_cores(weight.device)
 
@@ -66,13 +68,23 @@ def _tile(channels: int) -> int:
     return min(TILE, channels & -channels)
 
 
-class PairedBlocks:
-    """Callable: made [1, C, 1, T] and shift [C] -> the mean of the blocks of their sum, alike.
+def convolved(x: Tensor, weight: Tensor) -> Tensor:
+    """A convolution of one window [1, C, 1, T] by weights [O, C, 1, K], padded: [1, O, 1, T]."""
+    outputs, channels, _, taps = weight.shape
+    spread = functional.pad(x[0, :, 0], (taps // 2, taps // 2)).unfold(1, taps, 1)  # [C, T, K]
+    made = weight.reshape(outputs, -1) @ spread.transpose(1, 2).reshape(channels * taps, -1)
+    return made[None, :, None]
 
-    What comes out is its leaky ReLU, by `slope`.
+
+class PairedBlocks:
+    """Callable: an activation [1, C', 1, I] and shift [C] -> [1, C, 1, T].
+
+    Upsampled, the shift added, the mean of the blocks, and its leaky ReLU by `slope`.
     """
 
-    def __init__(self, blocks: Sequence[ResidualBlock]) -> None:
+    def __init__(self, upsample: nn.ConvTranspose1d, blocks: Sequence[ResidualBlock]) -> None:
+        self._upsample = upsample.weight.detach().permute(0, 2, 1).contiguous()  # [C', K, C]
+        self._rate, self._padding = upsample.stride[0], int(upsample.padding[0])
         # The longest first: the others fill in around it.
         ordered = sorted(blocks, key=_taps, reverse=True)
         self._steps = []
@@ -83,23 +95,24 @@ class PairedBlocks:
         self._count = len(ordered)
         self._ahead = stages(self._steps[0].high.device)
 
-    def __call__(self, made: Tensor, shift: Tensor, slope: float) -> Tensor:
-        channels, samples = made.shape[1], made.shape[3]
-        tile = _tile(channels)
-        made, sizes = made.contiguous(), (self._count, samples, channels)
-        x = made.new_empty(sizes[1:])
-        sums = made.new_empty(sizes)
-        pair, other = (made.new_empty(2, *sizes, dtype=torch.float16) for _ in range(2))
+    def __call__(self, active: Tensor, shift: Tensor, slope: float) -> Tensor:
+        _, taps, channels = self._upsample.shape
+        parts = active[0, :, 0].T @ self._upsample.flatten(1)  # [I, K C]
+        samples, tile = active.shape[3] * self._rate, _tile(channels)
+        sizes = (self._count, samples, channels)
+        x, sums = parts.new_empty(sizes[1:]), parts.new_empty(sizes)
+        pair, other = (parts.new_empty(2, *sizes, dtype=torch.float16) for _ in range(2))
         tiles = (triton.cdiv(samples, TILE), channels // tile)
         kernels.open_kernel[tiles](
-            made, shift, x, *pair, samples, channels, SLOPE, BLOCK_T=TILE, BLOCK_C=tile
-        )
+            parts, shift, x, *pair, samples, channels, self._rate, self._padding, SLOPE,
+            TAPS=taps, TERMS=triton.cdiv(taps, self._rate), BLOCK_T=TILE, BLOCK_C=tile,
+        )  # fmt: skip
         shared, before = True, x
         for index in range(0, len(self._steps), 2):
             self._convolve(pair, self._steps[index], other, None, sums, shared)
             self._convolve(other, self._steps[index + 1], pair, before, sums, shared)
             shared, before = False, sums
-        active = torch.empty_like(made)
+        active = parts.new_empty(1, channels, 1, samples)
         kernels.close_kernel[tiles](
             sums, active, samples, channels, slope, R=self._count, BLOCK_T=TILE, BLOCK_C=tile
         )

@@ -27,13 +27,23 @@ def store_pair(x, high, low, cells, inside, slope):
 
 @triton.jit
 def open_kernel(
-    made, shift, x, high, low, T, C, slope, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr
-):
-    """made [C, T] + shift [C] -> x [T, C], and the pair of its leaky ReLU."""
+    parts, shift, x, high, low, T, C, rate, padding, slope,
+    TAPS: tl.constexpr, TERMS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
+):  # fmt: skip
+    """What a transposed convolution sums, + shift [C] -> x [T, C], and the pair of its leaky ReLU.
+
+    `parts` [T / rate, TAPS, C] are what every input adds to TAPS samples, so that TERMS of them
+    meet in a sample at most.
+    """
     samples = (tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T))[:, None]
     channels = (tl.program_id(1) * BLOCK_C + tl.arange(0, BLOCK_C))[None, :]
     inside = (samples < T) & (channels < C)
-    value = tl.load(made + channels * T + samples, mask=inside, other=0.0)
+    value = tl.zeros([BLOCK_T, BLOCK_C], dtype=tl.float32)
+    for term in range(TERMS):
+        source = (samples + padding) // rate - term
+        tap = samples + padding - source * rate
+        there = inside & (source >= 0) & (source < T // rate) & (tap < TAPS)
+        value += tl.load(parts + (source * TAPS + tap) * C + channels, mask=there, other=0.0)
     value += tl.load(shift + channels, mask=channels < C, other=0.0)
     cells = samples * C + channels
     tl.store(x + cells, value, mask=inside)
