@@ -14,6 +14,9 @@ from xtts_lab.vocoders.stages import LinearResize, Local, Mixture, Stage, Window
 BUCKET = 16
 """Windows are a multiple of so many inputs wide."""
 
+FIRST_BUCKET = 4
+"""Those of first pieces that were rehearsed: these are few, and waited for."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Shape:
@@ -36,6 +39,7 @@ class BucketedLocal:
 
     local: Local
     shapes: dict[tuple[int, ...], _Shape] = field(default_factory=dict)
+    rehearsing: bool = False
 
     def length(self, inputs: int) -> int:
         return self.local.length(inputs)
@@ -52,6 +56,10 @@ class BucketedLocal:
         at_end = inputs is not None and last >= inputs
         first, last = max(first, window.start), min(last, window.stop)
         wide = -(-(last - first) // BUCKET) * BUCKET
+        tight = -(-(last - first) // FIRST_BUCKET) * FIRST_BUCKET
+        known = (*window.values.shape[:-1], tight) in self.shapes
+        if start == 0 and not at_end and (known or self.rehearsing):
+            wide = tight
         first = max(last - wide, window.start)
         values = window.values[..., first - window.start : last - window.start]
         if at_end and values.shape[-1] < wide:

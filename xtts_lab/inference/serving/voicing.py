@@ -90,14 +90,17 @@ class StreamVocoder:
         codes = torch.zeros(schedule.most, dtype=torch.long)
         speaker = torch.zeros_like(self._vector[0])
         settled = 2 + _REACH // schedule.most
+        windowed = [stage for stage in self._stages if isinstance(stage, BucketedLocal)]
+        for stage in windowed:
+            stage.rehearsing = True
         for ending in (0, schedule.most):
             stream = self.begin()
             for size in (*_sizes_up_to(schedule), *[schedule.most] * settled):
                 self.push(stream, codes[:size], states[:size], speaker, last=False)
             self.push(stream, codes[:ending], states[:ending], speaker, last=True)
-        for stage in self._stages:
-            if isinstance(stage, BucketedLocal):
-                stage.fill()
+        for stage in windowed:
+            stage.rehearsing = False
+            stage.fill()
 
     @property
     def shapes(self) -> int:
