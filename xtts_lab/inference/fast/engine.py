@@ -116,10 +116,10 @@ class DecodingEngine:
         if len(prompts) != self.state.rows:
             raise UsageError(f"the engine decodes {self.state.rows} rows, not {len(prompts)}")
         said = self._numbered(prompts)
+        self.beside.join()
         reading = self._reading(said, self.state.rows, 0)
         self._ready()
         self._drawn = False
-        self.beside.join()
         self.beside.fork()
         reading(said, range(len(prompts)))
         with self.beside.work():  # while the device reads

@@ -38,7 +38,7 @@ class Tuning:
             return cls(splits=1, block_keys=64, attention_warps=2, pdl=pdl)
         splits = max(1, cls.splits // (1 << (rows - 1).bit_length()))
         if dtype == torch.float32:  # twice the bytes a weight: half the warps fetch as many
-            return cls(splits=splits, pdl=pdl, warps=4, down_rows=2)
+            return cls(splits=splits, pdl=pdl, warps=4, down_rows=2, attention_warps=1)
         return cls(splits=splits, pdl=pdl)
 
 
