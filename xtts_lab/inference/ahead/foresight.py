@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from xtts_lab.inference.ahead.blocks import QuickBlock
-from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear, has_tiles
+from xtts_lab.inference.ahead.eight_bits import GuessingLinear
+from xtts_lab.inference.ahead.tiles import TiledBlock, Tiles, has_tiles
 from xtts_lab.inference.ahead.trust import Costs, Trust
 from xtts_lab.inference.large_pages import WORTH_BYTES
 from xtts_lab.inference.sampling import Sampler
@@ -32,8 +33,11 @@ from xtts_lab.nn.gpt import Gpt
 WHOLE = Costs(guess=0.45, further=0.06, most=3)
 """Of float32: the library's products of four rows take twice the time of three."""
 
-PAIRED = Costs(guess=0.4, further=0.03, most=8)
+PAIRED = Costs(guess=0.4, further=0.04, most=6)
 """Of half precision."""
+
+TILED = Costs(guess=0.48, further=0.02, most=8)
+"""Of half precision, where a row costs nothing."""
 
 _LAYERS = (("attention", "qkv"), ("attention", "out"), ("mlp", "up"), ("mlp", "down"))
 """The products of a block: nearly all of the GPT's weights."""
@@ -79,17 +83,19 @@ class Foresight:
     """
 
     def __init__(self, gpt: Gpt) -> None:
-        whole = gpt.audio_embedding.weight.dtype == torch.float32
-        self.costs = WHOLE if whole else PAIRED
-        guesses = [GuessingLinear(layer) for layer in _all(gpt)]
-        self.guessing, self.reading = _twin(gpt, guesses), gpt
+        whole, tiles = gpt.audio_embedding.weight.dtype == torch.float32, has_tiles()
+        self.costs = WHOLE if whole else TILED if tiles else PAIRED
+        kind: Any = TiledBlock if tiles else QuickBlock
+        layers = _all(gpt)
+        guesses: list[Any] = [(Tiles if tiles else GuessingLinear)(layer) for layer in layers]
+        self.guessing, self.reading = _twin(gpt, kind, guesses), gpt
         if not whole:
-            both, tiles = zip(_all(gpt), guesses, strict=True), has_tiles()
-            self.reading = _twin(gpt, [PairedLinear(*pair, tiles) for pair in both])
+            finer = [guess.finer(layer) for guess, layer in zip(guesses, layers, strict=True)]
+            self.reading = _twin(gpt, kind, finer)
 
 
-def _twin(gpt: Gpt, layers: Sequence[Any]) -> Gpt:
-    """The same GPT with other layers in its blocks; the rest is shared, or widened to float32."""
+def _twin(gpt: Gpt, kind: Callable[[Any, Sequence[Any]], nn.Module], layers: Sequence[Any]) -> Gpt:
+    """The same GPT with other blocks of other layers; the rest is shared, or widened to float32."""
     replaced = {id(layer.weight) for layer in _all(gpt)}
     shared: dict[int, Any] = {}
     for parameter in gpt.parameters():
@@ -98,8 +104,7 @@ def _twin(gpt: Gpt, layers: Sequence[Any]) -> Gpt:
         shared[id(parameter)] = wide
     twin, each = copy.deepcopy(gpt, shared), len(_LAYERS)
     for index, block in enumerate(twin.blocks):
-        own = list(layers[each * index : each * (index + 1)])
-        twin.blocks[index] = QuickBlock(block, own)
+        twin.blocks[index] = kind(block, layers[each * index : each * (index + 1)])
     return twin
 
 

@@ -1,0 +1,134 @@
+"""Layers and blocks of 8 bits for AMX: up to 16 rows for the time of one, which is the memory's.
+
+K rows, D inputs, O outputs, L slots in use, H heads, W width of a head, D = H * W.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xtts_lab.inference.ahead.eight_bits import FINER, STEPS
+from xtts_lab.nn.attention import LayerCache
+
+
+def has_tiles() -> bool:
+    """Whether the CPU has AMX, and torch the products."""
+    there = hasattr(torch.ops.onednn, "qlinear_pointwise")
+    return torch.cpu._is_amx_tile_supported() and there
+
+
+class Tiles:
+    """Weights of a layer in 8 bits, one scale an output.
+
+    And inputs in 8 bits and what those leave over, for a second row costs no time. A `finer` layer
+    has what its weights leave over, too: together 16 bits, nearer to float32 than half precision.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        self.bias = linear.bias.detach().float().numpy()
+        weight = linear.weight.detach().float()
+        self._scale = weight.abs().amax(dim=1).clamp_(min=1e-12) / STEPS
+        self._zeros = torch.zeros(len(self._scale), dtype=torch.int)
+        self._coarse = _packed((weight / self._scale[:, None]).round_())
+        self._fine: Tensor | None = None
+
+    def finer(self, linear: nn.Linear) -> Tiles:
+        """The same layer with what its weights leave over; the first reading is shared."""
+        made = object.__new__(Tiles)
+        made.__dict__.update(self.__dict__)
+        steps = linear.weight.detach().float() / self._scale[:, None]
+        made._fine = _packed(steps.sub_(steps.round()).mul_(FINER).round_())
+        return made
+
+    def __call__(self, numbers: Tensor) -> tuple[Any, Any]:
+        """`numbers` -> `made` and `finer` as `kernels` names them, in the outputs' scales."""
+        made = self._product(numbers, self._coarse)
+        if self._fine is None:
+            return made, None
+        return made, self._product(numbers[: len(numbers) // 2], self._fine)
+
+    def _product(self, numbers: Tensor, packed: Tensor) -> Any:
+        # Of what goes in scale and zero; weights; no bias; of what comes out scale, zero and kind.
+        return torch.ops.onednn.qlinear_pointwise.default(
+            numbers, 1.0, 0, packed, self._scale, self._zeros,
+            None, 1.0, 0, torch.float32, "none", [], "",
+        ).numpy()  # fmt: skip
+
+
+def _packed(rounded: Tensor) -> Tensor:
+    """Whole numbers of 8 bits [O, D] as AMX reads them."""
+    made: Tensor = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8), None)
+    return made
+
+
+class _Norm:
+    def __init__(self, norm: nn.LayerNorm) -> None:
+        self.weight = norm.weight.detach().float().numpy()
+        self.bias = norm.bias.detach().float().numpy()
+        self.epsilon = norm.eps
+
+
+class TiledBlock(nn.Module):
+    """What a block of the GPT computes for one row of a batch, in as few operations as possible."""
+
+    def __init__(self, block: Any, layers: Sequence[Tiles]) -> None:
+        """`block`: whose norms and sizes these are; `layers`: qkv, out, up and down."""
+        from xtts_lab.inference.ahead import kernels
+
+        super().__init__()
+        self._kernels: Any = kernels
+        self._first, self._second = _Norm(block.attention_norm), _Norm(block.mlp_norm)
+        self._qkv, self._out, self._up, self._down = layers
+        self._heads = block.attention.heads
+
+    def decode(self, x: Tensor, cache: LayerCache, _positions: Tensor, _mask: None) -> Tensor:
+        """As `Block.decode` of one row [1, 1, D] in the last slot of `cache`."""
+        return self._through(x[0], cache, cache.keys.shape[2] - 1, None)[None]
+
+    def extend(self, x: Tensor, cache: LayerCache, positions: Tensor, mask: Tensor) -> Tensor:
+        """As `Block.extend` of one row [1, K, D]."""
+        return self._through(x[0], cache, int(positions[0, 0]), mask[0])[None]
+
+    def _through(self, x: Tensor, cache: LayerCache, slot: int, mask: Tensor | None) -> Tensor:
+        """x [K, D] from `slot` on; `mask` [1, K, L] is added to products of queries and keys."""
+        do, out = self._kernels, x.clone()
+        numbers, steps = _room(*x.shape)
+        self._normed(self._first, out, numbers, steps)
+        heads = self._attended(numbers, steps, cache, slot, mask)
+        do.joined(heads.numpy(), numbers.numpy(), steps)
+        do.added(*self._out(numbers), steps, self._out.bias, out.numpy())
+        self._normed(self._second, out, numbers, steps)
+        wide = x.new_empty(len(x), len(self._up.bias))
+        do.biased(*self._up(numbers), steps, self._up.bias, wide.numpy())
+        wide, (numbers, steps) = functional.gelu(wide, approximate="tanh"), _room(*wide.shape)
+        do.rounded(wide.numpy(), numbers.numpy(), steps)
+        do.added(*self._down(numbers), steps, self._down.bias, out.numpy())
+        return out
+
+    def _normed(self, norm: _Norm, x: Tensor, numbers: Tensor, steps: Any) -> None:
+        given = (norm.weight, norm.bias, norm.epsilon)
+        self._kernels.normed(x.numpy(), *given, numbers.numpy(), steps)
+
+    def _attended(
+        self, numbers: Tensor, steps: Any, cache: LayerCache, slot: int, mask: Tensor | None
+    ) -> Tensor:
+        """What heads find, [H, K, W]; keys and values are in the cache then."""
+        count, width = len(steps), numbers.shape[1] // self._heads
+        query = torch.empty(self._heads, count, width)
+        both = cache.keys.numpy(), cache.values.numpy()
+        made, scale = self._qkv(numbers), 1 / math.sqrt(width)
+        self._kernels.placed(*made, steps, self._qkv.bias, scale, query.numpy(), *both, slot)
+        keys = cache.keys[0].mT
+        scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask, query, keys)
+        return torch.bmm(scores.softmax(dim=-1), cache.values[0])
+
+
+def _room(count: int, width: int) -> tuple[Tensor, Any]:
+    """For `numbers` and `steps` of so many rows."""
+    return torch.empty(2 * count, width, dtype=torch.int8), torch.empty(count).numpy()
