@@ -13,6 +13,7 @@ from xtts_lab.inference import large_pages
 from xtts_lab.inference.ahead import foresight
 from xtts_lab.inference.ahead.eight_bits import GuessingLinear
 from xtts_lab.inference.ahead.foresight import can_look_ahead
+from xtts_lab.inference.ahead.tiles import has_tiles
 from xtts_lab.inference.generate import Generation, Prompt, generate
 from xtts_lab.inference.kept import Kept
 from xtts_lab.inference.sampling import SamplingOptions
@@ -58,6 +59,15 @@ def _same(one: Generation, other: Generation) -> None:
     torch.testing.assert_close(one.states, other.states, atol=1e-4, rtol=1e-4)
 
 
+@pytest.fixture(params=[True, False], ids=["tiles", "vectors"])
+def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both kinds of products, where the CPU has them."""
+    if request.param and not has_tiles():
+        pytest.skip("this CPU has no tiles")
+    monkeypatch.setattr(foresight, "has_tiles", lambda: request.param)
+
+
+@pytest.mark.usefixtures("products")
 @pytest.mark.parametrize(
     "options",
     [GREEDY, SamplingOptions(), SamplingOptions(coqui_compat=True, temperature=0.3)],
@@ -115,6 +125,7 @@ def test_what_is_streamed_and_spoken_is_what_it_was() -> None:
     assert torch.equal(again.samples, alone.samples)
 
 
+@pytest.mark.usefixtures("products")
 def test_half_precision_rounds_weights_and_what_meets_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import sys
 
 import torch
 from torch import nn
@@ -12,6 +14,9 @@ PAGE = 1 << 21
 
 WORTH_BYTES = 200_000_000
 """What fits the processor's caches is not bound by the memory."""
+
+COLLAPSE = 25
+"""Linux's advice (6.1 and later) to make large pages of what is there already."""
 
 ALIGNED = 64
 """Bytes; what vector instructions like."""
@@ -43,6 +48,19 @@ def move(module: nn.Module, by_rows: bool = False) -> bool:
         parameter.data = moved
         at += _room(parameter)
     return True
+
+
+def ask(address: int, size: int) -> None:
+    """Ask for large pages under memory that a library holds, `size` bytes from `address` on.
+
+    What lies beside it on the same pages goes along. Where they cannot be had nothing happens.
+    """
+    if size < PAGE // 2 or not sys.platform.startswith("linux"):
+        return
+    begin = address // PAGE * PAGE
+    end = -(-(address + size) // PAGE) * PAGE
+    advise = ctypes.CDLL(None).madvise
+    advise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), COLLAPSE)
 
 
 def _room(parameter: torch.Tensor) -> int:

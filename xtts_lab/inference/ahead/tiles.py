@@ -5,22 +5,31 @@ K rows, D inputs, O outputs, L slots in use, H heads, W width of a head, D = H *
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from xtts_lab.inference import large_pages
 from xtts_lab.inference.ahead.eight_bits import FINER, STEPS
 from xtts_lab.nn.attention import LayerCache
 
 
+@functools.cache
 def has_tiles() -> bool:
-    """Whether the CPU has AMX, and torch the products."""
-    there = hasattr(torch.ops.onednn, "qlinear_pointwise")
-    return torch.cpu._is_amx_tile_supported() and there
+    """Whether the CPU has AMX, and torch the products: it may lack them, or refuse signs."""
+    if not torch.cpu._is_amx_tile_supported():
+        return False
+    try:
+        ones = torch.ones(16, 64, dtype=torch.int8)
+        made = _product(-ones, _packed(ones), torch.ones(16))
+    except (AttributeError, RuntimeError):
+        return False
+    return bool((made == -64).all())
 
 
 class Tiles:
@@ -34,7 +43,6 @@ class Tiles:
         self.bias = linear.bias.detach().float().numpy()
         weight = linear.weight.detach().float()
         self._scale = weight.abs().amax(dim=1).clamp_(min=1e-12) / STEPS
-        self._zeros = torch.zeros(len(self._scale), dtype=torch.int)
         self._coarse = _packed((weight / self._scale[:, None]).round_())
         self._fine: Tensor | None = None
 
@@ -48,23 +56,31 @@ class Tiles:
 
     def __call__(self, numbers: Tensor) -> tuple[Any, Any]:
         """`numbers` -> `made` and `finer` as `kernels` names them, in the outputs' scales."""
-        made = self._product(numbers, self._coarse)
+        made = _product(numbers, self._coarse, self._scale)
         if self._fine is None:
             return made, None
-        return made, self._product(numbers[: len(numbers) // 2], self._fine)
-
-    def _product(self, numbers: Tensor, packed: Tensor) -> Any:
-        # Of what goes in scale and zero; weights; no bias; of what comes out scale, zero and kind.
-        return torch.ops.onednn.qlinear_pointwise.default(
-            numbers, 1.0, 0, packed, self._scale, self._zeros,
-            None, 1.0, 0, torch.float32, "none", [], "",
-        ).numpy()  # fmt: skip
+        return made, _product(numbers[: len(numbers) // 2], self._fine, self._scale)
 
 
 def _packed(rounded: Tensor) -> Tensor:
     """Whole numbers of 8 bits [O, D] as AMX reads them."""
-    made: Tensor = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8), None)
+    made: Tensor = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8).contiguous(), None)
+    large_pages.ask(torch.ops.mkldnn.data_ptr(made), torch.ops.mkldnn._nbytes(made))
     return made
+
+
+def _product(numbers: Tensor, packed: Tensor, scale: Tensor) -> Any:
+    """Numbers of 8 bits [K, D] -> [K, O] times `scale` [O], as an array."""
+    # Of what goes in scale and zero; weights; no bias; of what comes out scale, zero and kind.
+    return torch.ops.onednn.qlinear_pointwise.default(
+        numbers, 1.0, 0, packed, scale, _zeros(len(scale)),
+        None, 1.0, 0, torch.float32, "none", [], "",
+    ).numpy()  # fmt: skip
+
+
+@functools.cache
+def _zeros(count: int) -> Tensor:
+    return torch.zeros(count, dtype=torch.int)
 
 
 class _Norm:
@@ -104,11 +120,9 @@ class TiledBlock(nn.Module):
         do.joined(heads.numpy(), numbers.numpy(), steps)
         do.added(*self._out(numbers), steps, self._out.bias, out.numpy())
         self._normed(self._second, out, numbers, steps)
-        wide = x.new_empty(len(x), len(self._up.bias))
-        do.biased(*self._up(numbers), steps, self._up.bias, wide.numpy())
-        wide, (numbers, steps) = functional.gelu(wide, approximate="tanh"), _room(*wide.shape)
-        do.rounded(wide.numpy(), numbers.numpy(), steps)
-        do.added(*self._down(numbers), steps, self._down.bias, out.numpy())
+        made, (numbers, found) = self._up(numbers), _room(len(x), len(self._up.bias))
+        do.fed(*made, steps, self._up.bias, numbers.numpy(), found)
+        do.added(*self._down(numbers), found, self._down.bias, out.numpy())
         return out
 
     def _normed(self, norm: _Norm, x: Tensor, numbers: Tensor, steps: Any) -> None:
@@ -131,4 +145,5 @@ class TiledBlock(nn.Module):
 
 def _room(count: int, width: int) -> tuple[Tensor, Any]:
     """For `numbers` and `steps` of so many rows."""
-    return torch.empty(2 * count, width, dtype=torch.int8), torch.empty(count).numpy()
+    numbers = torch.from_numpy(np.empty((2 * count, width), np.int8))
+    return numbers, np.empty(count, np.float32)
