@@ -11,7 +11,7 @@ import torch
 from tests.xtts_fixtures import tiny_model
 from xtts_lab.inference import large_pages
 from xtts_lab.inference.ahead import foresight
-from xtts_lab.inference.ahead.eight_bits import GuessingLinear
+from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
 from xtts_lab.inference.ahead.foresight import can_look_ahead
 from xtts_lab.inference.ahead.tiles import has_tiles
 from xtts_lab.inference.generate import Generation, Prompt, generate
@@ -145,7 +145,7 @@ def test_layers_of_8_bits_and_of_pairs_are_nearly_the_layer() -> None:
         expected = linear(x)
         guessing = GuessingLinear(linear)
         bias = guessing.bias.expand(5, -1)
-        guessed, paired = guessing(x, bias), guessing.finer(linear)(x, bias)
+        guessed, paired = guessing(x, bias), PairedLinear(linear, guessing)(x, bias)
         half = linear.half()(x.half()).float()
     most = expected.abs().amax(dim=-1)
     assert 0 < float(((guessed - expected).abs().amax(dim=-1) / most)[-1]) < 0.05

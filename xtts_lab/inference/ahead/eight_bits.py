@@ -22,10 +22,6 @@ class GuessingLinear(nn.Module):
         self.scale = weight.abs().amax(dim=1).clamp_(min=1e-12) / STEPS
         self.packed = _packed((weight / self.scale[:, None]).round_())
 
-    def finer(self, linear: nn.Linear) -> PairedLinear:
-        """The same layer, read twice."""
-        return PairedLinear(linear, self)
-
     def forward(self, rows: Tensor, bias: Tensor) -> Tensor:
         """Rows [K, D] -> [K, O] and `bias` [O] or [K, O], in place of the layer's own."""
         made = torch.ops.quantized.linear_dynamic(rows, self.packed, False)

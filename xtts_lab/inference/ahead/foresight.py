@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from xtts_lab.inference.ahead.blocks import QuickBlock
-from xtts_lab.inference.ahead.eight_bits import GuessingLinear
+from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
 from xtts_lab.inference.ahead.tiles import TiledBlock, Tiles, has_tiles
 from xtts_lab.inference.ahead.trust import Costs, Trust
 from xtts_lab.inference.large_pages import WORTH_BYTES
@@ -36,7 +36,7 @@ WHOLE = Costs(guess=0.45, further=0.06, most=3)
 PAIRED = Costs(guess=0.4, further=0.04, most=6)
 """Of half precision."""
 
-TILED = Costs(guess=0.48, further=0.02, most=8)
+TILED = Costs(guess=0.46, further=0.02, most=8)
 """Of half precision, where a row costs nothing."""
 
 _LAYERS = (("attention", "qkv"), ("attention", "out"), ("mlp", "up"), ("mlp", "down"))
@@ -78,20 +78,22 @@ def lay_rows(gpt: Gpt) -> None:
 class Foresight:
     """A GPT that reads, and its copy in 8 bits that guesses; weights must stay what they are.
 
-    The copy takes a quarter of what the weights take in float32, and as much again where they are
-    of half precision: pairs then read, in float32 between their products.
+    The copy takes a quarter of what the weights take in float32, and where they are of half
+    precision as much again, or with tiles twice as much: pairs then read, in float32 between their
+    products. Guesses do without tiles: those are slower by half where a core is shared.
     """
 
     def __init__(self, gpt: Gpt) -> None:
         whole, tiles = gpt.audio_embedding.weight.dtype == torch.float32, has_tiles()
         self.costs = WHOLE if whole else TILED if tiles else PAIRED
-        kind: Any = TiledBlock if tiles else QuickBlock
         layers = _all(gpt)
-        guesses: list[Any] = [(Tiles if tiles else GuessingLinear)(layer) for layer in layers]
-        self.guessing, self.reading = _twin(gpt, kind, guesses), gpt
-        if not whole:
-            finer = [guess.finer(layer) for guess, layer in zip(guesses, layers, strict=True)]
-            self.reading = _twin(gpt, kind, finer)
+        guesses = [GuessingLinear(layer) for layer in layers]
+        self.guessing, self.reading = _twin(gpt, QuickBlock, guesses), gpt
+        if not whole and tiles:
+            self.reading = _twin(gpt, TiledBlock, [Tiles(layer) for layer in layers])
+        elif not whole:
+            both = zip(layers, guesses, strict=True)
+            self.reading = _twin(gpt, QuickBlock, [PairedLinear(*pair) for pair in both])
 
 
 def _twin(gpt: Gpt, kind: Callable[[Any, Sequence[Any]], nn.Module], layers: Sequence[Any]) -> Gpt:

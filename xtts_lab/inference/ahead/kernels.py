@@ -6,7 +6,7 @@ each time, for the weights have gone through them.
 
 `numbers` int8 [2 K, D]: rows in steps of each row, whole (of 127), and what that leaves over (of
 127 either way of half a step). `steps` [K]: how large a row's are. `made` [2 K, O]: the product of
-`numbers` by weights, and `finer` [K, O]: of the whole ones by what the weights leave over, or None.
+`numbers` by weights, and `finer` [K, O]: of the whole ones by what the weights leave over.
 """
 
 from __future__ import annotations
@@ -70,12 +70,9 @@ def _write(row: Floats, numbers: Bytes, steps: Floats, k: int, count: int) -> No
 
 
 @_inlined
-def _read(made: Floats, finer: Floats | None, k: int, count: int, at: int) -> np.float32:
+def _read(made: Floats, finer: Floats, k: int, count: int, at: int) -> np.float32:
     """One number of a product, but for the row's steps."""
-    left = made[count + k, at]
-    if finer is not None:
-        left += finer[k, at]
-    whole: np.float32 = made[k, at] + left / FINER
+    whole: np.float32 = made[k, at] + (made[count + k, at] + finer[k, at]) / FINER
     return whole
 
 
@@ -129,7 +126,7 @@ def normed(
 @_compiled
 def placed(
     made: Floats,
-    finer: Floats | None,
+    finer: Floats,
     steps: Floats,
     bias: Floats,
     scale: float,
@@ -169,7 +166,7 @@ def joined(heads: Floats, numbers: Bytes, steps: Floats) -> None:
 
 
 @_compiled
-def added(made: Floats, finer: Floats | None, steps: Floats, bias: Floats, x: Floats) -> None:
+def added(made: Floats, finer: Floats, steps: Floats, bias: Floats, x: Floats) -> None:
     """A product and its bias are added to `x` [K, O], in place."""
     count, width = x.shape
     for k in range(count):
@@ -179,7 +176,7 @@ def added(made: Floats, finer: Floats | None, steps: Floats, bias: Floats, x: Fl
 
 @_compiled
 def fed(
-    made: Floats, finer: Floats | None, steps: Floats, bias: Floats, numbers: Bytes, found: Floats
+    made: Floats, finer: Floats, steps: Floats, bias: Floats, numbers: Bytes, found: Floats
 ) -> None:
     """What GELU makes of a product and its bias, as `numbers` and steps `found`."""
     count, width = found.shape[0], bias.shape[0]

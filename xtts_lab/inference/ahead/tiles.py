@@ -33,33 +33,24 @@ def has_tiles() -> bool:
 
 
 class Tiles:
-    """Weights of a layer in 8 bits, one scale an output.
+    """Weights of a layer in 8 bits, one scale an output, and what those leave over.
 
-    And inputs in 8 bits and what those leave over, for a second row costs no time. A `finer` layer
-    has what its weights leave over, too: together 16 bits, nearer to float32 than half precision.
+    Inputs likewise. Together 16 bits: nearer to float32 than half precision is.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
         self.bias = linear.bias.detach().float().numpy()
         weight = linear.weight.detach().float()
         self._scale = weight.abs().amax(dim=1).clamp_(min=1e-12) / STEPS
-        self._coarse = _packed((weight / self._scale[:, None]).round_())
-        self._fine: Tensor | None = None
-
-    def finer(self, linear: nn.Linear) -> Tiles:
-        """The same layer with what its weights leave over; the first reading is shared."""
-        made = object.__new__(Tiles)
-        made.__dict__.update(self.__dict__)
-        steps = linear.weight.detach().float() / self._scale[:, None]
-        made._fine = _packed(steps.sub_(steps.round()).mul_(FINER).round_())
-        return made
+        steps = weight / self._scale[:, None]
+        whole = steps.round()
+        self._coarse = _packed(whole)
+        self._fine = _packed(steps.sub_(whole).mul_(FINER).round_())
 
     def __call__(self, numbers: Tensor) -> tuple[Any, Any]:
         """`numbers` -> `made` and `finer` as `kernels` names them, in the outputs' scales."""
-        made = _product(numbers, self._coarse, self._scale)
-        if self._fine is None:
-            return made, None
-        return made, _product(numbers[: len(numbers) // 2], self._fine, self._scale)
+        finer = _product(numbers[: len(numbers) // 2], self._fine, self._scale)
+        return _product(numbers, self._coarse, self._scale), finer
 
 
 def _packed(rounded: Tensor) -> Tensor:
@@ -103,15 +94,11 @@ class TiledBlock(nn.Module):
         self._qkv, self._out, self._up, self._down = layers
         self._heads = block.attention.heads
 
-    def decode(self, x: Tensor, cache: LayerCache, _positions: Tensor, _mask: None) -> Tensor:
-        """As `Block.decode` of one row [1, 1, D] in the last slot of `cache`."""
-        return self._through(x[0], cache, cache.keys.shape[2] - 1, None)[None]
-
     def extend(self, x: Tensor, cache: LayerCache, positions: Tensor, mask: Tensor) -> Tensor:
         """As `Block.extend` of one row [1, K, D]."""
         return self._through(x[0], cache, int(positions[0, 0]), mask[0])[None]
 
-    def _through(self, x: Tensor, cache: LayerCache, slot: int, mask: Tensor | None) -> Tensor:
+    def _through(self, x: Tensor, cache: LayerCache, slot: int, mask: Tensor) -> Tensor:
         """x [K, D] from `slot` on; `mask` [1, K, L] is added to products of queries and keys."""
         do, out = self._kernels, x.clone()
         numbers, steps = _room(*x.shape)
@@ -130,7 +117,7 @@ class TiledBlock(nn.Module):
         self._kernels.normed(x.numpy(), *given, numbers.numpy(), steps)
 
     def _attended(
-        self, numbers: Tensor, steps: Any, cache: LayerCache, slot: int, mask: Tensor | None
+        self, numbers: Tensor, steps: Any, cache: LayerCache, slot: int, mask: Tensor
     ) -> Tensor:
         """What heads find, [H, K, W]; keys and values are in the cache then."""
         count, width = len(steps), numbers.shape[1] // self._heads
@@ -139,7 +126,7 @@ class TiledBlock(nn.Module):
         made, scale = self._qkv(numbers), 1 / math.sqrt(width)
         self._kernels.placed(*made, steps, self._qkv.bias, scale, query.numpy(), *both, slot)
         keys = cache.keys[0].mT
-        scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask, query, keys)
+        scores = torch.baddbmm(mask, query, keys)
         return torch.bmm(scores.softmax(dim=-1), cache.values[0])
 
 
