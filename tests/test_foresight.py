@@ -166,3 +166,10 @@ def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_short_text_does_without() -> None:
     assert Kept(GPT, once=True).foresight(1) is None
     assert Kept(GPT).foresight(2) is None
+
+
+def test_memory_in_large_pages_holds_what_it_held() -> None:
+    held = torch.arange(1 << 20)
+    large_pages.ask(held.data_ptr(), held.nbytes)
+    assert torch.equal(held, torch.arange(1 << 20))
+    large_pages.ask(0, large_pages.PAGE)  # nobody's: refused, and nothing happens
