@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from tests.xtts_fixtures import tiny_model
 from xtts_lab.inference import large_pages
-from xtts_lab.inference.ahead import foresight
+from xtts_lab.inference.ahead import foresight, packed
 from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
 from xtts_lab.inference.ahead.foresight import can_look_ahead
+from xtts_lab.inference.ahead.packed import PackedLinear
 from xtts_lab.inference.ahead.tiles import has_tiles
 from xtts_lab.inference.generate import Generation, Prompt, generate
 from xtts_lab.inference.kept import Kept
@@ -61,13 +63,20 @@ def _same(one: Generation, other: Generation) -> None:
 
 @pytest.fixture(params=[True, False], ids=["tiles", "vectors"])
 def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both kinds of products, where the CPU has them."""
+    """Both kinds of products in 8 bits, where the CPU has them."""
     if request.param and not has_tiles():
         pytest.skip("this CPU has no tiles")
     monkeypatch.setattr(foresight, "has_tiles", lambda: request.param)
 
 
-@pytest.mark.usefixtures("products")
+@pytest.fixture(params=[True, False], ids=["packed", "rows"])
+def laid_anew(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Both ways to read float32, whoever made the CPU."""
+    monkeypatch.setattr(packed, "pays", lambda: request.param)
+    return bool(request.param)
+
+
+@pytest.mark.usefixtures("laid_anew")
 @pytest.mark.parametrize(
     "options",
     [GREEDY, SamplingOptions(), SamplingOptions(coqui_compat=True, temperature=0.3)],
@@ -82,13 +91,14 @@ def test_codes_and_states_are_the_gpts_own(options: SamplingOptions) -> None:
     _same(generate(GPT, [begun], kept)[0], generate(GPT, [begun])[0])
 
 
-def test_right_guesses_save_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_right_guesses_save_readings(monkeypatch: pytest.MonkeyPatch, laid_anew: bool) -> None:
     kept, read = Kept(GPT), _counted(monkeypatch)
     ahead = kept.foresight(1)
     assert ahead is not None
     ahead.guessing = GPT  # never wrong, but for rounding
     generate(GPT, [_prompt(0, GREEDY, codes=31)], kept)
-    assert read[1:] == [3] * 10  # 30 of 31 codes are read
+    # 30 of 31 codes are read; where rows cost nothing, more at once the more guesses were right.
+    assert read[1:] == ([4, 6, 8, 8, 4] if laid_anew else [3] * 10)
 
 
 def test_wrong_guesses_cost_readings_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +122,7 @@ def test_guesses_end_where_the_stop_token_is_guessed(monkeypatch: pytest.MonkeyP
     assert (made.stop, len(made.codes), len(read)) == ("end", 0, 1)
 
 
+@pytest.mark.usefixtures("laid_anew")
 def test_what_is_streamed_and_spoken_is_what_it_was() -> None:
     prompt, vector = _prompt(2, SamplingOptions()), torch.ones(MODEL.config.sizes.embedding)
     speech = PlainSpeech(MODEL, "")
@@ -152,6 +163,31 @@ def test_layers_of_8_bits_and_of_pairs_are_nearly_the_layer() -> None:
     errors = [(made - expected).norm(dim=-1) for made in (paired, half)]
     assert bool((errors[0] < errors[1]).all())
     assert float((errors[0][0] / expected[0].norm(dim=-1)).max()) < 2e-4
+
+
+def test_a_layer_laid_anew_is_the_layer_for_any_number_of_rows() -> None:
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(96, 80)
+    laid = PackedLinear(linear)
+    with torch.inference_mode():
+        for count in (1, 3, 48):
+            x = torch.randn(count, 96)
+            expected = linear.double()(x.double()).float()
+            torch.testing.assert_close(laid(x, laid.bias.float()), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_who_made_the_cpu_says_whether_it_pays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(packed, "_CPUS", tmp_path / "cpuinfo")
+    for maker, expected in (("AuthenticAMD", True), ("GenuineIntel", False), (None, False)):
+        packed.pays.cache_clear()
+        if maker is None:
+            packed._CPUS.unlink()
+        else:
+            packed._CPUS.write_text(f"processor : 0\nvendor_id : {maker}\n")
+        assert packed.pays() is (expected and torch.backends.mkl.is_available())
+    packed.pays.cache_clear()
 
 
 def test_other_numbers_are_read_as_they_are() -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xtts_lab.inference.sampling import SamplingOptions
     from xtts_lab.inference.serving.requests import RequestServer
 
-ENGINE_VERSION = 12
+ENGINE_VERSION = 13
 """Enters every audio key: raise it when the same weights and seed begin to sound different."""
 
 WINDOW = 512

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from xtts_lab.inference.ahead.blocks import QuickBlock
+from xtts_lab.inference.ahead import packed
 from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
 from xtts_lab.inference.ahead.tiles import TiledBlock, Tiles, has_tiles
 from xtts_lab.inference.ahead.trust import Costs, Trust
@@ -32,6 +33,9 @@ from xtts_lab.nn.gpt import Gpt
 
 WHOLE = Costs(guess=0.45, further=0.06, most=3)
 """Of float32: the library's products of four rows take twice the time of three."""
+
+PACKED = Costs(guess=0.35, further=0.01, most=8)
+"""Of float32 in oneDNN's layout, where a row costs as good as nothing."""
 
 PAIRED = Costs(guess=0.4, further=0.04, most=6)
 """Of half precision."""
@@ -63,10 +67,12 @@ def can_look_ahead(gpt: Gpt) -> bool:
 def _gains(dtype: torch.dtype) -> bool:
     """Whether a CPU's own products of one row are slower than looking ahead.
 
-    Where it has instructions for float16, those take as long as float32's; elsewhere half as long.
+    Where it has instructions for float16, those take as long as float32's; elsewhere half as long,
+    but an AMD's 8 bits are faster still.
     """
-    half = dtype == torch.float16 and torch.ops.mkldnn._is_mkldnn_fp16_supported()
-    return bool(half) or dtype == torch.float32
+    if dtype == torch.float16:
+        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported()) or packed.pays()
+    return dtype == torch.float32
 
 
 def lay_rows(gpt: Gpt) -> None:
@@ -78,22 +84,32 @@ def lay_rows(gpt: Gpt) -> None:
 class Foresight:
     """A GPT that reads, and its copy in 8 bits that guesses; weights must stay what they are.
 
-    The copy takes a quarter of what the weights take in float32, and where they are of half
-    precision as much again, or with tiles twice as much: pairs then read, in float32 between their
-    products. Guesses do without tiles: those are slower by half where a core is shared.
+    The copy takes a quarter of what the weights take in float32. Where they are of half precision
+    pairs read, in float32 between their products, which take as much again, or with tiles twice as
+    much. Guesses do without tiles: those are slower by half where a core is shared. Where weights
+    in float32 are laid out anew (`packed`), they are there twice.
     """
 
     def __init__(self, gpt: Gpt) -> None:
-        whole, tiles = gpt.audio_embedding.weight.dtype == torch.float32, has_tiles()
-        self.costs = WHOLE if whole else TILED if tiles else PAIRED
         layers = _all(gpt)
         guesses = [GuessingLinear(layer) for layer in layers]
-        self.guessing, self.reading = _twin(gpt, QuickBlock, guesses), gpt
-        if not whole and tiles:
-            self.reading = _twin(gpt, TiledBlock, [Tiles(layer) for layer in layers])
-        elif not whole:
-            both = zip(layers, guesses, strict=True)
-            self.reading = _twin(gpt, QuickBlock, [PairedLinear(*pair) for pair in both])
+        self.guessing = _twin(gpt, QuickBlock, guesses)
+        self.reading, self.costs = _reading(gpt, layers, guesses)
+
+
+def _reading(
+    gpt: Gpt, layers: Sequence[Any], guesses: Sequence[GuessingLinear]
+) -> tuple[Gpt, Costs]:
+    """The GPT as it reads several codes fastest here, and what that costs."""
+    if gpt.audio_embedding.weight.dtype == torch.float32:
+        if not packed.pays():
+            return gpt, WHOLE
+        laid = [packed.PackedLinear(layer) for layer in layers]
+        return _twin(gpt, QuickBlock, laid), PACKED
+    if has_tiles():
+        return _twin(gpt, TiledBlock, [Tiles(layer) for layer in layers]), TILED
+    pairs = [PairedLinear(*pair) for pair in zip(layers, guesses, strict=True)]
+    return _twin(gpt, QuickBlock, pairs), PAIRED
 
 
 def _twin(gpt: Gpt, kind: Callable[[Any, Sequence[Any]], nn.Module], layers: Sequence[Any]) -> Gpt:
