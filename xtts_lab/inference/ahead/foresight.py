@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xtts_lab.inference.ahead.blocks import QuickBlock
 from xtts_lab.inference.ahead import packed
+from xtts_lab.inference.ahead.blocks import QuickBlock
 from xtts_lab.inference.ahead.eight_bits import GuessingLinear, PairedLinear
 from xtts_lab.inference.ahead.tiles import TiledBlock, Tiles, has_tiles
 from xtts_lab.inference.ahead.trust import Costs, Trust

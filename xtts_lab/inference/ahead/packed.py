@@ -26,7 +26,8 @@ def pays() -> bool:
 
     Told from the maker of the CPU, not from a clock: what is said must not depend on the hour.
     """
-    if not torch.backends.mkl.is_available() or not torch.backends.mkldnn.is_available():
+    libraries = torch.backends.mkl, torch.backends.mkldnn
+    if not all(library.is_available() for library in libraries):
         return False
     try:
         return "AuthenticAMD" in _CPUS.read_text()
