@@ -29,6 +29,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,14 +120,18 @@ def spend(arguments: list[str], out: Path) -> Spent:
     began, clock = time.perf_counter(), time.time()
     with (out.parent / f"{out.name}.log").open("wb") as log:
         process = subprocess.Popen([*command, "--no-cache"], stdout=log, stderr=log)
-        while process.poll() is None:
-            for name in ("begun", "trials", "evidence"):
-                journal = out / ".state" / f"{name}.jsonl"
-                size = journal.stat().st_size if journal.exists() else 0
-                if size != sizes.get(name, 0):
-                    sizes[name], last[name] = size, time.perf_counter() - began
-                    first.setdefault(name, last[name])
-            time.sleep(_LOOK_S)
+        try:
+            while process.poll() is None:
+                for name in ("begun", "trials", "evidence"):
+                    journal = out / ".state" / f"{name}.jsonl"
+                    size = journal.stat().st_size if journal.exists() else 0
+                    if size != sizes.get(name, 0):
+                        sizes[name], last[name] = size, time.perf_counter() - began
+                        first.setdefault(name, last[name])
+                time.sleep(_LOOK_S)
+        finally:  # or it goes on beside what is measured next
+            process.kill()
+            process.wait()
     wall = time.perf_counter() - began
     if not (out / "scores.parquet").exists():
         said = (out.parent / f"{out.name}.log").read_text(errors="replace")[-2000:]
@@ -273,6 +278,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, default=None, help="JSON of what is printed.")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     known = chosen.out is not None and chosen.out.exists()
     found: dict[str, Any] = json.loads(chosen.out.read_text()) if known else {}
     with tempfile.TemporaryDirectory() as temporary:

@@ -23,7 +23,7 @@ from xtts_lab.inference.serving.rows import PlainRows, Rows
 from xtts_lab.inference.serving.schedule import Schedule
 from xtts_lab.inference.serving.server import Piece, StreamServer
 from xtts_lab.inference.serving.vocoding import bucketed
-from xtts_lab.inference.serving.voicing import StreamVocoder
+from xtts_lab.inference.serving.voicing import Leaving, StreamVocoder
 from xtts_lab.inference.speak import speak
 from xtts_lab.model import ModelConfig, XttsModel
 from xtts_lab.types import Request
@@ -221,6 +221,20 @@ def test_one_request_that_cannot_be_said_ends_itself_alone(
     (failed,) = [piece for piece in pieces if piece.error]
     assert (failed.ticket, failed.last) == (1, True)
     assert_same(joined(pieces, 0), alone(model, [good], vector(1)))
+
+
+@pytest.mark.parametrize("size", [1, 40_000])
+def test_a_piece_that_arrives_is_ones_own_and_made_of_numbers(size: int) -> None:
+    made = torch.linspace(-1, 1, size)
+    arrived = Leaving(made).arrived()
+    assert torch.equal(arrived, made)
+    made[-1] = 0.5  # the device's buffer is used again
+    assert arrived[-1] != 0.5
+    for noise in (torch.nan, torch.inf, -torch.inf):
+        made[size // 2] = noise
+        with pytest.raises(UsageError, match="not finite"):
+            Leaving(made).arrived()
+    assert Leaving(torch.zeros(0)).arrived().shape == (0,)
 
 
 @pytest.mark.parametrize("schedule", [Schedule(2, 2.0, 5), Schedule(3, 1.0, 3)], ids=str)

@@ -136,8 +136,10 @@ class Leaving:
         """Wait for them: float32 [T] on the CPU. `UsageError` for what is not finite."""
         if self._done is not None:
             self._done.synchronize()
-        samples = self._samples.clone()
-        # Extremes tell: one that is no number is the least and the greatest. In one pass.
-        if samples.shape[0] and not all(map(isfinite, map(float, samples.aminmax()))):
+        # By NumPy: torch gives 32,768 elements and more to all of its threads, and on a busy host
+        # the slowest of them is 15 ms late.
+        samples = self._samples.numpy().copy()
+        # Extremes tell: one that is no number is the least and the greatest.
+        if samples.size and not (isfinite(samples.min()) and isfinite(samples.max())):
             raise UsageError(NOT_FINITE)
-        return samples
+        return torch.from_numpy(samples)
