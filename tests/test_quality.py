@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xtts_lab import audio
 from xtts_lab.errors import UsageError
+from xtts_lab.instruments import dnsmos
 from xtts_lab.instruments.distillmos import DistillMos
 from xtts_lab.instruments.dnsmos import Dnsmos
 from xtts_lab.instruments.optional import import_optional, package_folder
@@ -59,13 +62,58 @@ def only(results: Iterator[Any]) -> dict[str, Any]:
 
 
 def test_dnsmos_equals_the_package_by_itself(clean: Path, heard: dict[str, Any]) -> None:
-    from speechmos import dnsmos
+    from speechmos import dnsmos as package
 
     ours = heard
-    theirs = dnsmos.run(audio.load(clean, 16_000).samples.numpy(), sr=16_000)
+    theirs = package.run(audio.load(clean, 16_000).samples.numpy(), sr=16_000)
     for name, field in {"ovrl": "ovrl_mos", "sig": "sig_mos", "bak": "bak_mos"}.items():
         assert ours[name] == pytest.approx(float(theirs[field]), abs=1e-3)
     assert ours["p808"] == pytest.approx(float(theirs["p808_mos"]), abs=1e-3)
+
+
+class Recorded:
+    """In a session's place: keeps what the package gives it."""
+
+    def __init__(self) -> None:
+        self.windows: list[np.ndarray[Any, Any]] = []
+
+    def run(self, _outputs: None, inputs: dict[str, Any]) -> Any:
+        self.windows.append(inputs["input_1"][0])
+        return [np.ones((1, 3), dtype=np.float32)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(8_000, 25 * 16_000))
+def test_dnsmos_cuts_windows_as_the_package_does(length: int) -> None:
+    from speechmos import dnsmos as package
+
+    samples = np.random.default_rng(length).uniform(-1.0, 1.0, length).astype(np.float32)
+    theirs, network = Recorded(), package.DNSMOS.__new__(package.DNSMOS)
+    network.onnx_sess, network.p808_onnx_sess = theirs, Recorded()
+    network.audio_melspec = lambda audio: audio  # takes the time
+    network(samples, 16_000, False)
+    ours = dnsmos._windows(samples, package.INPUT_LENGTH)
+    assert [len(window) for window in ours] == [len(window) for window in theirs.windows]
+    assert all(np.array_equal(*pair) for pair in zip(ours, theirs.windows, strict=True))
+
+
+def test_dnsmos_by_torch_says_what_onnx_runtime_says(clean: Path, heard: dict[str, Any]) -> None:
+    judge = Dnsmos(batch_size=3)
+    judge._graphs = tuple(dnsmos._OnDevice(weights, "cpu") for weights in dnsmos._weights())  # type: ignore[assignment]
+    noisy = with_noise(clean, 10.0)
+    made = list(judge.measure([Clip(clean), Clip(noisy)]))
+    expected = [heard, only(Dnsmos().measure([Clip(noisy)]))]
+    for ours, theirs in zip(made, expected, strict=True):
+        assert ours == pytest.approx(theirs, abs=1.01e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_dnsmos_on_a_gpu_says_what_it_says_on_a_cpu(clean: Path) -> None:
+    (ours,), (theirs,) = (
+        list(Dnsmos(device=device).measure([Clip(clean)])) for device in ("cuda", "cpu")
+    )
+    assert ours == pytest.approx(theirs, abs=2.01e-4)
 
 
 def test_distillmos_equals_the_package_by_itself(clean: Path) -> None:

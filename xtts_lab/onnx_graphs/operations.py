@@ -1,9 +1,9 @@
-"""The ONNX operations that Kokoro's float graph has, in torch.
+"""The ONNX operations that the graphs of Kokoro and DNSMOS have, in torch.
 
 Each takes its inputs (None where one is left out) and its attributes, and returns a tensor, or a
 tuple of them. Scalars and small integers, which are shapes and axes, live on the host, where they
 can be read without waiting for the device; data live on the device.
-Only what the graph uses is here: an attribute that it never sets is not looked at.
+Only what the graphs use is here: an attribute that they never set is not looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Attributes: TypeAlias = Mapping[str, Any]
 Operation: TypeAlias = Callable[[list[Tensor], Attributes], Tensor | tuple[Tensor, ...]]
 
 DTYPES = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool, 11: torch.float64}
-"""ONNX's numbers of the types that the graph casts to."""
+"""ONNX's numbers of the types that the graphs cast to."""
 
 
 def integers(values: Tensor) -> list[int]:
@@ -139,6 +139,14 @@ def _leaky_relu(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     return functional.leaky_relu(inputs[0], attributes.get("alpha", 0.01))
 
 
+def _max_pool(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    return functional.max_pool2d(inputs[0], attributes["kernel_shape"], attributes["strides"])
+
+
+def _larger(inputs: list[Tensor], _attributes: Attributes) -> Tensor:
+    return torch.maximum(*together(*inputs))
+
+
 def _softmax(inputs: list[Tensor], attributes: Attributes) -> Tensor:
     return inputs[0].softmax(attributes.get("axis", -1))
 
@@ -156,7 +164,7 @@ def _short_time_fourier(inputs: list[Tensor], _attributes: Attributes) -> Tensor
 
 
 def _square(left: Tensor, right: Tensor) -> Tensor:
-    # The graph's only powers are squares, and a product is exact where a power need not be.
+    # The graphs' only powers are squares, and a product is exact where a power need not be.
     return left * left if right.numel() == 1 and float(right) == 2.0 else left.pow(right)
 
 
@@ -186,11 +194,16 @@ COMPUTATIONS: dict[str, Operation] = {
     "LayerNormalization": _layer_norm,
     "LeakyRelu": _leaky_relu,
     "Less": _binary(torch.lt),
+    "Log": _unary(torch.log),
     "MatMul": _binary(torch.matmul),
+    "Max": _larger,
+    "MaxPool": _max_pool,
     "Mul": _binary(torch.mul),
     "Pow": _power,
+    "ReduceMax": _reduce(torch.amax),
     "ReduceMean": _reduce(torch.mean),
     "ReduceSum": _reduce(torch.sum),
+    "Relu": _unary(torch.relu),
     "Round": _unary(torch.round),
     "STFT": _short_time_fourier,
     "Sigmoid": _unary(torch.sigmoid),

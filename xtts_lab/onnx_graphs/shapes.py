@@ -1,4 +1,4 @@
-"""The ONNX operations of Kokoro's float graph that move values and compute none, in torch."""
+"""The ONNX operations that move values and compute none, in torch, of the same graphs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xtts_lab.kokoro.torch_operations import Attributes, Operation, integers, together
+from xtts_lab.onnx_graphs.operations import Attributes, Operation, integers, together
 
 
-def _unsqueeze(inputs: list[Tensor], _attributes: Attributes) -> Tensor:
-    data, axes = inputs
-    for axis in sorted(integers(axes)):
+def _unsqueeze(inputs: list[Tensor], attributes: Attributes) -> Tensor:
+    data, *given = inputs  # before version 13 of the operations axes were an attribute
+    for axis in sorted(integers(given[0]) if given else attributes["axes"]):
         data = data.unsqueeze(axis)
     return data
 

@@ -1,0 +1,1 @@
+"""Graphs in ONNX run by torch: for GPUs, where ONNX Runtime would bring a CUDA of its own."""
