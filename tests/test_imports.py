@@ -30,14 +30,14 @@ BASE = {
     "threads",
 }
 SOUND = {"audio", "torchaudio_cpu"}
-BLOCKS = {"espeak", "kokoro", "onnx_graphs", "text", "nn"}
+BLOCKS = {"espeak", "kokoro", "text", "nn"}
 PARTS = {"conditioners", "decoders", "vocoders"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(SOUND | BLOCKS, BASE | SOUND),
     **dict.fromkeys(PARTS, BASE | SOUND | BLOCKS),
-    "kokoro": BASE | SOUND | {"espeak", "onnx_graphs"},
+    "kokoro": BASE | SOUND | {"espeak", "nn"},
     "model": BASE | SOUND | BLOCKS | PARTS,
     "checkpoint": BASE | SOUND | BLOCKS | PARTS | {"model"},
     "inference": BASE | SOUND | BLOCKS | PARTS | {"model"},
@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference"},
     "training/corpora/world_texts": BASE | BLOCKS | SOUND | {"data"},
     "systems": BASE | SOUND | BLOCKS | PARTS | {"model", "checkpoint", "inference", "api"},
-    "instruments": BASE | SOUND | {"nn", "onnx_graphs"},
+    "instruments": BASE | SOUND | {"nn"},
     "metrics": BASE | {"espeak", "text"},
     "data": BASE | {"text"},
     "statistics": BASE | {"metrics"},

@@ -146,7 +146,7 @@ class _OnDevice:
     together = TOGETHER
 
     def __init__(self, weights: Path, device: str) -> None:
-        from xtts_lab.onnx_graphs.runner import GraphRunner
+        from xtts_lab.nn.onnx_graphs.runner import GraphRunner
 
         self._graph = GraphRunner(weights, device, "quality")
 

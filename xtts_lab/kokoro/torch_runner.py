@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from xtts_lab.onnx_graphs.runner import GraphRunner
+from xtts_lab.nn.onnx_graphs.runner import GraphRunner
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from xtts_lab.errors import UsageError
-from xtts_lab.onnx_graphs.operations import COMPUTATIONS, Attributes, Operation
-from xtts_lab.onnx_graphs.shapes import MOVES
+from xtts_lab.nn.onnx_graphs.operations import COMPUTATIONS, Attributes, Operation
+from xtts_lab.nn.onnx_graphs.shapes import MOVES
 
 SHAPE_SIZE = 8
 """Integer constants of up to so many elements are shapes and axes, and stay on the host."""

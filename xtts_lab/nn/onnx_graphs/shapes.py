@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xtts_lab.onnx_graphs.operations import Attributes, Operation, integers, together
+from xtts_lab.nn.onnx_graphs.operations import Attributes, Operation, integers, together
 
 
 def _unsqueeze(inputs: list[Tensor], attributes: Attributes) -> Tensor:
