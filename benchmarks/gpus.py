@@ -35,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,10 +216,14 @@ class Asked:
         """Compile kernels and make the speakers; then what judges make at their first use."""
         flags = ["--device", self.device, "repeats=1"]
         quick = self.experiment(trials, LIGHT["levels"])
-        for file, limit in ((quick, WARM), (self.experiment(trials), 2)):
+
+        def warm(file: str, limit: int) -> None:
             out = self.folder / f"{Path(file).stem}-warm-{limit}"
             if not (out / "scores.parquet").exists():
                 spend([file, *flags, "--limit", str(limit)], out)
+
+        with ThreadPoolExecutor() as beside:
+            list(beside.map(warm, (quick, self.experiment(trials)), (WARM, 2)))
 
     def measure(self, trials: int, before: dict[str, Any]) -> dict[str, Any]:
         """Run an experiment of so many trials; add what it took to what is known, and print it."""

@@ -13,9 +13,9 @@ import pytest
 
 from tests.dying_jobs import Job, Task
 from xtts_lab.cli import run_app
-from xtts_lab.experiment.run import perform
 from xtts_lab.experiment.spec import load
 from xtts_lab.experiment.workers import ahead, pool
+from xtts_lab.experiment.workers.performing import perform
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import DONE
 from xtts_lab.experiment.workers.warming import warm_tasks

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +36,18 @@ def resolve_device(name: str) -> str:
             f"device '{name}' is not available here; use cpu, or install a build of torch for it"
         ) from error
     return name
+
+
+def begin_cuda(name: str) -> None:
+    """Begin what CUDA's driver starts with, a second with four GPUs, beside imports.
+
+    torch keeps all of Python waiting in it; here it has a thread to itself. No GPU is taken yet.
+    """
+    if name != "auto" and not name.startswith("cuda"):
+        return
+    with contextlib.suppress(OSError):  # there is none: `resolve_device` says so, if it matters
+        driver = ctypes.CDLL("libcuda.so.1")
+        threading.Thread(target=driver.cuInit, args=(0,), daemon=True).start()
 
 
 def device_class(name: str) -> str:

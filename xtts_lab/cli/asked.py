@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xtts_lab.device import begin_cuda
 from xtts_lab.errors import UsageError
 from xtts_lab.registry import unknown
 
@@ -59,6 +60,7 @@ class Labour:
             from xtts_lab.experiment.workers.deaths import make_ready
 
             make_ready()
+        begin_cuda(choice.device or "auto")
         from xtts_lab.cli.experiments import run_all
 
         return run_all(path, choice, self, use_cache=use_cache, remeasure=remeasure)
@@ -79,7 +81,7 @@ class Labour:
 
     def warm(self, experiment: Experiment, device: str | None, folder: Path) -> Workers | None:
         """Return workers that start while plans are made; None where they come when needed."""
-        from xtts_lab.experiment.run import perform
+        from xtts_lab.experiment.workers.performing import perform
         from xtts_lab.experiment.workers.pool import Workers
         from xtts_lab.experiment.workers.warming import warm_tasks
         from xtts_lab.runs.store import RunFolder

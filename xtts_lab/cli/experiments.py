@@ -14,9 +14,10 @@ from xtts_lab.errors import UsageError
 from xtts_lab.experiment.conclusions import restate
 from xtts_lab.experiment.estimate import describe_plan
 from xtts_lab.experiment.plan import Plan, make_plan
-from xtts_lab.experiment.run import Outcome, perform
+from xtts_lab.experiment.run import Outcome
 from xtts_lab.experiment.run import run as run_plan
 from xtts_lab.experiment.spec import Experiment
+from xtts_lab.experiment.workers.performing import perform
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.runs.coverage import coverage
 from xtts_lab.runs.measurements import is_measured

@@ -15,9 +15,9 @@ from xtts_lab.cli.asked import listed
 from xtts_lab.cli.experiments import execute
 from xtts_lab.errors import UsageError
 from xtts_lab.experiment.plan import make_plan
-from xtts_lab.experiment.run import perform
 from xtts_lab.experiment.spec import resolve
 from xtts_lab.experiment.workers.host import Host
+from xtts_lab.experiment.workers.performing import perform
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.yaml_file import Document
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
-from xtts_lab.experiment import judging, tables
 from xtts_lab.experiment import synthesise as speaking
+from xtts_lab.experiment import tables
 from xtts_lab.experiment.arm_table import arms_frame
 from xtts_lab.experiment.conclusions import Asked, conclusions
 from xtts_lab.experiment.contents import environment_of
@@ -26,12 +25,8 @@ from xtts_lab.experiment.timing.load import load_trials
 from xtts_lab.experiment.timing.timed import Timed
 from xtts_lab.experiment.workers.ahead import ahead_of
 from xtts_lab.experiment.workers.early import Early
-from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.pool import Workers
-from xtts_lab.experiment.workers.server import Perform
 from xtts_lab.experiment.workers.tasks import Logs
-from xtts_lab.experiment.workers.warming import Warm
-from xtts_lab.experiment.workers.warming import perform as warm_up
 from xtts_lab.notices import say
 from xtts_lab.runs import schema
 from xtts_lab.runs.journal import Journal
@@ -116,12 +111,6 @@ def run(
 
 NOTHING_DONE = Outcome(0, 0, 0, 0, 0)
 _LATE = ("jinja2", "pyarrow.parquet", "pandas.io.parquet", "scipy.stats")
-_AT_WORK: Mapping[str, Perform] = {"systems": speaking.perform, "instruments": judging.perform}
-
-
-def perform(task: Any, parts: Parts) -> Iterator[dict[str, Any]]:
-    """Do in a worker what either stage asks for; yield what `work_through` does."""
-    return warm_up(task, parts) if isinstance(task, Warm) else _AT_WORK[task.kind](task, parts)
 
 
 def _is_there(plan: Plan, folder: RunFolder) -> bool:

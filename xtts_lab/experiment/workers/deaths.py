@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-PRELOADED = ("torch", "pandas", "xtts_lab.experiment.workers.host", "xtts_lab.experiment.run")
+PRELOADED = ("torch", "xtts_lab.experiment.workers.host", "xtts_lab.experiment.workers.performing")
 """What the server of new processes has imported: seconds that each of them would take."""
 
 

@@ -49,12 +49,14 @@ class Early:
 
     def ended(self, trial: Trial) -> None:
         """Expect what judges will say of a trial that has audio."""
-        needs = self._needs.of([trial])
-        for use in self._uses if needs else ():
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for need in self._needs.of([trial]):
+            by_name[need.name].append(need.key)
+        for use in self._uses if by_name else ():
             if self._rows >= MOST_ROWS or not use.applies(trial.item.utterance):
                 continue
             self._rows += len(use.ids)
-            wanted = {need.key for need in needs if need.name in use.metric.needs}
+            wanted = {key for name in use.metric.needs for key in by_name.get(name, ())}
             missing = [key for key in wanted if not self._is_known(key)]
             unit = _Unit(use, trial, len(missing))
             for key in missing:
