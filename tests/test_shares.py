@@ -13,7 +13,7 @@ from tests.dying_jobs import Job, Task
 from xtts_lab.experiment.workers import pool
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import DONE
-from xtts_lab.experiment.workers.shares import BATCH, Pace, share
+from xtts_lab.experiment.workers.shares import BATCH, MOST, Pace, share
 from xtts_lab.experiment.workers.tasks import AT_WORK
 
 LOAD_S = 3.0
@@ -28,6 +28,7 @@ class World:
         self.now = 0.0
         self.loads: list[str] = []
         self.ended: dict[int, float] = {}
+        self.shares: list[int] = []
         self._seconds = seconds
         self._holds: list[str] = []
         self._to_say: list[tuple[float, int, int, Any]] = []
@@ -39,6 +40,7 @@ class World:
 
     def give(self, worker: list[int], task: Task) -> None:
         at, name = self.now, str(task.spec["name"])
+        self.shares.append(len(task.jobs))
         for job in task.jobs:
             self._say(at, worker, {"id": job.id, AT_WORK: True})
             if self._holds[worker[0]] != name:  # weights are loaded by the first clip
@@ -70,14 +72,22 @@ class World:
 
 
 def _work(
-    seconds: Mapping[str, float], count: int, workers: int, monkeypatch: pytest.MonkeyPatch
+    seconds: Mapping[str, float],
+    count: int,
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    together: int = 250,
 ) -> World:
     world = World(seconds)
     monkeypatch.setattr(pool, "time", SimpleNamespace(perf_counter=lambda: world.now))
     tasks = [
-        Task({"name": name}, [Job(f"{name}{i}") for i in range(first, first + 250)], "instruments")
+        Task(
+            {"name": name},
+            [Job(f"{name}{i}") for i in range(first, first + together)],
+            "instruments",
+        )
         for name in seconds
-        for first in range(0, count, 250)
+        for first in range(0, count, together)
     ]
     with Workers(lambda *_: iter(()), workers, lambda *_: world) as team:
         done = [said["id"] for said in team.records(tasks) if AT_WORK not in said]
@@ -104,6 +114,14 @@ def test_nobody_loads_a_judge_that_is_done_sooner_without_him(
     assert sorted(world.loads)[:2] == ["other", "other"]  # nothing is known when all begin
     assert len(world.loads) == 4
     assert _work({"only": 0.001}, 1000, 1, monkeypatch).loads == ["only"]
+
+
+def test_what_was_handed_in_by_the_handful_is_judged_by_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = _work({"only": 0.05}, 2000, 1, monkeypatch, together=40)
+    assert world.shares[:7] == [BATCH] + [MOST] * 6  # a look, then what a judge sorts at once
+    assert len(world.shares) < 16
 
 
 def test_shares_are_whole_batches_and_short_only_at_the_end() -> None:

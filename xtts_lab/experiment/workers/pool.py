@@ -228,7 +228,7 @@ class _Pool:
 
     def _left(self, part: str) -> int:
         """Return how many jobs are queued for a part, counted as far as it matters."""
-        return sum(len(t.jobs) for t in itertools.islice(self._queue[part], 8 * self._most))
+        return sum(len(t.jobs) for t in itertools.islice(self._queue[part], 64 * self._most))
 
     def _taken(self, part: str, at_it: int, *, joins: bool) -> Task | None:
         """Take a task, or a share of it, from a part's queue."""
@@ -237,14 +237,32 @@ class _Pool:
             jobs = share(self._paces[part], self._left(part), at_it, joins=joins)
             if jobs == 0:
                 return None
-            task, rest = split(queue.popleft(), jobs)
-            if rest is not None:
-                queue.appendleft(rest)
+            task = self._of_several(queue, jobs)
         else:
             task = queue.popleft()
         if not queue:
             del self._queue[part]
         return task
+
+    def _of_several(self, queue: deque[Task], jobs: int) -> Task:
+        """Take a task of so many jobs, put together where the queue's are smaller.
+
+        Those were handed in as trials ended, and a judge of many clips at once wants its batches
+        full. What a process died of stays by itself.
+        """
+        first = queue[0]
+        whole: list[Any] = []
+        while queue and len(whole) < jobs:
+            if whole and (self._died_before(whole) or self._died_before(queue[0].jobs)):
+                break
+            part, rest = split(queue.popleft(), jobs - len(whole))
+            whole += part.jobs
+            if rest is not None:
+                queue.appendleft(rest)
+        return with_jobs(first, whole)
+
+    def _died_before(self, jobs: Sequence[Any]) -> bool:
+        return bool(self._deaths) and any(job.id in self._deaths for job in jobs)
 
     def _again(self, task: Task) -> None:
         """Queue what a worker left, before all else of its part."""

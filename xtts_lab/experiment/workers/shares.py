@@ -15,6 +15,8 @@ from xtts_lab.experiment.workers.tasks import Task, with_jobs
 
 BATCH = 64
 """Clips that judges like to have together: larger shares are a multiple of it."""
+MOST = 4 * BATCH
+"""Clips of a share at most: judges that sort clips by length sort so many."""
 SHORT_S = 0.5
 """Work for which nobody is asked."""
 
@@ -82,7 +84,7 @@ def share(pace: Pace, left: int, at_it: int, *, joins: bool) -> int:
     if at_it and own_s <= 0.0:
         return 0
     fair = max(own_s / 2, min(SHORT_S, left * each_s))
-    jobs = min(left, math.ceil(fair / each_s))
+    jobs = min(left, MOST, math.ceil(fair / each_s))
     return jobs - jobs % BATCH if jobs > BATCH else jobs
 
 
