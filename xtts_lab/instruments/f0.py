@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from xtts_lab.instruments.compiled import import_librosa
 from xtts_lab.instruments.frames import HOP_S
+from xtts_lab.instruments.pyin import tracking
 
 if TYPE_CHECKING:
     import numpy as np
 
 SAMPLE_RATE = 16_000
 WINDOW = 1024  # 64 ms: two periods of 60 Hz and room for the lag
-RESOLUTION = 0.2  # semitones between pYIN's states; what is within is found afterwards
+_BINS = 5  # pYIN's states a semitone; what lies between is found afterwards
 MIN_HZ = 60.0
 MAX_HZ = 600.0
 _BLOCK = 500  # frames refined at a time, which bounds the memory
@@ -26,26 +26,18 @@ def track(samples: Any, *, min_hz: float = MIN_HZ, max_hz: float = MAX_HZ) -> np
     """Return F0 in Hz of each frame, NaN where unvoiced: 16 kHz float [T] -> float64 [F].
 
     F = 1 + T // 160, frame i centred at i * 10 ms. Voicing and the path are those of librosa's pYIN
-    (Mauch and Dixon 2014) with states of 0.2 semitones, which is a quarter of the default's work;
-    each frame's value is then moved to the nearest minimum of the squared difference between the
-    signal and itself one period later, found to a fraction of a sample by a parabola.
+    (Mauch and Dixon 2014; see `pyin.tracking`) with states of 0.2 semitones, which is a quarter of
+    its default's work; each frame's value is then moved to the nearest minimum of the squared
+    difference between the signal and itself one period later, found to a fraction of a sample by a
+    parabola.
     A gain does not change it.
     """
     import numpy as np
 
-    librosa = import_librosa()
-
     samples = np.asarray(samples, dtype=np.float64)
     hop, longest = round(HOP_S * SAMPLE_RATE), math.ceil(SAMPLE_RATE / min_hz) + _REACH
-    found, voiced, _ = librosa.pyin(
-        samples,
-        fmin=min_hz,
-        fmax=max_hz,
-        sr=SAMPLE_RATE,
-        frame_length=WINDOW,
-        hop_length=hop,
-        resolution=RESOLUTION,
-    )
+    grid = tracking.Grid(SAMPLE_RATE, WINDOW, hop, min_hz, max_hz, _BINS)
+    found, voiced = tracking.track(samples, grid)
     result = np.where(voiced, found, np.nan)
     padded = np.pad(samples, (WINDOW // 2, WINDOW))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)

@@ -1,0 +1,1 @@
+"""The pitch of speech, frame by frame (Mauch and Dixon 2014)."""
