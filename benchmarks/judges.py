@@ -1,13 +1,17 @@
 """Judges one by one on the CPU, and in batches on a device: how much faster, and is it the same?
 
     python benchmarks/judges.py [--device cuda] [--workers 1] [--clips 64] [--judges whisper,...]
-                                [--whisper FILE.pt | random] [--json OUT]
+                                [--whisper FILE.pt | random] [--beside 4] [--json OUT]
 
 The clips are espeak-ng's, 1 to 5 s each. One by one: this process, its usual two threads, the
 library's weights loaded and warm. In batches: `--workers` processes that share the device, weights
 loaded and warm: of the clips that all of them judge, the later two thirds are timed. `same`: clips
 with the very same output; `apart`: the largest difference of a number. `--whisper random` has
 Whisper base's sizes without its weights: it never stops before 224 tokens, so that takes longest.
+
+`--beside N`: then N such programs at once, each with a GPU of its own (on a CPU all with that), and
+`beside`: the clips a second of one of them, as a share of what one made alone. What is lost there
+is no GPU's: cores, memory and caches are shared.
 """
 
 from __future__ import annotations
@@ -15,6 +19,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -120,6 +127,25 @@ def compared(spec: dict[str, Any], clips: Sequence[Clip], asked: argparse.Namesp
     }
 
 
+def at_once(asked: argparse.Namespace) -> dict[str, float]:
+    """Run this program `--beside` times at once; return the mean clips a second by judge."""
+    own = ["--device", asked.device, "--judges", asked.judges, "--whisper", asked.whisper]
+    own += ["--clips", str(asked.clips), "--repeat", str(asked.repeat), "--one-by-one", "1"]
+    began = [
+        subprocess.Popen(
+            [sys.executable, __file__, *own],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": str(number)},
+        )
+        for number in range(asked.beside)
+    ]
+    said = [line for one in began for line in one.communicate()[0].splitlines()]
+    found: dict[str, list[float]] = {}
+    for row in map(json.loads, said):
+        found.setdefault(row["judge"], []).append(row["batched_per_s"])
+    return {judge: sum(each) / len(each) for judge, each in found.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda")
@@ -129,6 +155,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=8)
     parser.add_argument("--judges", default=",".join(JUDGES))
     parser.add_argument("--whisper", default="base")
+    parser.add_argument("--beside", type=int, default=0)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
 
@@ -143,6 +170,11 @@ def main() -> None:
             spec = config.resolve("instruments", written, Where(Document(judge)))
             rows.append(compared(spec, clips, asked))
             print(json.dumps(rows[-1]), flush=True)
+    beside = at_once(asked) if asked.beside else {}
+    for row in rows:
+        if row["judge"] in beside:
+            row["beside"] = round(beside[row["judge"]] / row["batched_per_s"], 3)
+            print(json.dumps({key: row[key] for key in ("judge", "batched_per_s", "beside")}))
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1) + "\n")
 

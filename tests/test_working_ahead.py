@@ -13,12 +13,14 @@ import pytest
 
 from tests.dying_jobs import Job, Task
 from xtts_lab.cli import run_app
+from xtts_lab.experiment.judging import Need, alike_together
 from xtts_lab.experiment.spec import load
 from xtts_lab.experiment.workers import ahead, pool
 from xtts_lab.experiment.workers.performing import perform
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import DONE
 from xtts_lab.experiment.workers.warming import warm_tasks
+from xtts_lab.types import Clip
 
 EXPERIMENT = """
 name: ahead
@@ -151,3 +153,14 @@ def test_workers_of_several_gpus_begin_before_there_is_work(
         work = [Task(arm.spec, [Job(arm.id)], kind="systems") for arm in experiment.arms]
         assert sorted(record["id"] for record in team.records(work)) == ["a", "b"]
         assert crew.given[3] is work[0]  # to the worker that has loaded it
+
+
+def test_judges_are_given_clips_of_like_length_together(tmp_path: Path) -> None:
+    sizes = {"b": ("en", 30), "a": ("en", 10), "d": ("de", 20), "c": ("en", 30), "gone": ("en", 0)}
+    needs = []
+    for name, (language, size) in sizes.items():
+        path = tmp_path / f"{name}.wav"
+        if size:
+            path.write_bytes(bytes(size))
+        needs.append(Need(name, name, "whisper", "audio", 0, Clip(path, language), name))
+    assert [need.key for need in alike_together(needs)] == ["d", "b", "c", "a", "gone"]

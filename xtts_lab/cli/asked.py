@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,22 @@ class Choice:
         host = Host(careful=self.careful)
         return load(path, self.overrides, limit=self.limit, languages=chosen, host=host)
 
+    def loaded(self, path: Path) -> list[tuple[Experiment, Path]]:
+        """Return the experiments of a file or a folder, and their run folders."""
+        many = os.path.isdir(path)  # noqa: PTH112  False for a name over the limit, where Path raises
+        files = sorted(path.glob("*.yaml")) if many else [path]
+        if not files:
+            raise UsageError(f"{path}: holds no *.yaml experiment")
+        found = [self.load(file) for file in files]
+        folders = [self.folder(experiment, one_of_many=many) for experiment in found]
+        for i, folder in enumerate(folders):
+            if folder in folders[:i]:
+                raise UsageError(
+                    f"{files[i]}: has the name of {files[folders.index(folder)].name}, "
+                    f"'{found[i].spec.name}', and would write into the same folder; rename one"
+                )
+        return list(zip(found, folders, strict=True))
+
     def folder(self, experiment: Experiment, *, one_of_many: bool) -> Path:
         """Return the run folder of an experiment."""
         name = experiment.spec.name
@@ -55,15 +72,22 @@ class Labour:
     address: str | None = None
 
     def run(self, path: Path, choice: Choice, *, use_cache: bool, remeasure: bool = False) -> int:
-        """See `experiments.run_all`. What workers import is read while this process imports."""
+        """Run an experiment, or every experiment of a folder; all are checked before one starts.
+
+        Workers and CUDA start while this process imports and plans.
+        """
+        self.check([])  # before what takes long
         if self.workers > 1 and self.executor == "local":
             from xtts_lab.experiment.workers.deaths import make_ready
 
             make_ready()
         begin_cuda(choice.device or "auto")
-        from xtts_lab.cli.experiments import run_all
+        loaded = choice.loaded(path)
+        first = self.warm(loaded[0][0], choice.device, loaded[0][1])
+        with first or contextlib.nullcontext():
+            from xtts_lab.cli.experiments import run_all
 
-        return run_all(path, choice, self, use_cache=use_cache, remeasure=remeasure)
+            return run_all(loaded, choice, self, first, use_cache=use_cache, remeasure=remeasure)
 
     def check(self, plans: Sequence[Plan]) -> None:
         """Raise `UsageError` for what cannot be meant, and for timings on a shared cluster."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,19 +27,22 @@ __all__ = ["Choice", "execute", "rebuild_report", "run_all", "show_plans"]
 
 
 def run_all(
-    path: Path, choice: Choice, labour: Labour, *, use_cache: bool, remeasure: bool = False
+    loaded: Sequence[tuple[Experiment, Path]],
+    choice: Choice,
+    labour: Labour,
+    first: Workers | None,
+    *,
+    use_cache: bool,
+    remeasure: bool = False,
 ) -> int:
-    """Run an experiment, or every experiment of a folder; all are checked before one starts."""
+    """Run experiments one after the other; all are checked before one starts.
+
+    `first`: the workers of the first one, which have begun already.
+    """
     code = DONE
-    labour.check([])  # before what takes long
-    with contextlib.ExitStack() as ended:
-        loaded = _loaded(path, choice)
-        first = labour.warm(loaded[0][0], choice.device, loaded[0][1])
-        if first is not None:
-            ended.enter_context(first)
-        plans = _plans(loaded, choice)
-        labour.check([plan for plan, _ in plans])
-        crew = ended.enter_context(labour.crew())
+    plans = _plans(loaded, choice)
+    labour.check([plan for plan, _ in plans])
+    with labour.crew() as crew:
         for plan, folder in plans:
             team, first = first or Workers(perform, labour.workers, crew), None
             done = execute(plan, folder, team, use_cache=use_cache, remeasure=remeasure)
@@ -67,7 +68,7 @@ def execute(
 
 def show_plans(path: Path, choice: Choice) -> int:
     """Print the plan of an experiment, or of every experiment of a folder."""
-    for plan, folder in _plans(_loaded(path, choice), choice):
+    for plan, folder in _plans(choice.loaded(path), choice):
         print(describe_plan(plan, RunFolder(folder)))
     return DONE
 
@@ -91,23 +92,6 @@ def rebuild_report(path: Path, resamples: int | None = None, *, allow_mixed: boo
     RunFolder(path).note_report()
     print(path / "report.html")
     return DONE
-
-
-def _loaded(path: Path, choice: Choice) -> list[tuple[Experiment, Path]]:
-    """Return the experiments of a file or a folder, and their run folders."""
-    many = os.path.isdir(path)  # noqa: PTH112  False for a name over the limit, where Path raises
-    files = sorted(path.glob("*.yaml")) if many else [path]
-    if not files:
-        raise UsageError(f"{path}: holds no *.yaml experiment")
-    loaded = [choice.load(file) for file in files]
-    folders = [choice.folder(e, one_of_many=many) for e in loaded]
-    for i, folder in enumerate(folders):
-        if folder in folders[:i]:
-            raise UsageError(
-                f"{files[i]}: has the name of {files[folders.index(folder)].name}, "
-                f"'{loaded[i].spec.name}', and would write into the same folder; rename one"
-            )
-    return list(zip(loaded, folders, strict=True))
 
 
 def _plans(loaded: Sequence[tuple[Experiment, Path]], choice: Choice) -> list[tuple[Plan, Path]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +62,22 @@ class Batch:
     def failed(self, need: Need, error: str) -> Record:
         """Return the record of a clip without output."""
         return _record_of(need, one_line(error), None)
+
+
+def alike_together(needs: Iterable[Need]) -> list[Need]:
+    """Return needs by language, and of one language the longest clips first.
+
+    A batch takes as long as its longest clip; what a recogniser repeats without end is mostly long,
+    too. Read from the files' sizes, for which nothing is decoded.
+    """
+    return sorted(needs, key=lambda need: (need.clip.language or "", -_size(need.clip.path)))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # the judge will say so
+        return 0
 
 
 def uses_language(spec: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.judging import Batch, Need, uses_language
+from xtts_lab.experiment.judging import Batch, Need, alike_together, uses_language
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.progress import track
 from xtts_lab.experiment.workers.examining import prepare_instrument
@@ -147,7 +147,7 @@ def _measured(
 ) -> float:
     """Take an instrument's measurements; return the mean seconds of one."""
     spec = plan.experiment.spec.instruments[instrument]
-    parts = chunks(wanted, team.count, most=TOGETHER)
+    parts = chunks(alike_together(wanted), team.count, most=TOGETHER)
     tasks = [Batch(instrument, spec, plan.device, part) for part in parts]
     prepare_instrument(plan.experiment.host, spec)
     start = time.perf_counter()

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 from xtts_lab.experiment.estimate import remember
-from xtts_lab.experiment.judging import Batch, Need
+from xtts_lab.experiment.judging import Batch, Need, alike_together
 from xtts_lab.experiment.measure import TOGETHER, Needs
 from xtts_lab.experiment.plan import Plan, Trial
 from xtts_lab.experiment.workers.examining import prepare_instrument
@@ -116,7 +116,7 @@ class Ahead:
         found: list[Batch] = []
         for instrument, needs in self._waiting.items():
             if len(needs) >= least:
-                found += self._tasks(instrument, needs)
+                found += self._tasks(instrument, alike_together(needs))
                 self._waiting[instrument] = []
         return found
 
