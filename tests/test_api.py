@@ -11,6 +11,7 @@ import xtts_lab
 from xtts_lab import audio
 from xtts_lab.checkpoint import export, load
 from xtts_lab.errors import UsageError
+from xtts_lab.text.tokenizer import Piece
 from xtts_lab.types import Audio, Reference, Request
 
 SHORT = {"language": "en", "max_codes": 12}
@@ -65,6 +66,23 @@ def test_batch_rows_are_what_they_are_alone(model: xtts_lab.XTTS, clips: list[Pa
         assert torch.equal(alone.codes, spoken.codes)
         torch.testing.assert_close(alone.audio.samples, spoken.audio.samples, rtol=0.0, atol=1e-4)
     assert not torch.equal(together[0].audio.samples, together[2].audio.samples)
+
+
+def test_a_batch_reads_a_text_that_recurs_once_and_the_next_one_anew(
+    model: xtts_lab.XTTS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[str, int]] = []
+    pieces = model.tokenizer.pieces
+
+    def counted(text: str, language: str, taken: int = 0) -> list[Piece]:
+        read.append((text, taken))
+        return pieces(text, language, taken)
+
+    monkeypatch.setattr(model.tokenizer, "pieces", counted)
+    said = [Request(text, "en", (), seed) for text in ("A.", "B.", "A.") for seed in (1, 2)]
+    for _ in range(2):
+        model.synthesise_batch(said, max_codes=2, voice="one")
+    assert read == [("A.", 0), ("B.", 0)] * 2
 
 
 def test_a_cloned_voice_speaks_as_its_request_does(model: xtts_lab.XTTS, clips: list[Path]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -34,7 +34,7 @@ from xtts_lab.inference.speak import Spoken, check_pace, schedule_of
 from xtts_lab.inference.speech import speech_of
 from xtts_lab.inference.voice import blend, clone
 from xtts_lab.model import CloningDefaults, XttsModel
-from xtts_lab.text.tokenizer import XttsTokenizer
+from xtts_lab.text.tokenizer import Piece, XttsTokenizer
 from xtts_lab.types import Audio, Json, Reference, Request, Synthesis, Timings, Voice
 from xtts_lab.yaml_file import Document, Where
 
@@ -154,7 +154,7 @@ class XTTS:
     @property
     def sampling(self) -> SamplingOptions:
         """The checkpoint's own way to draw codes."""
-        own = dataclasses.asdict(self.model.config.sampling)
+        own = asdict(self.model.config.sampling)
         return SamplingOptions(**own, coqui_compat=self.coqui_compat)
 
     def voice(self, name: str) -> Voice:
@@ -235,11 +235,11 @@ class XTTS:
         """
         if not requests:
             return []
-        start = perf_counter()
+        start, cut = perf_counter(), cache(self.tokenizer.pieces)  # texts recur
         named = None if voice is None else self._voice(voice)
         heard = [(named, None) if named else self._voice_of(r.references) for r in requests]
         texts = [
-            self._prompts(r.text, r.language, voice, r.seed, sampling, max_codes)
+            self._prompts(r.text, r.language, voice, r.seed, sampling, max_codes, cut)
             for r, (voice, _) in zip(requests, heard, strict=True)
         ]
         flat = [prompt for prompts, _ in texts for prompt in prompts]
@@ -248,10 +248,9 @@ class XTTS:
             spoken = iter(self.speech.speak(flat, embeddings))
         groups = [[next(spoken) for _ in prompts] for prompts, _ in texts]
         total_ms = (perf_counter() - start) * 1e3 if len(requests) == 1 else None
-        rows = zip(groups, texts, heard, strict=True)
         return [
-            self._joined(group, Timings(condition_ms, total_ms=total_ms), prompts[0], voice, left)
-            for group, (prompts, left), (voice, condition_ms) in rows
+            self._joined(group, Timings(ms, total_ms=total_ms), prompts[0], voice, left)
+            for group, (prompts, left), (voice, ms) in zip(groups, texts, heard, strict=True)
         ]
 
     def stream(
@@ -333,6 +332,7 @@ class XTTS:
         seed: int,
         sampling: SamplingOptions | None,
         max_codes: int | None,
+        cut: Callable[..., list[Piece]] | None = None,
     ) -> tuple[list[Prompt], str]:
         """Return one prompt a piece of text, and what of it nothing reads.
 
@@ -340,7 +340,7 @@ class XTTS:
         """
         seed = checked_seed(seed)
         prefix, codes, before = self._prompted(voice, language)
-        pieces = self.tokenizer.pieces(text, language, taken=len(before))
+        pieces = (cut or self.tokenizer.pieces)(text, language, taken=len(before))
         unspoken = self.tokenizer.unspoken_beside(text, language, pieces)
         said = [piece for piece in pieces if len(piece.ids) > 1]
         if not said:
