@@ -8,7 +8,7 @@ cache holds) is done by `measure`, which follows.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -24,13 +24,16 @@ from xtts_lab.runs.shared import Cache
 Record = dict[str, Any]
 LEAST = 32
 """Clips for which a judge is loaded while trials are still at work."""
+AT_ONCE = 2
+"""Trials that the listener is told of for each clip that is judged: trials end by the hundred, and
+workers would wait for their first clips."""
 
 
 class Listener(Protocol):
     """Who does something with evidence as it comes (`experiment.workers.early`)."""
 
     def ended(self, trial: Trial) -> None:
-        """A trial has ended."""
+        """A trial has ended, and outputs on it may be there."""
 
     def heard(self, key: str, *, failed: bool) -> None:
         """An output is there, or will never be."""
@@ -55,6 +58,7 @@ class Ahead:
         self._workers, self._listener = workers, listener
         self._at_work: dict[str, Trial] = {}  # by id
         self._ended: list[Trial] = []
+        self._unannounced: deque[Trial] = deque()  # to the listener, who may take his time
         self._given: dict[str, Need] = {}  # by key
         self._waiting: dict[str, list[Need]] = {name: [] for name in plan.instruments}
         self._prepared: set[str] = set()
@@ -123,8 +127,7 @@ class Ahead:
     def _gather(self) -> None:
         """Note what can be judged of the trials that have ended."""
         ended, self._ended = self._ended, []
-        for trial in ended:
-            self._listener.ended(trial)
+        self._unannounced.extend(ended)
         for need in self._needs.of(ended):
             if self._is_wanted(need):
                 self._waiting[need.instrument].append(need)
@@ -161,6 +164,8 @@ class Ahead:
             return False
         self._open.discard(key)
         self._listener.heard(key, failed=record["error"] is not None)
+        for _ in range(min(AT_ONCE, len(self._unannounced))):
+            self._listener.ended(self._unannounced.popleft())
         return True
 
 
