@@ -1,17 +1,18 @@
 """One GPU against several of the same host: trials a minute of a run with scoring, by stage.
 
     python benchmarks/gpus.py [--workers 4] [--trials 2000[,8000]] [--scoring full|light]
-                              [--without dnsmos,...] [--only one|several] [--keep DIR] [--out F]
-                              [--executor ray] [--device D]
+                              [--without dnsmos,...] [--only one|several] [--again]
+                              [--keep DIR] [--out F] [--executor ray] [--device D]
 
 Two nano arms say 20 English sentences by 25 synthetic speakers. Scoring: `full`, what the
 experiments on the claims measure of a voice (`SCORING`), `--without` some of its instruments;
 `light`, similarity (Resemblyzer), errors (the shipped recogniser) and durations; sanity in both.
 
-The run is made with one worker and with `--workers`, each in a process of its own and without a
-cache, after smaller runs that compile kernels and make the speakers; with several numbers of
-trials, for each of them. `--only` makes one of the two; the other is taken from the JSON of
-`--out`, and its tables from `--keep`, which holds the run folders.
+The run is made with `--workers` and with one, each in a process of its own and without a cache,
+after smaller runs that compile kernels and make the speakers; with several numbers of trials, for
+each of them. `--only` makes one of the two; the other is taken from the JSON of `--out`, and its
+tables from `--keep`, which holds the run folders. `--again`: with `--workers` once more, after the
+run with one, and what is compared is the mean of both: a host has faster and slower minutes.
 
 Printed are the wall of the whole run and of its stages: until the first trial is begun, until one
 is written (weights, graphs and a batch), from there to the last, from there to the last measurement
@@ -192,6 +193,7 @@ class Asked:
     without: Sequence[str]
     several: Sequence[str]
     only: str | None
+    again: bool
 
     @property
     def metrics(self) -> list[str]:
@@ -228,17 +230,21 @@ class Asked:
     def measure(self, trials: int, before: dict[str, Any]) -> dict[str, Any]:
         """Run an experiment of so many trials; add what it took to what is known, and print it."""
         found = {**before, "scoring": self.scoring, "metrics": self.metrics}
-        flags = {"one": ["--workers", "1"], "several": [*self.several]}
+        flags = {"several": [*self.several], "one": ["--workers", "1"]}
+        if self.again:
+            flags["again"] = flags["several"]
         runs = {which: self.folder / f"{self.name(trials)}-{which}" for which in flags}
         for which, labour in flags.items():
-            if self.only in (None, which):
+            if self.only is None or self.only == ("several" if which == "again" else which):
                 base = [self.experiment(trials), "--device", self.device, *labour]
                 shutil.rmtree(runs[which], ignore_errors=True)
                 spent = spend(base, runs[which])
                 print(f"{spent.trials} trials, {self.scoring}, {' '.join(labour)}: {spent}")
                 found[which] = {**dataclasses.asdict(spent), "cores": len(os.sched_getaffinity(0))}
         if "one" in found and "several" in found:
-            found |= compared(found["one"], found["several"], runs["one"], runs["several"])
+            both = [found[which] for which in ("several", "again") if which in found]
+            mean = {part: sum(run[part] for run in both) / len(both) for part in both[0]}
+            found |= compared(found["one"], mean, runs["one"], runs["several"])
         sys.stdout.flush()
         return found
 
@@ -268,7 +274,7 @@ def asked_for(chosen: argparse.Namespace, folder: Path) -> Asked:
         raise SystemExit(f"--without: {chosen.scoring} scoring has no {', '.join(unknown)}")
     executor = ["--executor", chosen.executor] if chosen.executor else []
     several = ["--workers", str(chosen.workers), *executor]
-    return Asked(folder, chosen.device, chosen.scoring, without, several, chosen.only)
+    return Asked(folder, chosen.device, chosen.scoring, without, several, chosen.only, chosen.again)
 
 
 def main() -> None:
@@ -278,6 +284,7 @@ def main() -> None:
     parser.add_argument("--scoring", choices=list(SCORING), default="full")
     parser.add_argument("--without", default="", help="Instruments: dnsmos,pitch.")
     parser.add_argument("--only", choices=["one", "several"], default=None)
+    parser.add_argument("--again", action="store_true", help="Several workers twice.")
     parser.add_argument("--keep", type=Path, default=None, help="Holds the run folders.")
     parser.add_argument("--executor", default=None)
     parser.add_argument("--device", default="cuda")

@@ -14,6 +14,7 @@ from typing import Any
 
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.experiment.workers.deaths import spin_less
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform, spoken
 from xtts_lab.experiment.workers.tasks import Record, Task
@@ -30,6 +31,7 @@ class Actor:
     """What a Ray actor is: performs tasks, and says what `server.serve` would send."""
 
     def __init__(self, perform: Perform) -> None:
+        spin_less()
         self._perform = perform
         self._parts = Parts(apart=True)
 
