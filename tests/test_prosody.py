@@ -20,7 +20,6 @@ from xtts_lab.instruments import cepstrum, contour, f0
 from xtts_lab.instruments.contour import Contour
 from xtts_lab.instruments.frames import levels_dbfs, speech_span
 from xtts_lab.instruments.pitch import Pitch
-from xtts_lab.instruments.pyin import tracking
 from xtts_lab.metrics import alignment, target_distance
 from xtts_lab.metrics.prosody import Prosody
 from xtts_lab.metrics.target_distance import MCD_DB, TargetDistance, Track, compare, unpack
@@ -172,70 +171,6 @@ def test_a_range_that_cannot_be_tracked_is_refused() -> None:
     for low, high in ((10.0, 600.0), (300.0, 200.0), (60.0, 5000.0)):
         with pytest.raises(UsageError, match="cannot be tracked"):
             Pitch(min_hz=low, max_hz=high)
-
-
-def _sound(kind: str, seed: int) -> Any:
-    """Return some sound of under a second, from digital silence to a voice that leaps."""
-    draw = np.random.default_rng(seed)
-    time = np.arange(draw.integers(200, 14_000)) / RATE
-    noise = draw.normal(size=len(time)) * 10.0 ** draw.uniform(-7, -0.5)
-    if kind == "noise":
-        return noise
-    if kind == "flat":
-        return np.full(len(time), draw.integers(-1, 2), np.float64)
-    if kind == "glide":
-        hertz = draw.uniform(50, 700) * np.exp(0.3 * np.sin(draw.uniform(1, 60) * time))
-    else:  # from frame to frame farther than a voice can
-        hertz = np.where((time // draw.uniform(0.01, 0.1)) % 2, 80.0, draw.uniform(200, 590))
-    sound = np.sin(2 * np.pi * np.cumsum(hertz) / RATE) + noise
-    return np.where(time < draw.uniform(-0.5, 0.3), 0.0, sound)
-
-
-@settings(deadline=None, max_examples=40)  # compiled at the first call
-@given(
-    st.sampled_from(["noise", "flat", "glide", "leap"]),
-    st.integers(0, 2**32 - 1),
-    st.sampled_from([(60.0, 600.0), (40.0, 2000.0), (75.0, 350.0)]),
-)
-def test_pitch_takes_the_path_of_librosas_pyin(
-    kind: str, seed: int, limits: tuple[float, float]
-) -> None:
-    import librosa
-
-    samples = _sound(kind, seed)
-    grid = tracking.Grid(RATE, f0.WINDOW, 160, *limits, bins=5)
-    hertz, voiced = tracking.track(samples, grid)
-    theirs = librosa.pyin(
-        samples, fmin=limits[0], fmax=limits[1], sr=RATE, frame_length=f0.WINDOW, hop_length=160,
-        resolution=0.2, fill_na=None,
-    )  # fmt: skip
-    assert np.array_equal(voiced, theirs[1])
-    assert np.array_equal(hertz, theirs[0])
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0.0, 1.0))
-def test_a_path_may_leap_where_nothing_else_is_possible(
-    seed: int, frames: int, certain: float
-) -> None:
-    import librosa
-
-    from xtts_lab.instruments.pyin.path import best_path
-
-    draw = np.random.default_rng(seed)
-    grid = tracking.Grid(RATE, f0.WINDOW, 160, 100.0, 400.0, bins=5)
-    probable = np.zeros((frames, 2 * grid.count))
-    for row in probable:  # one bin and nothing else, or that and the unvoiced ones
-        share = 1.0 if draw.random() < certain else draw.random()
-        row[draw.integers(grid.count)] = share
-        row[grid.count :] = (1.0 - share) / grid.count
-    near = librosa.sequence.transition_local(grid.count, 21, window="triangle", wrap=False)
-    moves = np.kron(librosa.sequence.transition_loop(2, 0.99), near)
-    theirs = librosa.sequence.viterbi(probable.T.copy(), moves)
-    band, floor = tracking._transitions(grid)
-    tiny = np.finfo(np.float64).tiny
-    even = float(np.log(1.0 / (2 * grid.count) + tiny))
-    assert np.array_equal(best_path(np.log(probable + tiny), band, floor, even), theirs)
 
 
 def test_mcd_is_librosas_mfcc_distance(spoken: Audio) -> None:
