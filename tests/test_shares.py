@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -135,3 +136,15 @@ def test_shares_are_whole_batches_and_short_only_at_the_end() -> None:
     assert share(pace, 3, 3, joins=False) == 3
     assert share(pace, 40, 3, joins=True) == 0  # three others do four seconds' work meanwhile
     assert share(pace, 40, 0, joins=True) > 0  # but somebody must
+
+
+@pytest.mark.parametrize(
+    ("died", "given"),
+    [("", ["0", "1", "2", "3"]), ("0", ["0"]), ("1", ["0"]), ("3", ["0", "1", "2"])],
+)
+def test_what_a_process_died_of_is_tried_with_no_other(died: str, given: list[str]) -> None:
+    queued = [["0"], ["1"], ["2"], ["3"]]  # a pool queues it by itself again
+    tasks = [Task({"name": "a"}, [Job(name) for name in names], "instruments") for names in queued]
+    team = pool._Pool(World({}), 1)
+    team._deaths.update([died] if died else [])
+    assert [job.id for job in team._of_several(deque(tasks), 4).jobs] == given

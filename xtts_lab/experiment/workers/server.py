@@ -30,7 +30,7 @@ def serve(connection: Connection, perform: Perform, gpu: str | None = None) -> N
     if gpu is not None:  # before CUDA starts, which reads it once
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     begin_service()
-    gc.freeze()  # modules stay: looking through them takes a quarter of a second a judge
+    gc.freeze()  # modules stay: to look through them takes .2 s with every judge that leaves
     later: deque[str] = deque()
     with contextlib.suppress(EOFError, OSError), Parts(apart=True) as parts:
         while True:
