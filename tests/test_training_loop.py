@@ -162,6 +162,15 @@ def test_two_processes_train_as_one_with_the_whole_batch(tmp_path: Path) -> None
     assert columns[0].tolist() == pytest.approx(columns[1].tolist(), rel=1e-3)
 
 
+def test_processes_part_before_they_end(tmp_path: Path) -> None:
+    """Else gloo's threads may still hold a tensor as the interpreter ends, which kills it."""
+    stage = {"name": "line", "told": True}
+    file = write(tmp_path / "a.yaml", stage=stage, training={**LOOP, "steps": 3, "processes": 2})
+    assert train(file, "--out", tmp_path) == 0
+    ends = [(tmp_path / "line" / f"group-{rank}").read_text() for rank in range(2)]
+    assert ends == ["alone", "alone"]
+
+
 def test_it_learns_and_the_average_is_what_is_exported(tmp_path: Path) -> None:
     loop = {**LOOP, "steps": 300, "average": 0.9}
     assert train(write(tmp_path / "a.yaml", training=loop), "--out", tmp_path) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ class LineStage:
     """Learns a matrix from noisy products; a second group follows the first, as a GAN's would.
 
     `stop_at` interrupts, once, in the middle of that step; `full_at` has no memory there, once.
+    With `told` each process writes at its end whether it is still one of a group.
     """
 
     def __init__(
@@ -29,9 +31,12 @@ class LineStage:
         stop_at: int | None = None,
         full_at: int | None = None,
         rows: int = ROWS,
+        told: bool = False,
     ) -> None:
         self.context, self.width, self.stop_at = context, width, stop_at
         self.full_at, self.rows = full_at, rows
+        if told:
+            atexit.register(_tell_group, context.folder / f"group-{context.shard.index}")
         self.modules = nn.ModuleDict(
             {"line": nn.Linear(width, width), "other": nn.Linear(width, 1)}
         )
@@ -75,6 +80,10 @@ class LineStage:
 
     def _loss(self, batch: Batch) -> Tensor:
         return nn.functional.mse_loss(self.modules["line"](batch["x"]), batch["y"])
+
+
+def _tell_group(file: Path) -> None:
+    file.write_text("in a group" if torch.distributed.is_initialized() else "alone")
 
 
 def _fail_without_memory() -> None:

@@ -72,6 +72,15 @@ class Processes:
         total = self.fabric.all_reduce(torch.tensor(float(flag), device=self.device))
         return bool(total > 0)
 
+    def part(self) -> None:
+        """Leave the others, once all is done: a thread of gloo's that still holds a tensor when
+        the interpreter ends takes the process down with it (`terminate called ...`).
+
+        Not after an error: a process that leaves waits for what the others have yet to send.
+        """
+        if self.fabric is not None:
+            torch.distributed.destroy_process_group()
+
 
 def _index(device: str) -> int:
     return int(device.partition(":")[2] or 0)

@@ -70,7 +70,9 @@ def run_here(job: Job, out: Path, devices: Sequence[str], minutes: float | None)
     processes = Processes(devices[:count], count)
     chief = processes.shard.index == 0
     with folder.opened(job) if chief else contextlib.nullcontext():
-        return run(job, folder, processes, deadline)
+        done = run(job, folder, processes, deadline)
+    processes.part()
+    return done
 
 
 @dataclass
