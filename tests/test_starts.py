@@ -28,7 +28,7 @@ def test_what_is_begun_changes_no_answer() -> None:
 
 def test_workers_import_no_tables() -> None:
     code = (
-        "import importlib, sys; from xtts_lab.experiment.workers.deaths import PRELOADED\n"
+        "import importlib, sys; from xtts_lab.experiment.workers.starts import PRELOADED\n"
         "[importlib.import_module(name) for name in PRELOADED]\n"
         "print(sorted({'pandas', 'matplotlib', 'jinja2', 'librosa'} & sys.modules.keys()))"
     )
@@ -41,7 +41,7 @@ def test_workers_import_no_tables() -> None:
 def test_threads_of_workers_do_not_spin_for_long_unless_asked_to(policy: str) -> None:
     code = (
         "import os; from multiprocessing import forkserver, get_context; from pathlib import Path\n"
-        "from xtts_lab.experiment.workers.deaths import make_ready; make_ready()\n"
+        "from xtts_lab.experiment.workers.starts import make_ready; make_ready()\n"
         "process = get_context('forkserver').Process(target=os.getpid)\n"
         "process.start(); process.join()  # by then the server is what it will be\n"
         "server = Path(f'/proc/{forkserver._forkserver._forkserver_pid}/environ').read_bytes()\n"

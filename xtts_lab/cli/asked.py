@@ -78,7 +78,7 @@ class Labour:
         """
         self.check([])  # before what takes long
         if self.workers > 1 and self.executor == "local":
-            from xtts_lab.experiment.workers.deaths import make_ready
+            from xtts_lab.experiment.workers.starts import make_ready
 
             make_ready()
         begin_cuda(choice.device or "auto")

@@ -10,8 +10,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from typing import Any, Protocol
 
-from xtts_lab.experiment.workers.deaths import cause, started
+from xtts_lab.experiment.workers.deaths import cause
 from xtts_lab.experiment.workers.server import Perform, serve
+from xtts_lab.experiment.workers.starts import started
 from xtts_lab.experiment.workers.tasks import Task
 from xtts_lab.notices import say
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from xtts_lab import registry
 from xtts_lab.errors import PartError, UsageError
-from xtts_lab.experiment.workers.deaths import begin_service, cause, started
+from xtts_lab.experiment.workers.deaths import begin_service, cause
 from xtts_lab.experiment.workers.parts import Parts
+from xtts_lab.experiment.workers.starts import started
 from xtts_lab.notices import describe
 
 MOST_DEATHS = 5

@@ -14,9 +14,9 @@ from typing import Any
 
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.workers.deaths import spin_less
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform, spoken
+from xtts_lab.experiment.workers.starts import spin_less
 from xtts_lab.experiment.workers.tasks import Record, Task
 from xtts_lab.notices import one_line
 
