@@ -162,7 +162,7 @@ def test_two_processes_train_as_one_with_the_whole_batch(tmp_path: Path) -> None
     assert columns[0].tolist() == pytest.approx(columns[1].tolist(), rel=1e-3)
 
 
-def test_processes_part_before_they_end(tmp_path: Path) -> None:
+def test_processes_leave_their_group_before_they_end(tmp_path: Path) -> None:
     """Else gloo's threads may still hold a tensor as the interpreter ends, which kills it."""
     stage = {"name": "line", "told": True}
     file = write(tmp_path / "a.yaml", stage=stage, training={**LOOP, "steps": 3, "processes": 2})

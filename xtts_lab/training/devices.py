@@ -72,11 +72,12 @@ class Processes:
         total = self.fabric.all_reduce(torch.tensor(float(flag), device=self.device))
         return bool(total > 0)
 
-    def part(self) -> None:
-        """Leave the others, once all is done: a thread of gloo's that still holds a tensor when
-        the interpreter ends takes the process down with it (`terminate called ...`).
+    def leave(self) -> None:
+        """Leave the process group, once all is done.
 
-        Not after an error: a process that leaves waits for what the others have yet to send.
+        A thread of gloo's that still holds a tensor as the interpreter ends takes the process down
+        (`terminate called without an active exception`). Not to be called after an error: gloo
+        would wait for what the others have yet to send.
         """
         if self.fabric is not None:
             torch.distributed.destroy_process_group()

@@ -71,7 +71,7 @@ def run_here(job: Job, out: Path, devices: Sequence[str], minutes: float | None)
     chief = processes.shard.index == 0
     with folder.opened(job) if chief else contextlib.nullcontext():
         done = run(job, folder, processes, deadline)
-    processes.part()
+    processes.leave()
     return done
 
 
