@@ -16,11 +16,13 @@ run with one, and what is compared is the mean of both: a host has faster and sl
 
 Printed are the wall of the whole run and of its stages: until the first trial is begun, until one
 is written (weights, graphs and a batch), from there to the last, from there to the last measurement
-(several workers judge while others still speak), scoring, statistics, report, the end. Then trials
-a minute, and the ratios: of the whole run (`wall`), of what follows the first trial that is begun
-(`wall_after_start`), and from there to the last measurement (`work`). Then whether the tables are
-equal byte for byte, and, where they are not, how many recordings differ, how many trials sampled
-within rounding (`tight_steps`), and each metric's largest difference.
+(several workers judge while others still speak), scoring, statistics, report, the end. Then by part
+the seconds of all workers, in how many stints, and in how many of these a worker came from another
+part and loaded this one first. Then trials a minute, and the ratios: of the whole run (`wall`), of
+what follows the first trial that is begun (`wall_after_start`), and from there to the last
+measurement (`work`). Then whether the tables are equal byte for byte, and, where they are not, how
+many recordings differ, how many trials sampled within rounding (`tight_steps`), and each metric's
+largest difference.
 """
 
 from __future__ import annotations
@@ -159,6 +161,17 @@ def spend(arguments: list[str], out: Path) -> Spent:
     )
 
 
+def by_part(run: Path) -> dict[str, list[float]]:
+    """Return seconds of all workers, stints and joins of a run, by part: the most first."""
+    stints = pd.read_json(run / ".state" / "stints.json")
+    name = stints["part"].str.extract(r"'name', '(\w+)'")[0]
+    which = stints["part"].str.extract(r"'checkpoint', '([^']+)'")[0]
+    parts = stints.groupby(name.str.cat(which, sep=" ", na_rep="").str.strip())
+    found = parts.agg(seconds=("seconds", "sum"), stints=("jobs", "size"), joins=("joins", "sum"))
+    found = found.round(1).sort_values("seconds", ascending=False)
+    return {str(part): row.tolist() for part, row in found.iterrows()}
+
+
 def differences(one: Path, many: Path) -> dict[str, Any]:
     """What differs between two runs of the same plan: recordings, and scores by metric."""
     ours, theirs = ((folder, pd.read_parquet(folder / "trials.parquet")) for folder in (one, many))
@@ -238,12 +251,15 @@ class Asked:
             if self.only is None or self.only == ("several" if which == "again" else which):
                 base = [self.experiment(trials), "--device", self.device, *labour]
                 shutil.rmtree(runs[which], ignore_errors=True)
-                spent = spend(base, runs[which])
+                spent, parts = spend(base, runs[which]), by_part(runs[which])
                 print(f"{spent.trials} trials, {self.scoring}, {' '.join(labour)}: {spent}")
-                found[which] = {**dataclasses.asdict(spent), "cores": len(os.sched_getaffinity(0))}
+                print(f"worker-seconds, stints, joins, by part: {parts}")
+                cores = len(os.sched_getaffinity(0))
+                found[which] = {**dataclasses.asdict(spent), "cores": cores, "parts": parts}
         if "one" in found and "several" in found:
             both = [found[which] for which in ("several", "again") if which in found]
-            mean = {part: sum(run[part] for run in both) / len(both) for part in both[0]}
+            spans = [name for name in both[0] if name.endswith("_s")]
+            mean = {span: sum(run[span] for run in both) / len(both) for span in spans}
             found |= compared(found["one"], mean, runs["one"], runs["several"])
         sys.stdout.flush()
         return found

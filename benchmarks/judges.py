@@ -130,7 +130,7 @@ def compared(spec: dict[str, Any], clips: Sequence[Clip], asked: argparse.Namesp
 def at_once(asked: argparse.Namespace) -> dict[str, float]:
     """Run this program `--beside` times at once; return the mean clips a second by judge."""
     own = ["--device", asked.device, "--judges", asked.judges, "--whisper", asked.whisper]
-    own += ["--clips", str(asked.clips), "--repeat", str(asked.repeat), "--one-by-one", "1"]
+    own += ["--clips", str(asked.clips), "--repeat", str(asked.repeat), "--one-by-one", "2"]
     began = [
         subprocess.Popen(
             [sys.executable, __file__, *own],

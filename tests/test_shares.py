@@ -15,6 +15,7 @@ from xtts_lab.experiment.workers import pool
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import DONE
 from xtts_lab.experiment.workers.shares import BATCH, MOST, Pace, share
+from xtts_lab.experiment.workers.stints import Stints
 from xtts_lab.experiment.workers.tasks import AT_WORK
 
 LOAD_S = 3.0
@@ -125,6 +126,41 @@ def test_what_was_handed_in_by_the_handful_is_judged_by_the_batch(
     assert len(world.shares) < 16
 
 
+def test_what_is_spoken_later_is_judged_by_those_who_hold_the_judge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World({"speaks": 0.01, **JUDGES})
+    monkeypatch.setattr(pool, "time", SimpleNamespace(perf_counter=lambda: world.now))
+    spoken: list[str] = []
+    judged: list[str] = []
+
+    def follow() -> list[Task]:
+        fresh, spoken[:] = list(spoken), []
+        return [
+            Task({"name": name}, [Job(f"{name} {clip}") for clip in fresh], "instruments")
+            for name in JUDGES
+            if fresh
+        ]
+
+    speaking = [
+        Task({"name": "speaks"}, [Job(f"{part}.{i}") for i in range(250)], "systems")
+        for part in range(8)  # twice for each worker
+    ]
+    with Workers(lambda *_: iter(()), 4, lambda *_: world) as team:
+        for said in team.records(speaking, follow=follow):
+            if AT_WORK not in said:
+                (judged if " " in said["id"] else spoken).append(said["id"])
+    assert len(set(judged)) == len(judged) == 2000 * len(JUDGES)
+    assert len(world.loads) <= 4 + len(JUDGES) + 4  # not once more for those who spoke last
+
+
+def test_a_worker_takes_all_that_nobody_would_come_for() -> None:
+    pace = Pace(10.0, 100, [(12.0, 100)])
+    assert share(pace, 20, 0, joins=False) == 20  # two seconds, for which others would load
+    assert share(pace, 21, 0, joins=False) == 11
+    assert share(pace, 20, 1, joins=False) == 5  # another one is there
+
+
 def test_shares_are_whole_batches_and_short_only_at_the_end() -> None:
     pace = Pace(10.0, 100, [(11.5, 100), (3.0, 10)])
     assert (pace.each_s, pace.load_s) == (0.1, 2.0)
@@ -145,6 +181,6 @@ def test_shares_are_whole_batches_and_short_only_at_the_end() -> None:
 def test_what_a_process_died_of_is_tried_with_no_other(died: str, given: list[str]) -> None:
     queued = [["0"], ["1"], ["2"], ["3"]]  # a pool queues it by itself again
     tasks = [Task({"name": "a"}, [Job(name) for name in names], "instruments") for names in queued]
-    team = pool._Pool(World({}), 1)
+    team = pool._Pool(World({}), 1, Stints())
     team._deaths.update([died] if died else [])
     assert [job.id for job in team._of_several(deque(tasks), 4).jobs] == given

@@ -85,23 +85,23 @@ def run(
         ):
             facts = beside.submit(_ask_ahead, plan, team.count)
             source = Cache(None) if folder.remeasuring.exists() else cache  # has no timings
-            needed, heard = Needs(plan, folder, trials), Logs(evidence, begun)
+            needed = Needs(plan, folder, trials)
+            said, heard = Logs(trials, begun), Logs(evidence, begun)
             early = Early(plan, needed, trials, evidence)
             ahead = ahead_of(plan, needed, heard, cache, team, early)
-            said = Logs(trials, begun)
             made, cached = speaking.synthesise(plan, folder, said, source, team, ahead)
             folder.remeasuring.unlink(missing_ok=True)
             facts.result()  # before anything is timed
             if any(use.metric.streaming or use.metric.loading for use in plan.metrics):
                 team.close()  # timed before the instruments load, and with no worker beside it
             streams = stream_trials(plan, folder, trials, Logs(latency, begun))
-            loads = load_trials(plan, folder, trials, Logs(load, begun))
-            timed = Timed(streams, loads)
+            timed = Timed(streams, load_trials(plan, folder, trials, Logs(load, begun)))
             needs = needed.of(plan.trials)
             measured = measure(plan, needs, heard, cache, team, ahead.tried if ahead else ())
             team.dismiss()  # they end while tables are written
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed, early)
             files.remove(folder.begun_log)  # all of it has ended
+            team.stints.write(folder.stints)
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
         if failures == 0:

@@ -18,6 +18,7 @@ from xtts_lab.experiment.workers.crew import Crew, LocalCrew
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform
 from xtts_lab.experiment.workers.shares import Given, Pace, is_divisible, share, split
+from xtts_lab.experiment.workers.stints import Stints, part_of
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
 from xtts_lab.experiment.workers.warming import Warm
 from xtts_lab.notices import say
@@ -48,13 +49,14 @@ def perform_all(
 class Workers:
     """`count` processes that share tasks, one round after another; between rounds they stay.
 
-    `crew`: where they live; None, on this machine.
+    `crew`: where they live; None, on this machine. `stints`: what they did when.
     """
 
     def __init__(self, perform: Perform, count: int, crew: CrewMaker | None = None) -> None:
         self._perform, self.count, self._crew = perform, count, crew
         self._pool: _Pool | None = None
         self._made_for: object = None
+        self.stints = Stints()
 
     @property
     def apart(self) -> bool:
@@ -79,13 +81,15 @@ class Workers:
         `perform(task, parts)` and the tasks must be picklable; each process has its `parts`.
         `child`: one worker too is a process of its own, and what these tasks leave behind in
         theirs meets no other round. Of several GPUs each process sees one, in turn.
-        `follow`: more tasks for those who would idle, as many as there are by then, in processes
-        apart only; their records are among the others.
+        `follow`: more tasks, as many as there are by then, whenever somebody would idle, in
+        processes apart only; their records are among the others. What is told at once is done by
+        those who hold the part; what came when all else had ended would be loaded for once more.
         """
         if not (self.apart or child):
             with Parts() as parts:
                 for task in tasks:
-                    yield from self._perform(task, parts)
+                    with self.stints.here(task):
+                        yield from self._perform(task, parts)
         elif tasks:
             if child:
                 self.close()
@@ -101,7 +105,7 @@ class Workers:
         if self._pool is None or self._made_for != wanted:
             self.close()
             make = self._crew or (lambda perform, _: LocalCrew(perform, gpus))
-            self._pool = _Pool(make(self._perform, devices), max(1, self.count))
+            self._pool = _Pool(make(self._perform, devices), max(1, self.count), self.stints)
             self._made_for = wanted
         return self._pool
 
@@ -145,6 +149,7 @@ class _Worker:
     """
 
     handle: Any
+    number: int
     part: str = ""
     task: Task | None = None
     left: Sequence[Any] = ()
@@ -152,8 +157,9 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, crew: Crew, most: int) -> None:
-        self._crew, self._most = crew, most
+    def __init__(self, crew: Crew, most: int, stints: Stints) -> None:
+        self._crew, self._most, self._stints = crew, most, stints
+        self._numbers = itertools.count()
         self._queue: dict[str, deque[Task]] = {}  # by part, none of them empty
         self._first: frozenset[str] = frozenset()  # parts whose tasks do not wait for others
         self._workers: list[_Worker] = []
@@ -166,7 +172,7 @@ class _Pool:
             self._give(self._start(), task)
 
     def records(self, tasks: Sequence[Task], follow: Follow | None) -> Iterator[Record]:
-        self._first = frozenset(_part(task) for task in tasks)
+        self._first = frozenset(part_of(task) for task in tasks)
         self._add(tasks)
         while True:
             self._assign(follow)
@@ -182,11 +188,12 @@ class _Pool:
 
     def _add(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
-            self._queue.setdefault(_part(task), deque()).append(task)
+            self._queue.setdefault(part_of(task), deque()).append(task)
 
     def _assign(self, follow: Follow | None) -> None:
         idle = [worker for worker in self._workers if worker.task is None]
-        if follow is not None and len(idle) > sum(map(len, self._queue.values())):
+        first = sum(len(tasks) for part, tasks in self._queue.items() if part in self._first)
+        if follow is not None and len(idle) > first:
             self._add(follow())
         idle.sort(key=lambda worker: worker.part in self._queue)  # who holds a part goes on with it
         while self._queue and (idle or len(self._workers) < self._most):
@@ -198,7 +205,7 @@ class _Pool:
                 return
 
     def _give(self, worker: _Worker, task: Task) -> None:
-        part = _part(task)
+        part = part_of(task)
         worker.given = Given(time.perf_counter(), part != worker.part)
         worker.part, worker.task, worker.left = part, task, list(task.jobs)
         self._crew.give(worker.handle, task)
@@ -266,24 +273,25 @@ class _Pool:
 
     def _again(self, task: Task) -> None:
         """Queue what a worker left, before all else of its part."""
-        self._queue.setdefault(_part(task), deque()).appendleft(task)
+        self._queue.setdefault(part_of(task), deque()).appendleft(task)
 
     def _start(self) -> _Worker:
-        worker = _Worker(self._crew.start())
+        worker = _Worker(self._crew.start(), next(self._numbers))
         self._workers.append(worker)
         return worker
 
     def _heard(self, worker: _Worker, said: Any) -> Iterator[Record]:
         if said == DONE:
             if worker.given is not None and worker.task is not None:
-                pace = self._paces[worker.part]
-                worker.given.end(pace, len(worker.task.jobs), time.perf_counter())
+                given, jobs, now = worker.given, len(worker.task.jobs), time.perf_counter()
+                given.end(self._paces[worker.part], jobs, now)
+                self._stints.note(worker.number, worker.part, jobs, given.joins, given.at, now)
             worker.task, worker.left = None, ()
             return
         if AT_WORK not in said:
             worker.left = [job for job in worker.left if job.id != said["id"]]
             if worker.task is not None and not said.get(DIED):
-                self._in_a_row[_part(worker.task)] = 0
+                self._in_a_row[part_of(worker.task)] = 0
         yield said
 
     def _died(self, worker: _Worker) -> Iterator[Record]:
@@ -303,7 +311,7 @@ class _Pool:
             return
         often = "twice" if self._crew.tries == 2 else f"{self._crew.tries} times"
         yield {**task.failed(first, f"{why} while it was at work, {often}"), DIED: True}
-        part = _part(task)
+        part = part_of(task)
         self._in_a_row[part] += 1
         if self._in_a_row[part] >= MOST_DEATHS:
             yield from self._given_up(part, why)
@@ -321,10 +329,6 @@ class _Pool:
         """End the workers: idle ones when their pipe closes, the others at once."""
         idle = [worker.handle for worker in self._workers if worker.task is None]
         self._crew.end(idle, [worker.handle for worker in self._workers if worker.task is not None])
-
-
-def _part(task: Task) -> str:
-    return f"{task.kind} {sorted(task.spec.items(), key=str)}"
 
 
 def _device(task: Task) -> str:

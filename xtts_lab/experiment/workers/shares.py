@@ -83,6 +83,8 @@ def share(pace: Pace, left: int, at_it: int, *, joins: bool) -> int:
     own_s = (left * each_s - lost_s) / workers
     if at_it and own_s <= 0.0:
         return 0
+    if at_it == 0 and left * each_s <= pace.load_s:  # nobody comes
+        return min(left, MOST)
     fair = max(own_s / 2, min(SHORT_S, left * each_s))
     jobs = min(left, MOST, math.ceil(fair / each_s))
     return jobs - jobs % BATCH if jobs > BATCH else jobs
