@@ -17,7 +17,7 @@ run with one, and what is compared is the mean of both: a host has faster and sl
 Printed are the wall of the whole run and of its stages: until the first trial is begun, until one
 is written (weights, graphs and a batch), from there to the last, from there to the last measurement
 (several workers judge while others still speak), scoring, statistics, report, the end. Then by part
-the seconds of all workers, in how many stints, and in how many of these a worker came from another
+the seconds of all workers, in how many spans, and in how many of these a worker came from another
 part and loaded this one first. Then trials a minute, and the ratios: of the whole run (`wall`), of
 what follows the first trial that is begun (`wall_after_start`), and from there to the last
 measurement (`work`). Then whether the tables are equal byte for byte, and, where they are not, how
@@ -162,12 +162,12 @@ def spend(arguments: list[str], out: Path) -> Spent:
 
 
 def by_part(run: Path) -> dict[str, list[float]]:
-    """Return seconds of all workers, stints and joins of a run, by part: the most first."""
-    stints = pd.read_json(run / ".state" / "stints.json")
-    name = stints["part"].str.extract(r"'name', '(\w+)'")[0]
-    which = stints["part"].str.extract(r"'checkpoint', '([^']+)'")[0]
-    parts = stints.groupby(name.str.cat(which, sep=" ", na_rep="").str.strip())
-    found = parts.agg(seconds=("seconds", "sum"), stints=("jobs", "size"), joins=("joins", "sum"))
+    """Return seconds of all workers, spans and joins of a run, by part: the most first."""
+    spans = pd.read_json(run / ".state" / "timeline.json")
+    name = spans["part"].str.extract(r"'name', '(\w+)'")[0]
+    which = spans["part"].str.extract(r"'checkpoint', '([^']+)'")[0]
+    parts = spans.groupby(name.str.cat(which, sep=" ", na_rep="").str.strip())
+    found = parts.agg(seconds=("seconds", "sum"), spans=("jobs", "size"), joins=("joins", "sum"))
     found = found.round(1).sort_values("seconds", ascending=False)
     return {str(part): row.tolist() for part, row in found.iterrows()}
 
@@ -253,7 +253,7 @@ class Asked:
                 shutil.rmtree(runs[which], ignore_errors=True)
                 spent, parts = spend(base, runs[which]), by_part(runs[which])
                 print(f"{spent.trials} trials, {self.scoring}, {' '.join(labour)}: {spent}")
-                print(f"worker-seconds, stints, joins, by part: {parts}")
+                print(f"worker-seconds, spans, joins, by part: {parts}")
                 cores = len(os.sched_getaffinity(0))
                 found[which] = {**dataclasses.asdict(spent), "cores": cores, "parts": parts}
         if "one" in found and "several" in found:

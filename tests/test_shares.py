@@ -15,8 +15,8 @@ from xtts_lab.experiment.workers import pool
 from xtts_lab.experiment.workers.pool import Workers
 from xtts_lab.experiment.workers.server import DONE
 from xtts_lab.experiment.workers.shares import BATCH, MOST, Pace, share
-from xtts_lab.experiment.workers.stints import Stints
 from xtts_lab.experiment.workers.tasks import AT_WORK
+from xtts_lab.experiment.workers.timeline import Timeline
 
 LOAD_S = 3.0
 
@@ -181,6 +181,6 @@ def test_shares_are_whole_batches_and_short_only_at_the_end() -> None:
 def test_what_a_process_died_of_is_tried_with_no_other(died: str, given: list[str]) -> None:
     queued = [["0"], ["1"], ["2"], ["3"]]  # a pool queues it by itself again
     tasks = [Task({"name": "a"}, [Job(name) for name in names], "instruments") for names in queued]
-    team = pool._Pool(World({}), 1, Stints())
+    team = pool._Pool(World({}), 1, Timeline())
     team._deaths.update([died] if died else [])
     assert [job.id for job in team._of_several(deque(tasks), 4).jobs] == given

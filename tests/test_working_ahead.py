@@ -130,13 +130,13 @@ def test_judges_beside_systems_change_nothing_and_take_each_measurement_once(
     assert "measure world_ctc" not in said.err  # there was no round of its own
     _same(one, two)
     for run in (one, two):  # where the time went
-        done = json.loads((run / ".state" / "stints.json").read_text())
+        done = json.loads((run / ".state" / "timeline.json").read_text())
         jobs: Counter[str] = Counter()
-        for stint in done:
-            jobs[re.findall("'name', '(\\w+)'", stint["part"])[0]] += stint["jobs"]
+        for span in done:
+            jobs[re.findall("'name', '(\\w+)'", span["part"])[0]] += span["jobs"]
         assert jobs == {"espeak": 16, "world_ctc": 8, "levels": 8}
-        assert all(stint["seconds"] > 0.0 and stint["began_s"] >= 0.0 for stint in done)
-        assert {stint["worker"] for stint in done} <= {0, 1}
+        assert all(span["seconds"] > 0.0 and span["began_s"] >= 0.0 for span in done)
+        assert {span["worker"] for span in done} <= {0, 1}
     # All audio is in the cache, and no output of a judge.
     shutil.rmtree(tmp_path / "cache" / "evidence")
     three = _run(tmp_path, "three", "--workers", "2")

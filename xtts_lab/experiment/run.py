@@ -101,7 +101,7 @@ def run(
             team.dismiss()  # they end while tables are written
             scored, failures = _write_tables(plan, folder, needs, trials, evidence, timed, early)
             files.remove(folder.begun_log)  # all of it has ended
-            team.stints.write(folder.stints)
+            team.timeline.write(folder.timeline)
             audio = {t.audio: str((trials.get(t.id) or {}).get("sha256")) for t in plan.trials}
         write_report(folder.path)
         if failures == 0:

@@ -30,7 +30,7 @@ class RunFolder:
         self.latency_log = self.state / "latency.jsonl"
         self.load_log = self.state / "load.jsonl"
         self.begun_log = self.state / "begun.jsonl"
-        self.stints = self.state / "stints.json"
+        self.timeline = self.state / "timeline.json"
         self.finished = self.state / "finished.json"
         self.remeasuring = self.state / "remeasuring"
 

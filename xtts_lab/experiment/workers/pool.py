@@ -18,8 +18,8 @@ from xtts_lab.experiment.workers.crew import Crew, LocalCrew
 from xtts_lab.experiment.workers.parts import Parts
 from xtts_lab.experiment.workers.server import DONE, Perform
 from xtts_lab.experiment.workers.shares import Given, Pace, is_divisible, share, split
-from xtts_lab.experiment.workers.stints import Stints, part_of
 from xtts_lab.experiment.workers.tasks import AT_WORK, DIED, Record, Task, with_jobs
+from xtts_lab.experiment.workers.timeline import Timeline, part_of
 from xtts_lab.experiment.workers.warming import Warm
 from xtts_lab.notices import say
 
@@ -49,14 +49,14 @@ def perform_all(
 class Workers:
     """`count` processes that share tasks, one round after another; between rounds they stay.
 
-    `crew`: where they live; None, on this machine. `stints`: what they did when.
+    `crew`: where they live; None, on this machine. `timeline`: what they did when.
     """
 
     def __init__(self, perform: Perform, count: int, crew: CrewMaker | None = None) -> None:
         self._perform, self.count, self._crew = perform, count, crew
         self._pool: _Pool | None = None
         self._made_for: object = None
-        self.stints = Stints()
+        self.timeline = Timeline()
 
     @property
     def apart(self) -> bool:
@@ -88,7 +88,7 @@ class Workers:
         if not (self.apart or child):
             with Parts() as parts:
                 for task in tasks:
-                    with self.stints.here(task):
+                    with self.timeline.here(task):
                         yield from self._perform(task, parts)
         elif tasks:
             if child:
@@ -105,7 +105,7 @@ class Workers:
         if self._pool is None or self._made_for != wanted:
             self.close()
             make = self._crew or (lambda perform, _: LocalCrew(perform, gpus))
-            self._pool = _Pool(make(self._perform, devices), max(1, self.count), self.stints)
+            self._pool = _Pool(make(self._perform, devices), max(1, self.count), self.timeline)
             self._made_for = wanted
         return self._pool
 
@@ -157,8 +157,8 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, crew: Crew, most: int, stints: Stints) -> None:
-        self._crew, self._most, self._stints = crew, most, stints
+    def __init__(self, crew: Crew, most: int, timeline: Timeline) -> None:
+        self._crew, self._most, self._timeline = crew, most, timeline
         self._numbers = itertools.count()
         self._queue: dict[str, deque[Task]] = {}  # by part, none of them empty
         self._first: frozenset[str] = frozenset()  # parts whose tasks do not wait for others
@@ -192,8 +192,7 @@ class _Pool:
 
     def _assign(self, follow: Follow | None) -> None:
         idle = [worker for worker in self._workers if worker.task is None]
-        first = sum(len(tasks) for part, tasks in self._queue.items() if part in self._first)
-        if follow is not None and len(idle) > first:
+        if follow is not None and len(idle) > sum(len(self._queue.get(p, ())) for p in self._first):
             self._add(follow())
         idle.sort(key=lambda worker: worker.part in self._queue)  # who holds a part goes on with it
         while self._queue and (idle or len(self._workers) < self._most):
@@ -285,7 +284,7 @@ class _Pool:
             if worker.given is not None and worker.task is not None:
                 given, jobs, now = worker.given, len(worker.task.jobs), time.perf_counter()
                 given.end(self._paces[worker.part], jobs, now)
-                self._stints.note(worker.number, worker.part, jobs, given.joins, given.at, now)
+                self._timeline.note(worker.number, worker.part, jobs, given.joins, given.at, now)
             worker.task, worker.left = None, ()
             return
         if AT_WORK not in said:

@@ -13,8 +13,8 @@ from xtts_lab.experiment.workers.tasks import Task
 
 
 @dataclasses.dataclass(frozen=True)
-class Stint:
-    """A worker at one task; `began_s` counts from the making of the run's workers.
+class Span:
+    """A worker at one task that it ended; `began_s` counts from the making of the run's workers.
 
     `joins`: it held another part before, so that loading is in `seconds`.
     """
@@ -27,29 +27,29 @@ class Stint:
     seconds: float
 
 
-class Stints:
-    """Those of a run's workers that have ended, in that order."""
+class Timeline:
+    """Spans of a run's workers, in the order in which they ended."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
-        self._ended: list[Stint] = []
+        self._spans: list[Span] = []
 
     def note(self, worker: int, part: str, jobs: int, joins: bool, at: float, now: float) -> None:
-        """Note one, from `at` to `now` of the performance counter."""
+        """Note a span, from `at` to `now` of the performance counter."""
         began_s, seconds = round(at - self._began, 3), round(now - at, 3)
-        self._ended.append(Stint(worker, part, jobs, joins, began_s, seconds))
+        self._spans.append(Span(worker, part, jobs, joins, began_s, seconds))
 
     @contextlib.contextmanager
     def here(self, task: Task) -> Iterator[None]:
         """Note what this very process does, which is the worker 0."""
         at, part = time.perf_counter(), part_of(task)
-        joins = not self._ended or self._ended[-1].part != part
+        joins = not self._spans or self._spans[-1].part != part
         yield
         self.note(0, part, len(task.jobs), joins, at, time.perf_counter())
 
     def write(self, path: Path) -> None:
-        """Write them as a JSON list of mappings."""
-        files.write_json(path, [dataclasses.asdict(stint) for stint in self._ended])
+        """Write the spans as a JSON list of mappings."""
+        files.write_json(path, [dataclasses.asdict(span) for span in self._spans])
 
 
 def part_of(task: Task) -> str:
