@@ -74,3 +74,20 @@ def test_a_path_may_leap_where_nothing_else_is_possible(
     tiny = np.finfo(np.float64).tiny
     even = float(np.log(1.0 / (2 * grid.count) + tiny))
     assert np.array_equal(best_path(np.log(probable + tiny), band, floor, even), theirs)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 1000), st.integers(1, 9))
+def test_differences_nearby_are_those_that_numpy_adds_up(seed: int, size: int, frames: int) -> None:
+    from xtts_lab.instruments.pyin.kernels import nearby, parts_of
+
+    draw = np.random.default_rng(seed)
+    window, reach = size + 40, 3
+    samples = draw.normal(size=2 * window + 100) * 10.0 ** draw.uniform(-6, 6)
+    at, near = draw.integers(0, window, frames), draw.integers(4, 37, frames)
+    found = nearby(samples, at, near, reach, window, parts_of(size))
+    for frame, middle, row in zip(at, near, found, strict=True):
+        for lag, heard in zip(range(middle - reach, middle + reach + 1), row, strict=True):
+            start = frame + (window - size - lag) // 2
+            later = samples[start + lag : start + lag + size]
+            assert heard == np.square(samples[start : start + size] - later).sum()

@@ -16,7 +16,6 @@ WINDOW = 1024  # 64 ms: two periods of 60 Hz and room for the lag
 _BINS = 5  # pYIN's states a semitone; what lies between is found afterwards
 MIN_HZ = 60.0
 MAX_HZ = 600.0
-_BLOCK = 500  # frames refined at a time, which bounds the memory
 _REACH = 3  # lags to either side that are looked at; half a state at 60 Hz is 1.6
 REFERENCE_HZ = 100.0
 """Semitones are re 100 Hz, so that steps mean the same for low and high voices."""
@@ -39,11 +38,9 @@ def track(samples: Any, *, min_hz: float = MIN_HZ, max_hz: float = MAX_HZ) -> np
     grid = tracking.Grid(SAMPLE_RATE, WINDOW, hop, min_hz, max_hz, _BINS)
     found, voiced = tracking.track(samples, grid)
     result = np.where(voiced, found, np.nan)
+    (at,) = np.nonzero(voiced)
     padded = np.pad(samples, (WINDOW // 2, WINDOW))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)
-    for at in np.array_split(np.nonzero(voiced)[0], 1 + len(result) // _BLOCK):
-        if len(at):
-            result[at] = _refined(frames[at * hop], result[at], longest)
+    result[at] = _refined(padded, at * hop, result[at], longest)
     return result
 
 
@@ -54,26 +51,25 @@ def semitones(hertz: Any) -> np.ndarray[Any, Any]:
     return np.asarray(12.0 * np.log2(np.asarray(hertz, dtype=np.float64) / REFERENCE_HZ))
 
 
-def _refined(frames: Any, hertz: Any, longest: int) -> np.ndarray[Any, Any]:
-    """Move each F0 to the bottom of the difference function near its lag: [V, W], [V] -> [V].
+def _refined(samples: Any, at: Any, hertz: Any, longest: int) -> np.ndarray[Any, Any]:
+    """Move each F0 to the bottom of the difference function near its lag: [V] -> [V].
 
-    The two stretches compared, `WINDOW - longest` samples a lag apart, lie around the frame's
-    middle. Values whose neighbourhood has no minimum inside keep what they have.
+    The frames begin at [V] in `samples`. The two stretches compared, `WINDOW - longest` samples a
+    lag apart, lie around the frame's middle. Values whose neighbourhood has no minimum inside keep
+    what they have.
     """
     import numpy as np
 
+    from xtts_lab.instruments.pyin import kernels
+
     near = np.rint(SAMPLE_RATE / hertz).astype(np.int64)
-    lags = near[:, None] + np.arange(-_REACH, _REACH + 1)  # [V, 7]
-    size = WINDOW - longest
-    starts = (WINDOW - size - lags) // 2
-    rows, within = np.arange(len(frames))[:, None, None], np.arange(size)
-    earlier = frames[rows, starts[:, :, None] + within]  # [V, 7, size]
-    later = frames[rows, (starts + lags)[:, :, None] + within]
-    difference = np.square(earlier - later).sum(axis=2)
+    parts = kernels.parts_of(WINDOW - longest)
+    difference = kernels.nearby(samples, at, near, _REACH, WINDOW, parts)
     best = difference[:, 1:-1].argmin(axis=1) + 1
-    index = np.arange(len(frames))
+    index = np.arange(len(at))
     left, middle, right = (difference[index, best + step] for step in (-1, 0, 1))
     curve = left - 2.0 * middle + right
     inside = (middle <= left) & (middle <= right) & (curve > 0.0)
     shift = np.where(inside, 0.5 * (left - right) / np.where(inside, curve, 1.0), 0.0)
-    return np.asarray(np.where(inside, SAMPLE_RATE / (lags[index, best] + shift), hertz))
+    lags = near + best - _REACH
+    return np.asarray(np.where(inside, SAMPLE_RATE / (lags + shift), hertz))

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from xtts_lab.instruments.pyin.jit import compiled
 
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
-Made = TypeVar("Made", bound=Callable[..., Whole])
 
 
-def _compiled(function: Made) -> Made:
-    """Kept on disk where `compiled.keep_apart` says, if that can be."""
-    made: Made
-    try:
-        made = njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        made = njit(nogil=True)(function)
-    return made
-
-
-@_compiled
+@compiled
 def best_path(observed: Floats, band: Floats, floor: float, first: float) -> Whole:
     """Viterbi: log-probabilities [F, 2 K] and of moves [2, 2, K, W] -> states [F].
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from xtts_lab.instruments.compiled import import_librosa
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
+_BLOCK = 32
+"""Frames whose spectra are computed together: they stay in a core's cache."""
 _THRESHOLDS, _BETA, _BOLTZMANN = 100, (2.0, 18.0), 2.0
 _NO_TROUGH, _SWITCH, _OCTAVES_A_SECOND = 0.01, 0.01, 35.92
 """The defaults of the authors' program, and of librosa."""
@@ -67,99 +70,74 @@ def track(samples: Floats, grid: Grid) -> tuple[Floats, NDArray[np.bool_]]:
     import_librosa()  # sets where compiled code is kept
     from xtts_lab.instruments.pyin.path import best_path
 
-    observed = _observed(*_differences(samples, grid), grid)
+    observed = _observed(samples, grid)
     band, floor = _transitions(grid)
-    tiny = np.finfo(np.float64).tiny
-    even = math.log(1.0 / (2 * grid.count) + tiny)
-    states = best_path(np.log(observed + tiny), band, floor, even)
+    even = math.log(1.0 / (2 * grid.count) + np.finfo(np.float64).tiny)
+    states = best_path(observed, band, floor, even)
     hertz = grid.min_hz * 2.0 ** (np.arange(grid.count) / (12 * grid.bins))
     return hertz[states % grid.count], states < grid.count
 
 
-def _differences(samples: Floats, grid: Grid) -> tuple[Floats, Floats]:
-    """Return YIN's normalised differences [P, F] (its equation 8), and where parabolas through
-    three of them have their ends, in lags from the middle one."""
-    import numpy as np
-
-    librosa = import_librosa()
-    padded = np.pad(samples, grid.window // 2)
-    frames = librosa.util.frame(padded, frame_length=grid.window, hop_length=grid.hop)
-    most = grid.longest
-    alike = librosa.autocorrelate(frames, max_size=most + 1, axis=0)
-    energy = np.cumsum(np.square(frames), axis=0)[:most]
-    energy[0] = 0.0  # as in librosa, which has overwritten it by then
-    raw = 2.0 * (alike[:1] - alike[1:]) - energy  # of lags 1 to `longest`
-    mean = np.cumsum(raw, axis=0) / np.arange(1, most + 1)[:, None]
-    below = mean[grid.shortest - 1 :]
-    found = raw[grid.shortest - 1 :] / (below + np.finfo(below.dtype).tiny)
-    bend = found[2:] + found[:-2] - 2.0 * found[1:-1]
-    slope = (found[2:] - found[:-2]) / 2.0
-    shifts = np.zeros_like(found)
-    inside = np.abs(slope) < np.abs(bend)
-    np.divide(-slope, bend, out=shifts[1:-1], where=inside)
-    return found, shifts
-
-
-def _observed(found: Floats, shifts: Floats, grid: Grid) -> Floats:
-    """Return how probable each state is by what is heard in each frame: -> [F, 2 K].
+def _observed(samples: Floats, grid: Grid) -> Floats:
+    """Return the log-probability of each state by what is heard in each frame: [T] -> [F, 2 K].
 
     The first K are voiced, the others share what is left.
     """
     import numpy as np
 
-    lag, frame = _troughs(found)
-    probable = _probable(found[lag, frame], frame)
+    from xtts_lab.instruments.pyin import kernels
+
+    frames = np.lib.stride_tricks.sliding_window_view(
+        np.pad(samples, grid.window // 2), grid.window
+    )[:: grid.hop]
+    found, shifts = kernels.differences(frames, _alike(frames, grid.longest), grid.shortest)
+    frame, lag = kernels.troughs(found)
+    probable = _probable(found[frame, lag], frame, 1 + found.shape[1] // 2)
     some = probable > 0.0
     lag, frame, probable = lag[some], frame[some], probable[some]
-    hertz = grid.sample_rate / (grid.shortest + lag + shifts[lag, frame])
+    hertz = grid.sample_rate / (grid.shortest + lag + shifts[frame, lag])
     at = np.round(12 * grid.bins * np.log2(hertz / grid.min_hz))
-    observed = np.zeros((2 * grid.count, found.shape[1]))
-    observed[np.clip(at, 0, grid.count).astype(np.int64), frame] = probable  # the last one counts
-    voiced = np.clip(observed[: grid.count].sum(axis=0), 0.0, 1.0)
-    observed[grid.count :] = (1.0 - voiced) / grid.count
-    return np.ascontiguousarray(observed.T)
+    bins = np.clip(at, 0, grid.count).astype(np.int64)
+    voiced, rest = kernels.observed(frame, bins, probable, len(frames), grid.count)
+    tiny = np.finfo(np.float64).tiny
+    logs = np.full((len(frames), 2 * grid.count), math.log(tiny))
+    likely = np.nonzero(voiced)
+    logs[likely] = np.log(voiced[likely] + tiny)
+    logs[:, grid.count :] = np.log(rest + tiny)[:, None]
+    return logs
 
 
-def _troughs(found: Floats) -> tuple[Whole, Whole]:
-    """Return lag and frame of local minima, frame by frame: [P, F] -> [N], [N]."""
+def _alike(frames: Floats, most: int) -> Floats:
+    """Return autocorrelations of the lags up to `most`: [F, W] -> [F, 1 + most]."""
     import numpy as np
 
-    falls = np.ones_like(found, dtype=bool)
-    falls[1:] = found[1:] < found[:-1]
-    stays = np.ones_like(falls)
-    stays[:-1] = found[:-1] <= found[1:]
-    stays[0] = found[0] < found[1]
-    frame, lag = np.nonzero((falls & stays).T)
-    return lag, frame
+    autocorrelate = import_librosa().autocorrelate
+    found = np.empty((len(frames), most + 1))
+    for start in range(0, len(frames), _BLOCK):
+        part = frames[start : start + _BLOCK]
+        found[start : start + _BLOCK] = autocorrelate(part, max_size=most + 1, axis=-1)
+    return found
 
 
-def _probable(heights: Floats, frame: Whole) -> Floats:
+def _probable(heights: Floats, frame: Whole, most: int) -> Floats:
     """Return how probable each trough is the period, over thresholds that are beta-distributed.
 
     Of those under a threshold the first ones are likelier; where none is, the lowest is it, with a
-    probability of `_NO_TROUGH`.
+    probability of `_NO_TROUGH`. `most`: troughs of a frame.
     """
     import numpy as np
+
+    from xtts_lab.instruments.pyin import kernels
 
     if not len(frame):
         return np.zeros(0)
     thresholds, weights, sums = _prior()
-    starts = np.flatnonzero(np.r_[True, frame[1:] != frame[:-1]])
-    of = np.cumsum(np.r_[False, frame[1:] != frame[:-1]])  # which of the frames with troughs
-    under = heights[:, None] < thresholds
-    so_far = np.cumsum(under, axis=0, dtype=np.int32)
-    before = so_far[starts] - under[starts]
-    total = np.add.reduceat(under, starts, axis=0, dtype=np.int32)
-    place = so_far - before[of] - 1
-    prior = np.where(under, _boltzmann(max(1, int(total.max())))[place, total[of]], 0.0)
+    starts = np.flatnonzero(np.r_[True, frame[1:] != frame[:-1], True])
+    prior, lowest = kernels.priors(heights, starts, thresholds, _boltzmann(most), sums)
     # A frame at a time, as librosa does: a product of all rows may round otherwise, which decides
     # between paths that are equally likely.
-    parts = [rows @ weights for rows in np.split(prior, starts[1:])]
-    probable: Floats = np.concatenate(parts)
-    lowest = np.minimum.reduceat(heights, starts)
-    _, first = np.unique(np.where(heights == lowest[of], of, -1), return_index=True)
-    first = first[-len(starts) :]
-    probable[first] += _NO_TROUGH * sums[(~under[first]).sum(axis=1)]
+    parts = [prior[first:last] @ weights for first, last in pairwise(starts.tolist())]
+    probable: Floats = np.concatenate(parts) + _NO_TROUGH * lowest
     return probable
 
 
