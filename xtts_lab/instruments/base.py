@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from xtts_lab import audio
+from xtts_lab.instruments.threaded import in_order
 from xtts_lab.types import Clip, Failure, Json
 
 
@@ -18,12 +19,14 @@ class BaseInstrument:
     clips at once, and, unless it computes something that will never change, an `identity`.
 
     - `uses_language`: it is told the language of a clip, which then enters the key of its output;
+    - `side_by_side`: `judge` may be at several clips at once, in threads of one process;
     - `free_settings`: settings that do not determine its output (the path of weights whose hash is
       in the identity); `batch_settings`: those that do so only where it computes in less than fp32
       (`dtype`): a batch's size. Neither enters a key in fp32.
     """
 
     uses_language: bool = False
+    side_by_side: bool = False
     free_settings: frozenset[str] = frozenset()
     batch_settings: frozenset[str] = frozenset()
     dtype: str = "float32"
@@ -35,11 +38,16 @@ class BaseInstrument:
 
     def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
         """Yield one JSON-like output per clip, in order: a `Failure` where it cannot be read."""
-        for clip in clips:
-            try:
-                yield self.judge(clip.path)
-            except audio.AudioError as error:
-                yield Failure(str(error))
+        if self.side_by_side:
+            yield from in_order(self._judged, clips)
+        else:
+            yield from map(self._judged, clips)
+
+    def _judged(self, clip: Clip) -> dict[str, Json] | Failure:
+        try:
+            return self.judge(clip.path)
+        except audio.AudioError as error:
+            return Failure(str(error))
 
     def judge(self, path: Path) -> dict[str, Json] | Failure:
         """Return the output for one clip; a `Failure` says in a line why there is none."""

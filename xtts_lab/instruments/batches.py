@@ -8,11 +8,14 @@ clip is judged alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from xtts_lab.audio import AudioError
 from xtts_lab.device import resolve_device
 from xtts_lab.errors import UsageError
+from xtts_lab.instruments.threaded import in_order
 from xtts_lab.types import Clip, Failure, Json
 
 Read = TypeVar("Read")
@@ -45,12 +48,14 @@ def in_batches(
     """Yield one output a clip, in order; one that cannot be read is a `Failure`.
 
     `judge` gives one output for each of what was `read`. Where it cannot take them all, for want
-    of memory, it is given halves, so that a clip fails at most itself.
+    of memory, it is given halves, so that a clip fails at most itself. While it judges, the clips
+    of the next batch are read, unless each is judged alone.
     """
-    for start in range(0, len(clips), size):
-        found = [_read(clip, read) for clip in clips[start : start + size]]
-        judged = iter(_judge([one for one in found if not isinstance(one, Failure)], judge))
-        yield from [one if isinstance(one, Failure) else next(judged) for one in found]
+    reading = partial(_read, read=read)
+    found = in_order(reading, clips, ahead=size) if size > 1 else map(reading, clips)
+    while batch := list(islice(found, size)):
+        judged = iter(_judge([one for one in batch if not isinstance(one, Failure)], judge))
+        yield from [one if isinstance(one, Failure) else next(judged) for one in batch]
 
 
 def _read(clip: Clip, read: Callable[[Clip], Read | Failure]) -> Read | Failure:

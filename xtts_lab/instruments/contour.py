@@ -37,6 +37,7 @@ class Contour(BaseInstrument):
     base64, as [frames] and [frames, 13].
     """
 
+    side_by_side = True
     prepare = staticmethod(compiled.prepare)
 
     def __init__(self) -> None:

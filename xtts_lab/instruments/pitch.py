@@ -37,6 +37,7 @@ class Pitch(BaseInstrument):
     `speech_s`, pauses within included. All but the mean energy stay the same under a gain.
     """
 
+    side_by_side = True
     prepare = staticmethod(compiled.prepare)
 
     def __init__(self, *, min_hz: float = f0.MIN_HZ, max_hz: float = f0.MAX_HZ) -> None:

@@ -44,6 +44,8 @@ class VoiceFilter(BaseInstrument):
     `guards`). A clip without `MIN_SPEECH_S` of speech is a `Failure`.
     """
 
+    side_by_side = True
+
     def __init__(self, *, device: str = "auto") -> None:
         del device  # there is no choice
         package_folder(_PACKAGE, _EXTRA)
