@@ -24,7 +24,6 @@ from xtts_lab.runs.keys import (
     WorkContent,
 )
 from xtts_lab.runs.metric_use import MetricUse
-from xtts_lab.statistics.method_notes import method_notes
 
 if TYPE_CHECKING:
     from xtts_lab.experiment.plan import Plan
@@ -112,6 +111,8 @@ def _files(paths: Sequence[Path], hashes: FileHashes) -> list[FileContent]:
 
 def environment_of(plan: Plan) -> dict[str, Any]:
     """Return what `environment.json` holds: what the results of a plan are made with."""
+    from xtts_lab.statistics.method_notes import method_notes  # SciPy: no worker waits for that
+
     spec = plan.experiment.spec
     notes = method_notes(
         confidence=spec.statistics.confidence, resamples=spec.statistics.resamples, seed=spec.seed
