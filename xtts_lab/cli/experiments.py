@@ -9,7 +9,6 @@ from xtts_lab import report
 from xtts_lab.cli import DONE, FAILED_TRIALS
 from xtts_lab.cli.asked import Choice, Labour
 from xtts_lab.errors import UsageError
-from xtts_lab.experiment.conclusions import restate
 from xtts_lab.experiment.estimate import describe_plan
 from xtts_lab.experiment.plan import Plan, make_plan
 from xtts_lab.experiment.run import Outcome
@@ -87,6 +86,8 @@ def rebuild_report(path: Path, resamples: int | None = None, *, allow_mixed: boo
         raise UsageError(f"{path}: holds no finished run; run its experiment first")
     with held_to(path):
         if resamples is not None:
+            from xtts_lab.experiment.conclusions import restate
+
             restate(path, resamples)
         report.build(path, allow_mixed=allow_mixed)
     RunFolder(path).note_report()

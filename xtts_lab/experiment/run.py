@@ -12,9 +12,6 @@ from pathlib import Path
 from xtts_lab import files
 from xtts_lab.cache import cache_dir
 from xtts_lab.experiment import synthesise as speaking
-from xtts_lab.experiment import tables
-from xtts_lab.experiment.arm_table import arms_frame
-from xtts_lab.experiment.conclusions import Asked, conclusions
 from xtts_lab.experiment.contents import environment_of
 from xtts_lab.experiment.judging import Need
 from xtts_lab.experiment.measure import Needs, measure
@@ -110,7 +107,13 @@ def run(
 
 
 NOTHING_DONE = Outcome(0, 0, 0, 0, 0)
-_LATE = ("jinja2", "pyarrow.parquet", "pandas.io.parquet", "scipy.stats")
+_LATE = (
+    "xtts_lab.experiment.conclusions",
+    "jinja2",
+    "pyarrow.parquet",
+    "pandas.io.parquet",
+    "scipy.stats",
+)
 
 
 def _is_there(plan: Plan, folder: RunFolder) -> bool:
@@ -156,6 +159,10 @@ def _write_tables(
     timed: Timed,
     early: Early,
 ) -> tuple[int, int]:
+    from xtts_lab.experiment import tables  # pandas and SciPy: no worker waits for these
+    from xtts_lab.experiment.arm_table import arms_frame
+    from xtts_lab.experiment.conclusions import Asked, conclusions
+
     trial_rows = tables.trials_frame(plan, trials)
     broken: list[Row] = []
     rows = score(plan, needs, trials, evidence, timed.streams, timed.loads, early.ready)

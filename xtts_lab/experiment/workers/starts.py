@@ -10,7 +10,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
-PRELOADED = ("torch", "xtts_lab.experiment.workers.host", "xtts_lab.experiment.workers.performing")
+PRELOADED = (
+    "torch",
+    "scipy.linalg",  # see `threads.fixed_threads`
+    "xtts_lab.experiment.workers.host",
+    "xtts_lab.experiment.workers.performing",
+)
 """What the server of new processes has imported: seconds that each of them would take."""
 
 SPINS = "1000"
