@@ -32,11 +32,11 @@ def checked_size(judge: str, batch_size: int | None) -> int | None:
     return batch_size
 
 
-def size_for(batch_size: int | None, device: str, on_cpu: int = 1) -> int:
+def size_for(batch_size: int | None, device: str, on_cpu: int = 1, on_gpu: int = ON_GPU) -> int:
     """Return how many clips to judge together: what was asked for, else what the device likes."""
     if batch_size is not None:
         return batch_size
-    return on_cpu if resolve_device(device) == "cpu" else ON_GPU
+    return on_cpu if resolve_device(device) == "cpu" else on_gpu
 
 
 def in_batches(

@@ -29,7 +29,7 @@ _SAMPLE_RATE = 16_000
 MIN_S = 0.5
 """The network sees 9.01 s; a shorter clip is repeated, and under this it is mostly one syllable."""
 TOGETHER = 16
-"""Windows that a GPU is given at once: each takes 150 MB there."""
+"""Windows that a GPU is given at once, each of which takes 150 MB there; and clips of a batch."""
 _NAMES = ("ovrl", "sig", "bak", "p808")
 _INPUT = "input_1"
 
@@ -52,7 +52,9 @@ class Dnsmos(BaseInstrument):
     Output: `ovrl`, `sig`, `bak` (P.835), `p808` (the older single score). Samples that resampling
     lifts above full scale are clipped. Silence and clips under `MIN_S` are a `Failure`. There is no
     choice of networks: the personalised variant judges enhancement, not synthesis. The windows of
-    `batch_size` clips go through the networks together (null: see `batches`).
+    `batch_size` clips go through the networks together; null: one on a CPU, `TOGETHER` on a GPU,
+    where those of the next are read meanwhile (a second of a long clip is a window, and a window
+    1 MB).
     """
 
     batch_settings = frozenset({"batch_size"})
@@ -75,7 +77,7 @@ class Dnsmos(BaseInstrument):
 
     def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
         """Yield the scores of each clip, in order."""
-        size = batches.size_for(self._batch_size, self._device)
+        size = batches.size_for(self._batch_size, self._device, on_gpu=TOGETHER)
         return batches.in_batches(clips, size, self._read, self._score)
 
     def _read(self, clip: Clip) -> _Heard | Failure:
