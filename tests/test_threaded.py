@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from xtts_lab import audio
 from xtts_lab.instruments.base import BaseInstrument
 from xtts_lab.instruments.contour import Contour
+from xtts_lab.instruments.dnsmos import Dnsmos
 from xtts_lab.instruments.pitch import Pitch
 from xtts_lab.instruments.threaded import in_order
 from xtts_lab.instruments.voicefilter import VoiceFilter
@@ -72,11 +73,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     return [Clip(path) for path in sorted(folder.glob("*.wav"))]
 
 
-@pytest.mark.parametrize("judge", [Pitch, Contour, VoiceFilter])
+@pytest.mark.parametrize("judge", [Pitch, Contour, VoiceFilter, lambda: Dnsmos(device="cpu")])
 def test_judges_say_of_each_clip_what_they_say_of_it_alone(
-    judge: type[BaseInstrument], clips: Sequence[Clip]
+    judge: Callable[[], BaseInstrument], clips: Sequence[Clip]
 ) -> None:
-    assert judge.side_by_side
+    assert judge().side_by_side
     alone: list[dict[str, Json] | Failure] = []
     for clip in clips:
         alone += judge().measure([clip])

@@ -57,6 +57,7 @@ class Dnsmos(BaseInstrument):
     1 MB).
     """
 
+    side_by_side = True  # one by one on a CPU, where a graph computes on one core
     batch_settings = frozenset({"batch_size"})
 
     def __init__(self, *, batch_size: int | None = None, device: str = "auto") -> None:
@@ -78,15 +79,22 @@ class Dnsmos(BaseInstrument):
     def measure(self, clips: Sequence[Clip]) -> Iterator[dict[str, Json] | Failure]:
         """Yield the scores of each clip, in order."""
         size = batches.size_for(self._batch_size, self._device, on_gpu=TOGETHER)
-        return batches.in_batches(clips, size, self._read, self._score)
+        if size == 1 and resolve_device(self._device) == "cpu":
+            return super().measure(clips)
+        return batches.in_batches(clips, size, lambda clip: self._read(clip.path), self._score)
 
-    def _read(self, clip: Clip) -> _Heard | Failure:
+    def judge(self, path: Path) -> dict[str, Json] | Failure:
+        """Return the scores of a clip; one that cannot be judged is a `Failure`."""
+        heard = self._read(path)
+        return heard if isinstance(heard, Failure) else self._score([heard])[0]
+
+    def _read(self, path: Path) -> _Heard | Failure:
         import numpy as np
 
-        samples = audio.load(clip.path, _SAMPLE_RATE).samples.clamp(-1.0, 1.0).numpy()
+        samples = audio.load(path, _SAMPLE_RATE).samples.clamp(-1.0, 1.0).numpy()
         problem = unusable(samples, _SAMPLE_RATE, min_s=MIN_S)
         if problem is not None:
-            return Failure(f"{clip.path.name}: {problem}")
+            return Failure(f"{path.name}: {problem}")
         windows = _windows(samples, self._package.INPUT_LENGTH)
         mel = [self._network.audio_melspec(audio=window[:-160]) for window in windows]
         return _Heard(np.stack(windows), np.stack(mel).astype(np.float32))
