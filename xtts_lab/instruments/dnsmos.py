@@ -53,8 +53,7 @@ class Dnsmos(BaseInstrument):
     lifts above full scale are clipped. Silence and clips under `MIN_S` are a `Failure`. There is no
     choice of networks: the personalised variant judges enhancement, not synthesis. The windows of
     `batch_size` clips go through the networks together; null: one on a CPU, `TOGETHER` on a GPU,
-    where those of the next are read meanwhile (a second of a long clip is a window, and a window
-    1 MB).
+    where those of the next are read meanwhile: a long clip has a window of 1 MB for each second.
     """
 
     side_by_side = True  # one by one on a CPU, where a graph computes on one core

@@ -55,19 +55,17 @@ def differences(frames: Floats, alike: Floats, shortest: int) -> tuple[Floats, F
 
 @compiled
 def troughs(found: Floats) -> tuple[Whole, Whole]:
-    """Return frame and lag of local minima, frame by frame: [F, P] -> [N], [N]."""
+    """Return frame and lag of local minima, frame by frame: [F, P] -> [N], [N]; P is 2 or more."""
     count, lags = found.shape
     frame, lag = np.empty(count * lags, np.int64), np.empty(count * lags, np.int64)
     n = 0
     for f in range(count):
         for i in range(lags):
             falls = i == 0 or found[f, i] < found[f, i - 1]
-            if i == lags - 1:
-                stays = lags > 1  # one alone is not under the next, which it has not
-            elif i == 0:
+            if i == 0:  # as in librosa: strictly lower at the edge
                 stays = found[f, 0] < found[f, 1]
             else:
-                stays = found[f, i] <= found[f, i + 1]
+                stays = i == lags - 1 or found[f, i] <= found[f, i + 1]
             if falls and stays:
                 frame[n], lag[n] = f, i
                 n += 1
